@@ -1,0 +1,345 @@
+"""What can go wrong between a client and a realm, and the stable code of each.
+
+::
+
+    ChatError
+    ├── BadRequest              bad-request          the line cannot be understood
+    │   ├── BadField            bad-field
+    │   ├── BadName             bad-name
+    │   ├── TooFewWords         too-few-words
+    │   ├── UnknownCommand      unknown-command
+    │   ├── LineTooLong         line-too-long
+    │   ├── TextTooLong         text-too-long
+    │   └── CidReused           cid-reused
+    ├── NotLoggedIn             not-logged-in        who is asking?
+    │   └── NothingToLogOut     not-logged-in
+    ├── BadToken                bad-token
+    ├── LoginFailed             login-failed
+    │   ├── UnknownUser         login-failed
+    │   └── WrongPassword       login-failed
+    ├── LoginTimeout            login-timeout
+    ├── NotAllowed              not-allowed
+    ├── RegistrationClosed      registration-closed
+    ├── NameTaken               name-taken
+    │   ├── UserExists          user-exists
+    │   └── GroupExists         group-exists
+    ├── NoSuchUser              no-such-user
+    ├── NoSuchGroup             no-such-group
+    ├── NoSuchRealm             no-such-realm
+    ├── NoSuchSession           no-such-session
+    ├── AlreadyMember           already-member
+    ├── NotMember               not-member
+    ├── Unavailable             unavailable          not now: try again
+    │   ├── Busy                busy
+    │   ├── StoreFull           store-full
+    │   └── TooManyConnections  too-many-connections
+    ├── InternalError           internal-error
+    ├── SlowConsumer            slow-consumer
+    └── UnknownRemoteError      (a code that this version does not know)
+
+A ``ChatError`` is what the other side did, or may be told: its code and its message go on the
+wire. What our own caller did wrong is a ``ValueError`` or ``RuntimeError`` and never does; nor
+does the text of any other exception. Codes never change their meaning.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+#: Every error class that introduces a code, by that code; a client raises the server's class from it.
+BY_CODE: dict[str, type[ChatError]] = {}
+
+
+class ChatError(Exception):
+    """Something that a client or a peer may be told.
+
+    The class carries ``code``; ``fatal`` says that the connection ends after it. The message is
+    for people and may change; ``retry_after`` is in seconds and present where repeating helps.
+    """
+
+    code: ClassVar[str] = "error"
+    message: ClassVar[str] = "the command failed"
+    fatal: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
+        super().__init__(message or self.message)
+        self.text = message or self.message
+        self.retry_after = retry_after
+
+    def __init_subclass__(cls) -> None:
+        BY_CODE.setdefault(cls.code, cls)
+
+
+class BadRequest(ChatError):
+    """The line is not a command in any dialect of this port."""
+
+    code = "bad-request"
+    message = "the line is neither a JSON object nor a text command in UTF-8"
+
+
+class BadField(BadRequest):
+    """A field of the command is missing or not of its type; the message names it."""
+
+    code = "bad-field"
+    message = "a field is missing or not of its type"
+
+
+class BadName(BadRequest):
+    """A name, an address or a cid is malformed."""
+
+    code = "bad-name"
+    message = "the name is malformed"
+
+
+class TooFewWords(BadRequest):
+    """A text command lacks words."""
+
+    code = "too-few-words"
+    message = "the command needs more words"
+
+
+class UnknownCommand(BadRequest):
+    """There is no such command, or not in this dialect."""
+
+    code = "unknown-command"
+    message = "there is no such command"
+
+
+class LineTooLong(BadRequest):
+    """A line passed its bound; after login the connection goes on with the next line."""
+
+    code = "line-too-long"
+    message = "the line is too long"
+
+
+class TextTooLong(BadRequest):
+    """A message's text is over the bound in bytes of UTF-8, or contains a NUL."""
+
+    code = "text-too-long"
+    message = "a text has at most 16384 bytes of UTF-8 and no NUL"
+
+
+class CidReused(BadRequest):
+    """The cid already belongs to a command with other content."""
+
+    code = "cid-reused"
+    message = "this cid was used for other content"
+
+
+class NotLoggedIn(ChatError):
+    """The command needs a session and the connection has none."""
+
+    code = "not-logged-in"
+    message = "log in first"
+
+
+class NothingToLogOut(NotLoggedIn):
+    """A logout without any session; older clients have a reply of its own for it."""
+
+    code = "not-logged-in"
+    message = "there is no session to end"
+
+
+class BadToken(ChatError):
+    """The token is unknown, expired or revoked."""
+
+    code = "bad-token"
+    message = "the token is unknown, expired or revoked"
+
+
+class LoginFailed(ChatError):
+    """The user or the password is wrong; which of the two is not told."""
+
+    code = "login-failed"
+    message = "the user or the password is wrong"
+
+
+class UnknownUser(LoginFailed):
+    """Login: no such user. Only the older dialects may show the difference."""
+
+    code = "login-failed"
+
+
+class WrongPassword(LoginFailed):
+    """Login: the password is wrong. Only the older dialects may show the difference."""
+
+    code = "login-failed"
+
+
+class LoginTimeout(ChatError):
+    """The connection did not log in in time."""
+
+    code = "login-timeout"
+    message = "no login in time"
+    fatal = True
+
+
+class NotAllowed(ChatError):
+    """The command is for administrators."""
+
+    code = "not-allowed"
+    message = "this is for administrators"
+
+
+class RegistrationClosed(ChatError):
+    """This realm does not let strangers make accounts."""
+
+    code = "registration-closed"
+    message = "registration is closed; ask the operator of this realm for an account"
+
+
+class NameTaken(ChatError):
+    """A user or a group of this realm has, or once had, the name."""
+
+    code = "name-taken"
+    message = "the name is taken"
+
+
+class UserExists(NameTaken):
+    """The name that a new account asked for is taken."""
+
+    code = "user-exists"
+
+
+class GroupExists(NameTaken):
+    """The name that a new group asked for is taken."""
+
+    code = "group-exists"
+
+
+class NoSuchUser(ChatError):
+    """Neither a user nor a group has the address."""
+
+    code = "no-such-user"
+    message = "there is no such user or group"
+
+
+class NoSuchGroup(ChatError):
+    """No group has the address."""
+
+    code = "no-such-group"
+    message = "there is no such group"
+
+
+class NoSuchRealm(ChatError):
+    """The address names a realm that this one has no link to."""
+
+    code = "no-such-realm"
+    message = "there is no link to that realm"
+
+
+class NoSuchSession(ChatError):
+    """The account has no session of that number."""
+
+    code = "no-such-session"
+    message = "you have no such session"
+
+
+class AlreadyMember(ChatError):
+    """The account is a member of the group already."""
+
+    code = "already-member"
+    message = "you are a member of the group already"
+
+
+class NotMember(ChatError):
+    """The account is not a member of the group."""
+
+    code = "not-member"
+    message = "you are not a member of the group"
+
+
+class Unavailable(ChatError):
+    """Not stored, for now; the same command may be repeated after ``retry_after`` seconds."""
+
+    code = "unavailable"
+    message = "the realm cannot do this now; try again"
+
+    def __init__(self, message: str | None = None, *, retry_after: float | None = 1.0) -> None:
+        super().__init__(message, retry_after=retry_after)
+
+
+class Busy(Unavailable):
+    """A bounded queue of the realm is full."""
+
+    code = "busy"
+    message = "the realm is busy; try again"
+
+
+class StoreFull(Unavailable):
+    """The disk of the store is full; nothing was stored."""
+
+    code = "store-full"
+    message = "the realm's disk is full"
+
+
+class TooManyConnections(Unavailable):
+    """The realm, or the share of one address, has no room for another connection."""
+
+    code = "too-many-connections"
+    message = "too many connections"
+    fatal = True
+
+
+class InternalError(ChatError):
+    """A fault of the server, which it has logged; the connection ends."""
+
+    code = "internal-error"
+    message = "the server failed; its log says why"
+    fatal = True
+
+
+class SlowConsumer(ChatError):
+    """The client does not read what it is sent; nothing is lost, it may come back for it."""
+
+    code = "slow-consumer"
+    message = "the connection did not take what was sent"
+    fatal = True
+
+
+class UnknownRemoteError(ChatError):
+    """An error of the other side whose code this version does not know.
+
+    ``remote_code`` is the code as received.
+    """
+
+    code = "unknown-remote-error"
+
+    def __init__(self, remote_code: str, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.remote_code = remote_code
+
+
+class ConnectionUnavailable(ChatError):
+    """Client side: there is no connection, and the outcome of the command is unknown."""
+
+    code = "connection-unavailable"
+    message = "the connection to the realm was lost; the outcome is unknown"
+
+
+class StoreError(Exception):
+    """A store cannot do its work. Never told to a peer."""
+
+
+class StoreInUse(StoreError):
+    """Another process has the store open. One process may serve a store at a time."""
+
+
+class StoreFailed(StoreError):
+    """The outcome of a commit is unknown or the store is broken: the process has to end."""
+
+
+class StoreRefused(StoreError):
+    """A batch could not be stored for now, and certainly was not: a full disk, a busy file."""
+
+
+class ConfigError(Exception):
+    """A configuration is wrong; the message names the key and says what it should be."""
+
+
+def from_wire(code: str, message: str, retry_after: float | None = None) -> ChatError:
+    """Return the error that a server refused with, as the class that the server raised."""
+    known = BY_CODE.get(code)
+    if known is None or known is UnknownRemoteError:
+        return UnknownRemoteError(code, message, retry_after=retry_after)
+    return known(message, retry_after=retry_after)

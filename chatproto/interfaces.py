@@ -1,0 +1,151 @@
+"""The plug points: what a store, a listener and an executor promise to the rest.
+
+Methods only: their names and signatures are checked by mypy-zope, and ``verifyObject`` holds at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from zope.interface import Interface
+
+from chatproto.events import Message
+from chatproto.names import RealmName
+from chatproto.records import (
+    AccountRow,
+    Batch,
+    CidRow,
+    ConversationRow,
+    EpochRow,
+    GroupRow,
+    LoginRow,
+    MemberRow,
+    Membership,
+    MessageRow,
+    NameRow,
+    ReplayPage,
+    StoreState,
+)
+
+
+class IStore(Interface):
+    """Durable memory of one realm, used by one process at a time.
+
+    All methods but ``commit`` only read, and see every batch whose ``commit`` has fired. A reading method
+    may run while a commit is under way, and may then see it or not. Keys are folded by the
+    caller. Lists are ordered as said and bounded by the caller's limit, or by what one account owns.
+    """
+
+    def open(realm: RealmName) -> Deferred[StoreState]:
+        """Lock the store, bring its schema up to date and tell where it stands.
+
+        :raises StoreInUse: another process has it.
+        :raises StoreError: it belongs to another realm, or was written by a newer version.
+        """
+
+    def close() -> Deferred[None]:
+        """Finish what is under way and unlock. Nothing is called after it."""
+
+    def commit(batch: Batch) -> Deferred[Sequence[int]]:
+        """Store a batch, durably, and fire with the indices of entries that broke a constraint.
+
+        Called again only after the Deferred has fired. An entry that refers to a conversation that is not
+        stored breaks a constraint too. What fired is on disk.
+
+        :raises StoreRefused: for now nothing can be stored, and nothing of this batch was.
+        :raises StoreFailed: the outcome is unknown; the store must not be used again.
+        """
+
+    def name(name: str) -> Deferred[NameRow | None]:
+        """Tell what has a name."""
+
+    def account(name: str) -> Deferred[AccountRow | None]:
+        """Return an account."""
+
+    def accounts(after: str, limit: int) -> Deferred[list[AccountRow]]:
+        """Return accounts with a name above ``after``, by name."""
+
+    def password(account: str) -> Deferred[str | None]:
+        """Return the hash of an account's password."""
+
+    def device(account: str, name: str) -> Deferred[int | None]:
+        """Return the number of a named device."""
+
+    def login(token_hash: bytes) -> Deferred[LoginRow | None]:
+        """Return the session of a token, ended or not."""
+
+    def logins(account: str) -> Deferred[list[LoginRow]]:
+        """Return the sessions of an account that have ``ended`` 0, by number."""
+
+    def group(name: str) -> Deferred[GroupRow | None]:
+        """Return a group whose home is here."""
+
+    def conversation(a: str, b: str) -> Deferred[ConversationRow | None]:
+        """Return the conversation of these two addresses, or of the group ``a`` if ``b`` is empty."""
+
+    def newest(conversation: int) -> Deferred[tuple[int, int]]:
+        """Return the newest (seq, gseq) of a conversation, zeros if it has no message."""
+
+    def member(conversation: int, member: str) -> Deferred[MemberRow | None]:
+        """Return what an address may read of a conversation."""
+
+    def members(conversation: int) -> Deferred[list[MemberRow]]:
+        """Return all who are members now (``until`` 0), by name."""
+
+    def memberships(member: str) -> Deferred[list[Membership]]:
+        """Return every conversation that an address may read, by number."""
+
+    def messages(
+        conversation: int, after: int, before: int, limit: int, newest: bool
+    ) -> Deferred[list[MessageRow]]:
+        """Return messages with ``after < seq < before``, in order of seq, without void ones.
+
+        The first ``limit`` of them, or with ``newest`` the last ``limit``.
+        """
+
+    def replay(member: str, after: int, limit: int) -> Deferred[ReplayPage]:
+        """Return the first messages past ``after`` that an address may read, without void ones."""
+
+    def unread(conversation: int, after: int, until: int, sender: str, limit: int) -> Deferred[int]:
+        """Count messages with ``after < seq`` that ``sender`` did not send, up to ``limit``.
+
+        With ``until`` not 0 only those with ``seq <= until``; with ``sender`` ``""`` anybody's; never
+        void ones.
+        """
+
+    def cursor(account: str, kind: str, scope: int) -> Deferred[int]:
+        """Return a cursor, 0 if it was never moved."""
+
+    def cursors(account: str, kind: str) -> Deferred[dict[int, int]]:
+        """Return all cursors of a kind by scope."""
+
+    def cid(account: str, prefix: str, counter: int, ordered: bool) -> Deferred[CidRow | None]:
+        """Return the outcome of a command by its cid."""
+
+    def newest_counter(account: str, prefix: str) -> Deferred[int | None]:
+        """Return the greatest counter of the ordered cids of a prefix, None if there is none."""
+
+    def epochs() -> Deferred[list[EpochRow]]:
+        """Return every life of this store, oldest first."""
+
+
+class IExecutor(Interface):
+    """Where blocking work runs: a thread of a pool, or at once for tests on virtual time."""
+
+    def run(work: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+        """Call ``work(*arguments)`` and fire with what it returned or raised, on the reactor's thread."""
+
+    def stop() -> None:
+        """Wait for work under way and end the threads."""
+
+
+class ISubscriber(Interface):
+    """Somebody who wants to hear of new messages."""
+
+    def deliver(message: Message, device: int) -> None:
+        """Take a message that was just stored; ``device`` is the number of the device that sent it.
+
+        Called in order of seq, on the reactor's thread, for every member who has a subscriber. Never raises.
+        """

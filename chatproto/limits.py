@@ -1,0 +1,73 @@
+"""Every bound a realm keeps towards its clients, each with its reason.
+
+All of them can be set: ``[limits]`` in the configuration file, ``--limit NAME=VALUE`` on the
+command line, or a :class:`Limits` given to the realm and to the server factory.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Count = Annotated[int, Meta(ge=1)]
+#: A bound that 0 switches off.
+Optional = Annotated[int, Meta(ge=0)]
+Seconds = Annotated[float, Meta(ge=0)]
+
+#: Bytes of UTF-8 in one message's text. Fixed: it is part of the protocol, and links rely on it.
+TEXT_BYTES = 16 * 1024
+#: Recipients that one ``send`` may list. Fixed: it is part of the protocol.
+RECIPIENTS = 64
+#: Messages in one page of ``history`` or of a replay. Fixed: it is part of the protocol.
+PAGE_ITEMS = 200
+#: Entries in one page of members, conversations, sessions or users: with the longest names still below
+#: SERVER_LINE_BYTES.
+LIST_ITEMS = 1000
+#: Unread messages are counted up to here; beyond it people only want to know "many".
+UNREAD = 1000
+#: Longest line a server sends to a JSON client, so that the client can bound its own buffer.
+SERVER_LINE_BYTES = 256 * 1024
+#: Most bytes of JSON in one reply to the older ``inbox`` commands; the rest waits for the next call.
+INBOX_BYTES = 16 * 1024 * 1024
+
+
+class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The bounds that an operator may move; counts are of items, sizes of bytes, times of seconds."""
+
+    #: A line with a full text, JSON-escaped at four bytes for one, still fits.
+    line_bytes: Count = 64 * 1024
+    #: Before login a line is a name and a password; strangers get no larger buffer.
+    line_bytes_before_login: Count = 4 * 1024
+    #: Strangers may not hold connections open. 0: for ever (older clients connect before their user types).
+    login_seconds: Seconds = 10.0
+    #: Lines that are no command, before login, until the connection is ended.
+    bad_lines_before_login: Count = 16
+    #: Pipelined commands in flight on one connection: enough to fill a batch alone.
+    pipeline: Count = 256
+    #: Connections in all; each idle one costs about 12 KiB.
+    connections: Count = 10_000
+    #: Connections from one address. 0: no bound (the default on loopback).
+    connections_per_address: Optional = 16
+    #: Unsent bytes at which pushes stop; the client then catches up from the log.
+    push_bytes: Count = 64 * 1024
+    #: Unsent bytes at which a connection that only takes pushes is closed.
+    unsent_bytes: Count = 1024 * 1024
+    #: A connection that takes nothing of what is unsent for so long is closed.
+    progress_seconds: Seconds = 30.0
+    #: Rows in the open and the waiting batch: about a second's work for the store.
+    open_rows: Count = 8192
+    #: Bytes in the open and the waiting batch.
+    open_bytes: Count = 16 * 1024 * 1024
+    #: Password hashes that may wait for a thread; a login herd beyond it is told to try again.
+    waiting_hashes: Count = 64
+    #: A session that is not used for so long ends (30 days).
+    session_idle_seconds: Seconds = 30 * 86400.0
+    #: A session ends after so long, however much it is used (90 days).
+    session_seconds: Seconds = 90 * 86400.0
+    #: Accounts and groups kept in memory; the rest is read again when needed.
+    cached_names: Count = 10_000
+
+
+#: What is kept towards addresses on this machine: no bound per address, no login deadline.
+LOOPBACK = Limits(login_seconds=0.0, connections_per_address=0, waiting_hashes=64)

@@ -1,0 +1,160 @@
+"""The names of realms, users, groups and devices: parse, fold, print.
+
+These are the only validators: what comes out of a ``parse`` here is safe to store, to
+compare and to show. Users and groups of a realm share one namespace, so an address never
+says which of the two it means. This module knows nothing of the wire.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple, Self
+
+from chatproto.errors import BadName
+
+_REALM = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+_LOCAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+_CID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_COUNTER = re.compile(r"0|[1-9][0-9]{0,14}")
+
+#: Characters that reorder the text around them; in a name they would let one user look like another.
+_BIDIRECTIONAL = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+#: Longest display name and country, in characters: one line of a narrow terminal.
+DISPLAY_NAME_CHARACTERS = 64
+
+
+def fold(name: str) -> str:
+    """Return the form of a name that is compared: names differ by more than case, or not at all."""
+    return name.lower()
+
+
+def is_uuid4(text: str) -> bool:
+    """Tell whether text has the shape of a UUID4, which older clients use for tokens only."""
+    return len(text) == 36 and _UUID4.fullmatch(text) is not None
+
+
+class RealmName(str):
+    """The name of a realm: lower case, digits, dots and hyphens, at most 63 characters."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return text as a realm's name.
+
+        :raises BadName: text is not of the form ``[a-z0-9][a-z0-9.-]{0,62}``.
+        """
+        if _REALM.fullmatch(text) is None:
+            raise BadName("a realm's name has 1 to 63 of a-z, 0-9, dot and hyphen")
+        return cls(text)
+
+
+class LocalName(str):
+    """A name inside a realm, shown as registered and compared without regard to case."""
+
+    __slots__ = ()
+    subject = "name"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return text as a name.
+
+        :raises BadName: text is not of the form ``[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}``, or looks
+            like a UUID4: older clients could not tell such a name from a token.
+        """
+        if _LOCAL.fullmatch(text) is None or is_uuid4(text):
+            raise BadName(f"a {cls.subject} has 1 to 64 of A-Z, a-z, 0-9, underscore, dot and hyphen")
+        return cls(text)
+
+    @property
+    def folded(self) -> str:
+        """The form that is compared and stored as a key."""
+        return fold(self)
+
+
+class UserName(LocalName):
+    """The name of a user within one realm."""
+
+    __slots__ = ()
+    subject = "user name"
+
+
+class GroupName(LocalName):
+    """The name of a group within its home realm."""
+
+    __slots__ = ()
+    subject = "group name"
+
+
+class DeviceName(LocalName):
+    """The name under which a session keeps its place in the log."""
+
+    __slots__ = ()
+    subject = "device name"
+
+
+class Address(NamedTuple):
+    """A user or a group, and the realm where it lives; printed ``name@realm``."""
+
+    name: LocalName
+    realm: RealmName
+
+    @classmethod
+    def parse(cls, text: str, home: RealmName) -> Address:
+        """Return the address that text means to a user of the realm ``home``.
+
+        :raises BadName: the name or the realm is malformed.
+        """
+        name, at, realm = text.partition("@")
+        return cls(LocalName.parse(name), RealmName.parse(fold(realm)) if at else home)
+
+    @property
+    def folded(self) -> str:
+        """The form that is compared and stored as a key."""
+        return f"{fold(self.name)}@{self.realm}"
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.realm}"
+
+
+def parse_display_name(text: str) -> str:
+    """Return text as a name to show, which may be in any script; blank ends are cut.
+
+    :raises BadName: more than 64 characters, or a control or bidirectional character.
+    """
+    shown = unicodedata.normalize("NFC", text).strip()
+    if len(shown) > DISPLAY_NAME_CHARACTERS:
+        raise BadName(f"a display name has at most {DISPLAY_NAME_CHARACTERS} characters")
+    for character in shown:
+        category = unicodedata.category(character)
+        if category in ("Cc", "Cs", "Zl", "Zp") or (
+            unicodedata.bidirectional(character) in _BIDIRECTIONAL or character in "\u200e\u200f\u061c"
+        ):
+            raise BadName("a display name has no control or bidirectional characters")
+    return shown
+
+
+class OrderedCid(NamedTuple):
+    """A client's command id of the form ``prefix:counter``, which a store can pack.
+
+    A client that counts within a random prefix lets the store keep one row for many ids.
+    """
+
+    prefix: str
+    counter: int
+
+
+def parse_cid(text: str) -> OrderedCid | None:
+    """Check a client's command id, and return its parts if it is an ordered one.
+
+    :raises BadName: text is not 1 to 64 of ``[A-Za-z0-9._:-]``.
+    """
+    if _CID.fullmatch(text) is None:
+        raise BadName("a cid has 1 to 64 of A-Z, a-z, 0-9, dot, underscore, colon and hyphen")
+    prefix, _, counter = text.rpartition(":")
+    if prefix and _COUNTER.fullmatch(counter) is not None:
+        return OrderedCid(prefix, int(counter))
+    return None
