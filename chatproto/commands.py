@@ -57,6 +57,11 @@ class Command(Struct, frozen=True, kw_only=True, tag_field="do", tag=str.lower):
     #: Fields that the text dialect sets and that a text client cannot choose.
     preset: ClassVar[dict[str, object]] = {}
 
+    @classmethod
+    def wire_name(cls) -> str:
+        """Return the value of ``do`` that stands for this command."""
+        return str(cls.__struct_config__.tag)
+
     def __repr__(self) -> str:
         """Show the command without what must not reach a log: secrets and what people wrote."""
         shown = (

@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import msgspec
-
 from chatproto import errors
 from chatproto.commands import Command, Request, all_commands
 from chatproto.errors import BadRequest, ChatError, TooFewWords, UnknownCommand
@@ -90,8 +88,8 @@ FORMS = _forms()
 class TextDialect:
     """The server's end of the text dialect.
 
-    With ``exact_bodies`` a text is stored as the older servers did, with the blank before it and the line's end:
-    for comparing transcripts with theirs.
+    With ``exact_bodies`` a text is stored as the older servers did, with the blank before it and the line's
+    end: for comparing transcripts with theirs.
     """
 
     __slots__ = ("_exact_bodies",)
@@ -132,12 +130,7 @@ class TextDialect:
             values[form.rest] = self._body(
                 text.split(" ", position + len(form.fields))[-1:], words, form, position
             )
-        try:
-            return (
-                msgspec.convert(values, form.command, strict=False) if form.preset else form.command(**values)
-            )
-        except msgspec.ValidationError:
-            raise BadRequest("a word is empty or too long") from None
+        return form.command(**values)
 
     def _body(self, tail: list[str], words: list[str], form: Form, position: int) -> str:
         if len(words) <= position + len(form.fields):
