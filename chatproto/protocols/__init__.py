@@ -1,0 +1,4 @@
+"""The Twisted edge: protocols own bytes and time-outs, and nothing else.
+
+They never import a store: what they serve is a realm, given to their factories.
+"""

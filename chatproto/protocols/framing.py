@@ -1,0 +1,153 @@
+"""Bytes to lines, and to counted raw bytes between them, for every protocol of chatproto.
+
+Twisted's ``LineReceiver`` keeps the contract (``lineReceived``, pausing, ``clearLineBuffer``), but splits
+one line off its buffer at a time, which is quadratic in the size of a read, and loses its place at an
+over-long line. This framing splits a whole read at once and knows nothing of what the lines mean.
+"""
+
+from __future__ import annotations
+
+from twisted.protocols.basic import LineReceiver
+
+#: Largest piece of raw bytes: one chunk of a file, which is also the size of one read.
+RAW_BYTES = 64 * 1024
+
+
+class LineFraming(LineReceiver):
+    """Lines ended by LF or CRLF, bounded by ``line_limit``, with raw bytes in between on request.
+
+    Lines come in order, and none comes while the protocol is paused or after the connection is lost.
+    Subclasses implement ``lineReceived`` and, if they have use for them, :meth:`line_too_long` and
+    :meth:`raw_received`.
+    """
+
+    #: Longest line in bytes, without its end. May change between any two lines.
+    line_limit: int = 64 * 1024
+
+    def __init__(self) -> None:
+        # Plain lists: an idle connection keeps these for hours, and an empty deque takes ten times as much.
+        self._reads: list[bytes] = []  # as received; more than one only while paused
+        self._lines: list[bytes] = []  # complete but for their CR, the next one last
+        self._tail: list[bytes] = []  # the parts of a line whose end has not come
+        self._tail_bytes = 0
+        self._skipping = False  # inside an over-long line
+        self._raw_wanted = 0
+        self._raw: list[bytes] = []
+        self._running = False
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take a read; also called with nothing by ``resumeProducing``, to go on."""
+        if data:
+            self._reads.append(data)
+        if self._running:
+            return  # resumed from within lineReceived: the loop below goes on by itself
+        self._running = True
+        try:
+            while not self.paused and self._step():
+                pass
+        finally:
+            self._running = False
+
+    def expect_raw(self, length: int) -> None:
+        """Take the ``length`` bytes after the current line as they are, then lines again.
+
+        They arrive whole in :meth:`raw_received`. A length outside 0 to RAW_BYTES closes the connection, as
+        nothing after it could be told apart.
+        """
+        if not 0 <= length <= RAW_BYTES:
+            self.clear()
+            if self.transport is not None:
+                self.transport.loseConnection()
+            return
+        if length == 0:
+            self.raw_received(b"")
+            return
+        rest = b"\n".join([*reversed(self._lines), b"".join(self._tail)])
+        self._forget_lines()
+        if rest:
+            self._reads.insert(0, rest)
+        self._raw_wanted = length
+
+    def raw_received(self, data: bytes) -> None:
+        """Take the raw bytes that were asked for."""
+
+    def line_too_long(self) -> None:
+        """Hear of a line above the limit; the rest of it is skipped, and the next line comes as usual."""
+
+    def clear(self) -> None:
+        """Forget everything that was received and not handled."""
+        self._reads.clear()
+        self._forget_lines()
+        self._raw_wanted = 0
+        self._raw.clear()
+
+    def clearLineBuffer(self) -> bytes:
+        """Forget everything that was received and not handled; for callers that know LineReceiver."""
+        self.clear()
+        return b""
+
+    def _forget_lines(self) -> None:
+        self._lines.clear()
+        self._tail.clear()
+        self._tail_bytes = 0
+        self._skipping = False
+
+    def _step(self) -> bool:
+        """Do what can be done next; tell whether there was anything."""
+        if self._raw_wanted:
+            return self._take_raw()
+        if self._lines:
+            self._take_lines()
+        elif self._tail_bytes > self.line_limit + 1:  # a CR may still belong to the line's end
+            self._forget_lines()
+            self._skipping = True
+            self.line_too_long()
+        elif self._reads:
+            self._split(self._reads.pop(0))
+        else:
+            return False
+        return True
+
+    def _split(self, data: bytes) -> None:
+        pieces = data.split(b"\n")
+        last = pieces.pop()
+        if not pieces:
+            if not self._skipping:
+                self._tail.append(last)
+                self._tail_bytes += len(last)
+            return
+        if self._skipping:
+            self._skipping = False
+            del pieces[0]
+        else:
+            self._tail.append(pieces[0])
+            pieces[0] = b"".join(self._tail)
+        pieces.reverse()
+        self._lines = pieces
+        self._tail = [last] if last else []
+        self._tail_bytes = len(last)
+
+    def _take_lines(self) -> None:
+        while self._lines and not self.paused and not self._raw_wanted:
+            line = self._lines.pop()
+            if line.endswith(b"\r"):
+                line = line[:-1]
+            if len(line) > self.line_limit:
+                self.line_too_long()
+            else:
+                self.lineReceived(line)
+
+    def _take_raw(self) -> bool:
+        if not self._reads:
+            return False
+        data = self._reads.pop(0)
+        if len(data) > self._raw_wanted:
+            self._reads.insert(0, data[self._raw_wanted :])
+            data = data[: self._raw_wanted]
+        self._raw.append(data)
+        self._raw_wanted -= len(data)
+        if not self._raw_wanted:
+            raw = b"".join(self._raw)
+            self._raw.clear()
+            self.raw_received(raw)
+        return True
