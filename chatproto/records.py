@@ -78,11 +78,14 @@ class ConversationRow(Record, frozen=True):
     """A conversation. Key: ``conversation``; unique: ``a, b``.
 
     Two users: their folded addresses, the lower first. A group: its folded address and ``""``.
+    ``shown_a`` and ``shown_b`` are the same addresses as registered.
     """
 
     conversation: int
     a: str
     b: str
+    shown_a: str
+    shown_b: str
 
     @property
     def is_group(self) -> bool:
