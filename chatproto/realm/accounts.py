@@ -1,0 +1,146 @@
+"""The users of a realm: who exists, what they are called, and whether a password is theirs."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from chatproto.errors import (
+    BadName,
+    ChatError,
+    NameTaken,
+    NoSuchUser,
+    UnknownUser,
+    UserExists,
+    WrongPassword,
+)
+from chatproto.interfaces import IStore
+from chatproto.names import LocalName, UserName, fold, parse_display_name
+from chatproto.realm.cache import Cache
+from chatproto.realm.passwords import PASSWORD_BYTES, PasswordHasher
+from chatproto.realm.times import Clock
+from chatproto.realm.writer import Writer
+from chatproto.records import AccountRow, NameRow, PasswordRow
+
+
+class Names:
+    """The one namespace of users and groups; a name once taken stays taken."""
+
+    def __init__(self, store: IStore, writer: Writer, size: int) -> None:
+        self._store = store
+        self._taken: Cache[str, NameRow] = Cache(size, writer)
+
+    async def check_free(self, name: LocalName, taken: type[NameTaken]) -> None:
+        """Return if nothing has the name. The caller claims it before it waits for anything else.
+
+        :raises NameTaken: as the class that the caller gave.
+        """
+        if self._taken.get(name.folded) is None:
+            row = await self._store.name(name.folded)
+            if row is not None:
+                self._taken.learn(name.folded, row)
+        if self._taken.get(name.folded) is not None:
+            raise taken
+
+    def claim(self, name: LocalName, kind: str) -> NameRow:
+        """Return the row that takes a free name; the caller stores it with what has the name."""
+        row = NameRow(name.folded, kind)
+        self._taken.change(name.folded, row)
+        return row
+
+
+class Accounts:
+    """Makes, finds and authenticates accounts."""
+
+    _log = Logger()
+
+    def __init__(
+        self, store: IStore, writer: Writer, clock: Clock, names: Names, hasher: PasswordHasher, size: int
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._clock = clock
+        self._names = names
+        self._hasher = hasher
+        self._known: Cache[str, AccountRow] = Cache(size, writer)
+
+    def known(self, name: str) -> AccountRow | None:
+        """Return an account if it is in memory."""
+        return self._known.get(fold(name))
+
+    async def find(self, name: str) -> AccountRow | None:
+        """Return an account by its name in any case, None if there is none."""
+        key = fold(name)
+        row = self._known.get(key) or await self._store.account(key)
+        return None if row is None else self._known.learn(key, row)
+
+    def page(self, after: str, limit: int) -> Deferred[list[AccountRow]]:
+        """Return accounts by name."""
+        return self._store.accounts(fold(after), limit)
+
+    async def add(self, user: str, password: str, display: str | None, country: str | None) -> AccountRow:
+        """Make an account and return it when it is stored.
+
+        :raises UserExists: a user or a group has the name.
+        :raises BadName: the user name or the name to show is malformed.
+        """
+        name = UserName.parse(user)
+        shown = parse_display_name(display or "") or str(name)
+        where = parse_display_name(country or "")
+        hashed = await self._hasher.hash(password)
+        await self._names.check_free(name, UserExists)
+        now = int(self._clock.seconds() * 1000)
+        account = AccountRow(name.folded, str(name), shown, where, now)
+        taken = self._names.claim(name, "user")
+        self._known.change(name.folded, account)
+        await self._writer.save(inserts=(taken, account), puts=(PasswordRow(name.folded, hashed),))
+        return account
+
+    async def authenticate(self, user: str, password: str) -> AccountRow:
+        """Return the account whose password this is. An unknown user takes as long as a wrong password.
+
+        :raises UnknownUser: there is no such user; only older dialects may tell it from the next.
+        :raises WrongPassword: it is not the password.
+        """
+        account = await self.find(user) if _may_be_user(user) else None
+        stored = None if account is None else await self._store.password(account.name)
+        if len(password.encode()) > PASSWORD_BYTES:
+            password = ""  # no password is empty: refused after the usual time
+        correct = await self._hasher.check(stored, password)
+        if account is None:
+            raise UnknownUser
+        if not correct:
+            raise WrongPassword
+        if stored is not None and self._hasher.outdated(stored):
+            await self._rehash(account.name, password)
+        return account
+
+    async def set_password(self, user: str, password: str) -> AccountRow:
+        """Replace an account's password.
+
+        :raises NoSuchUser: there is no such account.
+        """
+        account = await self.find(user)
+        if account is None:
+            raise NoSuchUser
+        hashed = await self._hasher.hash(password)
+        await self._writer.save(puts=(PasswordRow(account.name, hashed),))
+        return account
+
+    async def _rehash(self, account: str, password: str) -> None:
+        """Store a password again at today's cost. The login does not depend on it."""
+        try:
+            hashed = await self._hasher.hash(password)
+            await self._writer.save(puts=(PasswordRow(account, hashed),))
+        except ChatError as error:
+            self._log.warn(
+                "the password of {account} keeps its old cost: {code}", account=account, code=error.code
+            )
+
+
+def _may_be_user(user: str) -> bool:
+    try:
+        UserName.parse(user)
+    except BadName:
+        return False
+    return True

@@ -1,0 +1,69 @@
+"""Commands that may be repeated: what became of the first one decides the repeat.
+
+A cid ``prefix:counter`` whose counter is above all before it in its prefix is known to be new without
+asking the store; that is what a client that counts gets for it. Any other cid is looked up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from chatproto.interfaces import IStore
+from chatproto.names import OrderedCid, parse_cid
+from chatproto.realm.cache import Cache
+from chatproto.realm.writer import Writer
+from chatproto.records import CidRow
+
+
+def digest_of(recipients: Sequence[str], text: str) -> bytes:
+    """Return what tells one content from another: recipients as written, and the text."""
+    return hashlib.blake2b("\0".join((*recipients, text)).encode(), digest_size=8).digest()
+
+
+class Cids:
+    """Decides whether a cid is new."""
+
+    def __init__(self, store: IStore, writer: Writer, size: int) -> None:
+        self._store = store
+        #: The newest counter by account and prefix, as of the open batch.
+        self._newest: Cache[tuple[str, str], int] = Cache(size, writer)
+
+    def certainly_new(self, account: str, cid: str) -> OrderedCid | None:
+        """Return the parts of a cid that is above all others of its prefix, if memory alone can tell.
+
+        :raises BadName: the cid is malformed.
+        """
+        parts = parse_cid(cid)
+        if parts is None:
+            return None
+        newest = self._newest.get((account, parts.prefix))
+        return parts if newest is not None and parts.counter > newest else None
+
+    async def find(self, account: str, cid: str) -> CidRow | None:
+        """Return what became of an earlier command with this cid; None if there was none."""
+        parts = parse_cid(cid)
+        if parts is not None:
+            newest = await self._load_newest(account, parts.prefix)
+            if parts.counter > newest:
+                return None
+            row = await self._store.cid(account, parts.prefix, parts.counter, True)
+            if row is not None:
+                return row
+        return await self._store.cid(account, cid, 0, False)
+
+    def claim(self, account: str, cid: str, digest: bytes, outcome: Sequence[tuple[str, int]]) -> CidRow:
+        """Return the row that makes a cid of the open batch known; the caller found it to be new."""
+        parts = self.certainly_new(account, cid)
+        if parts is None:
+            return CidRow(account, cid, 0, False, digest, outcome)
+        self._newest.change((account, parts.prefix), parts.counter)
+        return CidRow(account, parts.prefix, parts.counter, True, digest, outcome)
+
+    async def _load_newest(self, account: str, prefix: str) -> int:
+        key = (account, prefix)
+        newest = self._newest.get(key)
+        if newest is None:
+            stored = await self._store.newest_counter(account, prefix)
+            newest = self._newest.learn(key, -1 if stored is None else stored)
+        return newest

@@ -1,0 +1,200 @@
+"""Sessions as the store knows them: who proved to be whom, on which device, until when.
+
+A token is 256 random bits (122 in the shape of a UUID4 where an older client needs that); the store has only
+its SHA-256. One :class:`Login` object stands for one session, however many connections use it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from chatproto.errors import BadToken, NoSuchSession
+from chatproto.interfaces import IStore
+from chatproto.limits import Limits
+from chatproto.names import DeviceName
+from chatproto.realm.cache import Registry
+from chatproto.realm.times import Clock
+from chatproto.realm.writer import Writer
+from chatproto.records import AccountRow, DeviceRow, LoginRow
+
+if TYPE_CHECKING:
+    from chatproto.realm.routes import Route
+
+#: How old the stored time of last use may get; exact times would cost a write for each command.
+_USED_SECONDS = 3600
+
+
+class Login:
+    """A session in memory."""
+
+    __slots__ = ("__weakref__", "account", "address", "device", "on_end", "routes", "row")
+
+    def __init__(self, row: LoginRow, address: str) -> None:
+        self.row = row
+        #: The folded name of the account.
+        self.account = row.account
+        #: The full address of the account, as shown.
+        self.address = address
+        self.device = row.device
+        #: Where this session's messages go, by ``to`` as the client writes it.
+        self.routes: dict[str, Route] = {}
+        #: Called when the session is ended, once.
+        self.on_end: set[Callable[[], None]] = set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the session was ended."""
+        return bool(self.row.ended)
+
+
+def hash_token(token: str) -> bytes:
+    """Return what the store keeps of a token."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+class Logins:
+    """Begins, finds and ends sessions."""
+
+    def __init__(
+        self,
+        store: IStore,
+        writer: Writer,
+        clock: Clock,
+        limits: Limits,
+        realm: str,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._clock = clock
+        self._idle = int(limits.session_idle_seconds * 1000)
+        self._absolute = int(limits.session_seconds * 1000)
+        self._realm = realm
+        self._entropy = entropy
+        #: Found again while a connection uses them; and a while longer, as older clients send a token
+        #: with each command.
+        self._logins: Registry[bytes, Login] = Registry(limits.cached_names, writer)
+
+    def known(self, token: str) -> Login | None:
+        """Return a session that is in memory and has not ended."""
+        login = self._logins.get(hash_token(token))
+        return login if login is not None and self.touch(login) else None
+
+    async def find(self, token: str) -> Login:
+        """Return the session of a token.
+
+        :raises BadToken: there is none, or it has ended or expired.
+        """
+        key = hash_token(token)
+        login = await self._logins.find(key, lambda: self._load(key))
+        if login is None or not self.touch(login):
+            raise BadToken
+        return login
+
+    async def _load(self, key: bytes) -> Login | None:
+        row = await self._store.login(key)
+        account = None if row is None else await self._store.account(row.account)
+        return None if row is None or account is None else self._login(row, account)
+
+    async def begin(self, account: AccountRow, device: str | None, *, compact: bool) -> tuple[Login, str]:
+        """Begin a session and return it with its token when it is stored.
+
+        :raises BadName: the device's name is malformed.
+        """
+        devices: list[DeviceRow] = []
+        name = None if device is None else DeviceName.parse(device)
+        number = None if name is None else await self._store.device(account.name, name.folded)
+        if number is None:
+            number = self._writer.next_serial()
+            if name is not None:
+                devices.append(DeviceRow(account.name, name.folded, number))
+        token = self._token(compact=compact)
+        now = self._now()
+        row = LoginRow(
+            token_hash=hash_token(token),
+            login=self._writer.next_serial(),
+            account=account.name,
+            device=number,
+            device_name=name,
+            created=now,
+            used=now,
+            expires=now + self._absolute,
+            ended=0,
+        )
+        login = self._login(row, account)
+        self._logins.change(row.token_hash, login)
+        await self._writer.save(inserts=(row,), puts=devices)
+        return login, token
+
+    async def listed(self, account: str) -> list[LoginRow]:
+        """Return the sessions of an account that have neither ended nor expired."""
+        now = self._now()
+        return [row for row in await self._store.logins(account) if now < self._deadline(row)]
+
+    async def end(self, login: Login) -> None:
+        """End a session, for every connection that uses it."""
+        await self._end_rows([login.row])
+
+    async def end_all(self, account: str) -> None:
+        """End all sessions of an account, those of the open batch too."""
+        rows = {row.token_hash: row for row in await self._store.logins(account)}
+        rows |= {
+            login.row.token_hash: login.row for login in self._logins.values() if login.account == account
+        }
+        await self._end_rows(list(rows.values()))
+
+    async def end_number(self, account: str, number: int) -> None:
+        """End the session of an account that has a number.
+
+        :raises NoSuchSession: the account has none of that number.
+        """
+        rows = [row for row in await self._store.logins(account) if row.login == number]
+        if not rows:
+            raise NoSuchSession
+        await self._end_rows(rows)
+
+    async def _end_rows(self, rows: list[LoginRow]) -> None:
+        now = self._now()
+        ended = []
+        for row in rows:
+            ended.append(msgspec.structs.replace(row, ended=now))
+            login = self._logins.get(row.token_hash)
+            if login is not None:
+                login.row = ended[-1]
+                calls, login.on_end = login.on_end, set()
+                for call in calls:
+                    call()
+        if ended:
+            await self._writer.save(puts=ended)
+
+    def _login(self, row: LoginRow, account: AccountRow) -> Login:
+        return Login(row, f"{account.shown}@{self._realm}")
+
+    def touch(self, login: Login) -> bool:
+        """Tell whether a session may still be used; note that it is."""
+        now = self._now()
+        row = login.row
+        if row.ended or now >= self._deadline(row):
+            return False
+        if now - row.used >= _USED_SECONDS * 1000:
+            login.row = msgspec.structs.replace(row, used=now)
+            # Nobody waits for it, and if it is lost the session only seems less used.
+            self._writer.save(puts=(login.row,)).addErrback(lambda _: None)
+        return True
+
+    def _deadline(self, row: LoginRow) -> int:
+        return min(row.expires, row.used + self._idle)
+
+    def _now(self) -> int:
+        return int(self._clock.seconds() * 1000)
+
+    def _token(self, *, compact: bool) -> str:
+        if compact:
+            return str(uuid.UUID(bytes=self._entropy(16), version=4))
+        return base64.urlsafe_b64encode(self._entropy(32)).rstrip(b"=").decode()

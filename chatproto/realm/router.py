@@ -1,0 +1,100 @@
+"""Who is listening: from accounts and groups to subscribers, and nothing else.
+
+An event is handed to every subscriber in one plain loop, after it is durable. Routes hold on to audiences,
+which are changed in place, so that somebody who comes or goes invalidates nothing.
+"""
+
+from __future__ import annotations
+
+from weakref import WeakValueDictionary
+
+from chatproto.events import Message
+from chatproto.interfaces import ISubscriber
+
+
+class Audience:
+    """The subscribers of one account."""
+
+    __slots__ = ("__weakref__", "subscribers")
+
+    def __init__(self) -> None:
+        self.subscribers: list[ISubscriber] = []
+
+    def deliver(self, message: Message, device: int) -> None:
+        """Hand an event to every subscriber."""
+        for subscriber in self.subscribers:
+            subscriber.deliver(message, device)
+
+
+class GroupAudience:
+    """The subscribers of a group: the audiences of those members who have any."""
+
+    __slots__ = ("__weakref__", "accounts")
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, Audience] = {}
+
+    def deliver(self, message: Message, device: int) -> None:
+        """Hand an event to every subscriber of every member."""
+        for audience in self.accounts.values():
+            for subscriber in audience.subscribers:
+                subscriber.deliver(message, device)
+
+
+class Router:
+    """The audiences of a realm. They live as long as a route or a subscriber needs them."""
+
+    def __init__(self) -> None:
+        self._accounts: WeakValueDictionary[str, Audience] = WeakValueDictionary()
+        self._groups: WeakValueDictionary[int, GroupAudience] = WeakValueDictionary()
+        #: What a listening account keeps alive: its audience, and those of its groups by conversation.
+        self._present: dict[str, tuple[Audience, dict[int, GroupAudience]]] = {}
+
+    def account(self, account: str) -> Audience:
+        """Return the audience of an account."""
+        audience = self._accounts.get(account)
+        if audience is None:
+            audience = self._accounts[account] = Audience()
+        return audience
+
+    def group(self, conversation: int) -> GroupAudience:
+        """Return the audience of a group."""
+        audience = self._groups.get(conversation)
+        if audience is None:
+            audience = self._groups[conversation] = GroupAudience()
+        return audience
+
+    def subscribe(self, account: str, subscriber: ISubscriber) -> None:
+        """Start to deliver an account's events to a subscriber; its groups are added by :meth:`enter`."""
+        audience = self.account(account)
+        if account not in self._present:
+            self._present[account] = (audience, {})
+        audience.subscribers = [*audience.subscribers, subscriber]
+
+    def unsubscribe(self, account: str, subscriber: ISubscriber) -> None:
+        """Stop to deliver to a subscriber."""
+        present = self._present.get(account)
+        if present is None:
+            return
+        audience, groups = present
+        audience.subscribers = [other for other in audience.subscribers if other is not subscriber]
+        if not audience.subscribers:
+            del self._present[account]
+            for group in groups.values():
+                group.accounts.pop(account, None)
+
+    def enter(self, account: str, conversation: int) -> None:
+        """Let an account hear a group, if it has a subscriber."""
+        present = self._present.get(account)
+        if present is not None:
+            audience, groups = present
+            group = groups[conversation] = self.group(conversation)
+            group.accounts[account] = audience
+
+    def exit(self, account: str, conversation: int) -> None:
+        """Let an account no longer hear a group."""
+        present = self._present.get(account)
+        if present is not None:
+            group = present[1].pop(conversation, None)
+            if group is not None:
+                group.accounts.pop(account, None)

@@ -1,0 +1,220 @@
+"""Where a message to an address goes: which conversation, who may read it, who is listening.
+
+Users and groups share one namespace, so ``to`` is never ambiguous. Each session keeps the routes that it
+used; they are made anew when the rules that they stand on may have changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from chatproto.errors import BadName, NoSuchGroup, NoSuchRealm, NoSuchUser, NotMember
+from chatproto.interfaces import IStore
+from chatproto.names import Address, LocalName, RealmName, fold
+from chatproto.realm.accounts import Accounts
+from chatproto.realm.cache import Registry
+from chatproto.realm.logins import Login
+from chatproto.realm.router import Audience, GroupAudience, Router
+from chatproto.realm.writer import Writer
+from chatproto.records import AccountRow, ConversationRow, GroupRow, MemberRow, Record
+
+#: Routes that one session keeps; a client that writes to more people at a time pays for a look-up.
+_ROUTES = 1024
+
+
+class Conversation:
+    """A conversation in memory.
+
+    ``unborn`` are the rows that make it, until a message takes them along into its own transaction.
+    """
+
+    __slots__ = ("__weakref__", "row", "unborn")
+
+    def __init__(self, row: ConversationRow, unborn: tuple[Record, ...] = ()) -> None:
+        self.row = row
+        self.unborn = unborn
+
+
+class Group(Conversation):
+    """A group whose home is this realm, in memory."""
+
+    __slots__ = ("gseq", "members", "name")
+
+    def __init__(self, name: str, row: ConversationRow, members: dict[str, MemberRow], gseq: int) -> None:
+        super().__init__(row)
+        #: The folded name.
+        self.name = name
+        #: Who is a member now, by folded address.
+        self.members = members
+        #: The newest number given in the group.
+        self.gseq = gseq
+
+
+class Route(Struct):
+    """What a session needs to know to send to one address."""
+
+    conversation: Conversation
+    group: Group | None
+    to: str
+    audiences: Sequence[Audience | GroupAudience]
+    generation: int
+
+
+class Routes:
+    """Finds conversations and groups, and makes routes."""
+
+    def __init__(
+        self, realm: RealmName, store: IStore, writer: Writer, accounts: Accounts, router: Router, size: int
+    ) -> None:
+        self._realm = realm
+        self._store = store
+        self._writer = writer
+        self._accounts = accounts
+        self._router = router
+        self._conversations: Registry[tuple[str, str], Conversation] = Registry(size, writer)
+        self._groups: Registry[str, Group] = Registry(size, writer)
+        #: Routes of an earlier generation are made anew.
+        self.generation = 0
+        writer.on_reset(self.rules_changed)
+
+    def rules_changed(self) -> None:
+        """Make every route anew when it is used next: a membership changed, or a batch was lost."""
+        self.generation += 1
+
+    def address(self, name: str) -> Address:
+        """Return the address that a client's word means.
+
+        :raises NoSuchUser: nothing can have that address.
+        :raises NoSuchRealm: it is in a realm that this one does not know.
+        """
+        try:
+            address = Address.parse(name, self._realm)
+        except BadName:
+            raise NoSuchUser from None
+        if address.realm != self._realm:
+            raise NoSuchRealm
+        return address
+
+    def known(self, login: Login, to: str) -> Route | None:
+        """Return the route of a session to an address, if it is in memory and still holds."""
+        route = login.routes.get(to)
+        return route if route is not None and route.generation == self.generation else None
+
+    async def find(self, login: Login, to: str) -> Route:
+        """Return the route of a session to an address, and keep it.
+
+        :raises NoSuchUser: nothing has the address.
+        :raises NotMember: it is a group that the session's account is not a member of.
+        """
+        address = self.address(to)
+        while True:
+            generation = self.generation
+            account = await self._accounts.find(address.name)
+            if account is not None:
+                route = await self._to_account(login, account)
+            else:
+                route = self._to_group(login, await self._group(address.name.folded))
+            if generation == self.generation:  # else a rule changed while this was read
+                break
+        if len(login.routes) >= _ROUTES:
+            login.routes.clear()
+        login.routes[to] = route
+        return route
+
+    async def _to_account(self, login: Login, account: AccountRow) -> Route:
+        conversation = await self.direct(login, account)
+        audiences = [self._router.account(name) for name in dict.fromkeys((login.account, account.name))]
+        return Route(conversation, None, f"{account.shown}@{self._realm}", audiences, self.generation)
+
+    def _to_group(self, login: Login, group: Group) -> Route:
+        if fold(login.address) not in group.members:
+            raise NotMember
+        audience = self._router.group(group.row.conversation)
+        return Route(group, group, group.row.shown_a, [audience], self.generation)
+
+    async def direct(self, login: Login, other: AccountRow) -> Conversation:
+        """Return the conversation of a session's account with another, unborn if they never spoke."""
+        ours = login.address
+        theirs = f"{other.shown}@{self._realm}"
+        if fold(theirs) < fold(ours):
+            ours, theirs = theirs, ours
+        key = (fold(ours), fold(theirs))
+
+        async def load() -> Conversation:
+            row = await self._store.conversation(*key)
+            return self._new_direct(ours, theirs) if row is None else Conversation(row)
+
+        conversation = await self._conversations.find(key, load)
+        assert conversation is not None
+        return conversation
+
+    def _new_direct(self, a: str, b: str) -> Conversation:
+        row = ConversationRow(self._writer.next_serial(), fold(a), fold(b), a, b)
+        members = [
+            MemberRow(row.conversation, name, 0, 0, "member") for name in dict.fromkeys((row.a, row.b))
+        ]
+        return Conversation(row, (row, *members))
+
+    def born(self, conversation: Conversation) -> tuple[Record, ...]:
+        """Return the rows that make a conversation, for the message that is stored with them."""
+        rows, conversation.unborn = conversation.unborn, ()
+        self._conversations.change((conversation.row.a, conversation.row.b), conversation)
+        return rows
+
+    async def group(self, name: str) -> Group:
+        """Return a group of this realm by what a client calls it.
+
+        :raises NoSuchGroup: there is none.
+        """
+        try:
+            return await self._group(self.address(name).name.folded)
+        except NoSuchUser:
+            raise NoSuchGroup from None
+
+    async def _group(self, name: str) -> Group:
+        async def load() -> Group | None:
+            row = await self._store.group(name)
+            if row is None:
+                return None
+            conversation = await self._store.conversation(f"{name}@{self._realm}", "")
+            members = await self._store.members(row.conversation)
+            _, gseq = await self._store.newest(row.conversation)
+            assert conversation is not None
+            return Group(name, conversation, {member.member: member for member in members}, gseq)
+
+        group = await self._groups.find(name, load)
+        if group is None:
+            raise NoSuchUser
+        return group
+
+    def new_group(self, login: Login, name: LocalName, now: int) -> tuple[Group, tuple[Record, ...]]:
+        """Return a new group with its owner as its member, and the rows that make it."""
+        shown = f"{name}@{self._realm}"
+        row = ConversationRow(self._writer.next_serial(), fold(shown), "", shown, "")
+        owner = MemberRow(row.conversation, fold(login.address), self._writer.newest_seq, 0, "owner")
+        group = Group(name.folded, row, {owner.member: owner}, 0)
+        self.group_changed(group)
+        return group, (row, GroupRow(name.folded, str(name), row.conversation, login.account, now), owner)
+
+    def group_posted(self, group: Group) -> None:
+        """Note that the open batch has a message of a group."""
+        self._groups.change(group.name, group)
+
+    def group_changed(self, group: Group) -> None:
+        """Note that the open batch changes a group's members."""
+        self.group_posted(group)
+        self.rules_changed()
+
+    async def conversation(self, login: Login, name: str) -> Conversation | None:
+        """Return the conversation that a session's account has, or had, with an address; None if never.
+
+        :raises NoSuchUser: nothing has the address.
+        """
+        address = self.address(name)
+        account = await self._accounts.find(address.name)
+        found = (
+            await self._group(address.name.folded) if account is None else await self.direct(login, account)
+        )
+        return None if found.unborn else found

@@ -1,0 +1,250 @@
+"""Sending: from a command to rows of the open batch, and from the commit to the reply and the listeners.
+
+This is the hot path. A ``send`` whose routes and cid are in memory is appended in one plain call; anything that has
+to be read first is read by :meth:`Sending.prepare`, after which the command is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from chatproto.commands import Send
+from chatproto.errors import ChatError, CidReused, NoSuchGroup, NoSuchUser, TextTooLong
+from chatproto.events import Message, Reply, Result, Sent, SentEach
+from chatproto.limits import TEXT_BYTES
+from chatproto.realm.cids import Cids, digest_of
+from chatproto.realm.logins import Login
+from chatproto.realm.routes import Route, Routes
+from chatproto.realm.times import Clock, Timestamps
+from chatproto.realm.writer import Work, Writer
+from chatproto.records import CidRow, MessageRow, Record
+
+#: Takes the one reply to a command, or the error that refuses it.
+Answer = Callable[[Reply | ChatError], None]
+
+#: A character takes at most four bytes, so a shorter text needs no counting.
+_SURELY_SHORT = TEXT_BYTES // 4
+
+
+def check_text(text: str) -> None:
+    """Return if text may be a message's.
+
+    :raises TextTooLong: it has a NUL, or more than 16 KiB of UTF-8.
+    """
+    if (len(text) > _SURELY_SHORT and len(text.encode()) > TEXT_BYTES) or "\0" in text:
+        raise TextTooLong
+
+
+class Posting(Work):
+    """Messages of one command on their way to the disk, and who waits for them."""
+
+    __slots__ = ("answers", "cid", "digest", "messages", "routes", "sending", "to")
+
+    def __init__(self, sending: Sending, routes: Sequence[Route], to: str | list[str]) -> None:
+        super().__init__()
+        self.sending = sending
+        self.routes = routes
+        self.to = to
+        self.messages: list[MessageRow] = []
+        self.answers: list[Answer] = []
+        self.cid: tuple[str, str] | None = None
+        self.digest = b""
+
+    def committed(self) -> None:
+        """Answer, then tell the listeners."""
+        self._forget_cid()
+        reply = _reply(self.to, [(message.mid, message.seq) for message in self.messages])
+        for answer in self.answers:
+            answer(reply)
+        for message, route in zip(self.messages, self.routes, strict=True):
+            self.sending.publish(message, route)
+
+    def failed(self, error: ChatError) -> None:
+        """Refuse: nothing of it is stored."""
+        self._forget_cid()
+        for answer in self.answers:
+            answer(error)
+
+    def _forget_cid(self) -> None:
+        if self.cid is not None:
+            self.sending.under_way.pop(self.cid, None)
+
+
+def _reply(to: str | list[str], outcome: Sequence[tuple[str, int]]) -> Reply:
+    if isinstance(to, str):
+        mid, seq = outcome[0]
+        return Sent(mid=mid, seq=seq)
+    return SentEach(results=[Result(name, mid, seq) for name, (mid, seq) in zip(to, outcome, strict=True)])
+
+
+class Sending:
+    """Stores messages of this realm's users."""
+
+    def __init__(self, routes: Routes, cids: Cids, writer: Writer, clock: Clock, mid_prefix: str) -> None:
+        self._routes = routes
+        self._cids = cids
+        self._writer = writer
+        self._clock = clock
+        self._timestamps = Timestamps()
+        self._mid_prefix = mid_prefix
+        self._mids = 0
+        #: Commands with a cid that are in the open batch or being committed, by account and cid.
+        self.under_way: dict[tuple[str, str], Posting] = {}
+
+    def send(self, login: Login, command: Send, answer: Answer) -> bool:
+        """Append a command to the open batch; False if something has to be read before that.
+
+        ``answer`` is called once, when the messages are durable or certainly are not stored.
+
+        :raises ChatError: the command is refused.
+        """
+        cid = command.cid
+        if cid is not None:
+            first = self.under_way.get((login.account, cid))
+            if first is not None:
+                _check_same(first.digest, command)
+                first.answers.append(answer)
+                return True
+            if self._cids.certainly_new(login.account, cid) is None:
+                return False
+        recipients = [command.to] if isinstance(command.to, str) else command.to
+        routes = []
+        for to in recipients:
+            route = self._routes.known(login, to)
+            if route is None:
+                return False
+            routes.append(route)
+        check_text(command.text)
+        self._post(login, command, routes, answer)
+        return True
+
+    async def send_slowly(self, login: Login, command: Send, answer: Answer) -> None:
+        """Read what a command needs, then append it or answer it.
+
+        :raises ChatError: the command is refused.
+        """
+        check_text(command.text)
+        recipients = [command.to] if isinstance(command.to, str) else command.to
+        if command.cid is not None:
+            row = await self._cids.find(login.account, command.cid)
+            if row is not None:
+                _check_same(row.digest, command)
+                answer(_reply(command.to, row.outcome))
+                return
+        while True:
+            for to in recipients:
+                if self._routes.known(login, to) is None:
+                    await self._find(login, to)
+            routes = [self._routes.known(login, to) for to in recipients]
+            if all(routes):
+                break
+        first = None if command.cid is None else self.under_way.get((login.account, command.cid))
+        if first is not None:
+            _check_same(first.digest, command)
+            first.answers.append(answer)
+        else:
+            self._post(login, command, [route for route in routes if route is not None], answer)
+
+    async def _find(self, login: Login, to: str) -> None:
+        try:
+            await self._routes.find(login, to)
+        except NoSuchUser:
+            raise NoSuchUser(f"there is no user or group {to[:128]}") from None
+
+    async def known_recipients(self, login: Login, target: str) -> list[str]:
+        """Return what an older client's target stands for: a group, or the known users of a list.
+
+        :raises NoSuchGroup: it is neither.
+        """
+        known = []
+        for name in [target] if "," not in target else target.split(","):
+            try:
+                await self._routes.find(login, name)
+            except NoSuchUser:
+                continue
+            known.append(name)
+        if not known:
+            raise NoSuchGroup
+        return list(dict.fromkeys(known))
+
+    def _post(self, login: Login, command: Send, routes: Sequence[Route], answer: Answer) -> None:
+        posting = Posting(self, routes, command.to)
+        posting.answers.append(answer)
+        now = int(self._clock.seconds() * 1000)
+        inserts: list[Record] = []
+        spare: list[Record] = []
+        for route in routes:
+            conversation = route.conversation
+            if conversation.unborn:
+                inserts.extend(self._routes.born(conversation))
+            gseq = 0
+            if route.group is not None:
+                gseq = route.group.gseq = route.group.gseq + 1
+                self._routes.group_posted(route.group)
+            self._mids += 1
+            message = MessageRow(
+                self._writer.next_seq(),
+                conversation.row.conversation,
+                f"{self._mid_prefix}{self._mids}",
+                login.address,
+                login.device,
+                now,
+                "text",
+                gseq,
+                command.text,
+            )
+            posting.messages.append(message)
+            inserts.append(message)
+            if gseq:
+                spare.append(_void(message))
+        if command.cid is not None:
+            inserts.append(self._claim(login, command, posting))
+        posting.inserts = inserts
+        posting.otherwise = spare
+        posting.size = len(command.text) * len(routes)
+        self._writer.append(posting)
+
+    def _claim(self, login: Login, command: Send, posting: Posting) -> CidRow:
+        assert command.cid is not None
+        posting.cid = (login.account, command.cid)
+        posting.digest = _digest(command)
+        self.under_way[posting.cid] = posting
+        outcome = [(message.mid, message.seq) for message in posting.messages]
+        return self._cids.claim(login.account, command.cid, posting.digest, outcome)
+
+    def publish(self, message: MessageRow, route: Route) -> None:
+        """Tell the listeners of a message that is durable."""
+        event = Message(
+            seq=message.seq,
+            mid=message.mid,
+            from_=message.sender,
+            to=route.to,
+            text=message.text,
+            at=self._timestamps.text(message.at),
+        )
+        for audience in route.audiences:
+            audience.deliver(event, message.device)
+
+
+def _digest(command: Send) -> bytes:
+    return digest_of([command.to] if isinstance(command.to, str) else command.to, command.text)
+
+
+def _check_same(digest: bytes, command: Send) -> None:
+    if digest != _digest(command):
+        raise CidReused
+
+
+def _void(message: MessageRow) -> MessageRow:
+    """Return what holds a group's number if the message of that number cannot be stored."""
+    return MessageRow(
+        message.seq,
+        message.conversation,
+        message.mid,
+        message.sender,
+        0,
+        message.at,
+        "void",
+        message.gseq,
+        "",
+    )

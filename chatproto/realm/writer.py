@@ -1,0 +1,245 @@
+"""Group commit: commands append to the open batch, and one commit makes them all durable.
+
+While one batch is being synced the next one fills, so that the cost of a sync is shared by everything that
+arrived meanwhile. What waits for a batch is told when it is on disk and not before, in the order in
+which it was appended. This module does not know what the rows mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatproto.errors import ChatError, StoreFull, StoreRefused, Unavailable
+from chatproto.interfaces import IStore
+from chatproto.limits import Limits
+from chatproto.realm.times import Clock
+from chatproto.records import Batch, Entry, Record, StoreState
+
+#: Of the open and waiting rows clients may fill this share; the rest is kept for links to other realms.
+_CLIENTS_SHARE = 7 / 8
+
+
+class Work(Entry):
+    """An entry that hears what became of it: exactly one of the two methods is called, once.
+
+    After a store failed neither is, since the outcome is unknown.
+    """
+
+    __slots__ = ("size",)
+
+    def __init__(
+        self,
+        inserts: Sequence[Record] = (),
+        puts: Sequence[Record] = (),
+        otherwise: Sequence[Record] = (),
+        size: int = 0,
+    ) -> None:
+        super().__init__(inserts, puts, otherwise)
+        self.size = size
+
+    def committed(self) -> None:
+        """Go on: the entry is on disk."""
+
+    def failed(self, error: ChatError) -> None:
+        """Give up: the entry is not stored and never will be."""
+
+
+class Saved(Work):
+    """An entry that fires a Deferred."""
+
+    __slots__ = ("done",)
+
+    def __init__(self, inserts: Sequence[Record], puts: Sequence[Record]) -> None:
+        super().__init__(inserts, puts)
+        self.done: Deferred[None] = Deferred()
+
+    def committed(self) -> None:
+        """See :class:`Work`."""
+        self.done.callback(None)
+
+    def failed(self, error: ChatError) -> None:
+        """See :class:`Work`."""
+        self.done.errback(error)
+
+
+class Writer:
+    """The one who writes to a store, and gives the numbers that have to follow the order of writing."""
+
+    _log = Logger()
+
+    def __init__(self, store: IStore, clock: Clock, state: StoreState, limits: Limits) -> None:
+        self._store = store
+        self._clock = clock
+        self._max_rows = limits.open_rows
+        self._max_bytes = limits.open_bytes
+        self._open: list[Work] = []
+        self._committing: list[Work] = []
+        self._rows = 0
+        self._bytes = 0
+        self._start_call: IDelayedCall | None = None
+        self._seq = state.seq
+        self._serial = state.serial
+        #: Number of the newest batch that is on disk.
+        self.committed = state.batch
+        self._resets: list[Callable[[], None]] = []
+        self._after: list[Callable[[], None]] = []
+        self._waiting_for_room: list[Callable[[], None]] = []
+        self._idle: list[Deferred[None]] = []
+        #: Set when the store failed; nothing is written or answered any more.
+        self.failure: Failure | None = None
+        self._fatal: list[Callable[[Failure], None]] = []
+
+    @property
+    def open_number(self) -> int:
+        """The number that the open batch will have."""
+        return self.committed + 1 + bool(self._committing)
+
+    @property
+    def newest_seq(self) -> int:
+        """The newest seq given, durable or not."""
+        return self._seq
+
+    def next_seq(self) -> int:
+        """Give the next message its number."""
+        self._seq += 1
+        return self._seq
+
+    def next_serial(self) -> int:
+        """Give the next conversation, device or session its number."""
+        self._serial += 1
+        return self._serial
+
+    def on_reset(self, forget: Callable[[], None]) -> None:
+        """Call ``forget`` when appended entries were lost, so that what was derived from them goes too."""
+        self._resets.append(forget)
+
+    def on_committed(self, call: Callable[[], None]) -> None:
+        """Call after the entries of each batch were told that it is on disk."""
+        self._after.append(call)
+
+    def on_fatal(self, call: Callable[[Failure], None]) -> None:
+        """Call when the store failed."""
+        self._fatal.append(call)
+
+    @property
+    def full(self) -> bool:
+        """Whether clients have to wait before they append more."""
+        return (
+            self._rows >= self._max_rows * _CLIENTS_SHARE or self._bytes >= self._max_bytes * _CLIENTS_SHARE
+        )
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        """Call once, as soon as the writer is not full any more."""
+        self._waiting_for_room.append(call)
+
+    def append(self, work: Work) -> None:
+        """Add an entry to the open batch."""
+        self._open.append(work)
+        self._rows += len(work.inserts) + len(work.puts)
+        self._bytes += work.size
+        if self._start_call is None and not self._committing:
+            # At the end of this turn of the reactor, so that all lines of a read share the batch.
+            self._start_call = self._clock.callLater(0, self._start)
+
+    def save(self, inserts: Sequence[Record] = (), puts: Sequence[Record] = ()) -> Deferred[None]:
+        """Add an entry, and fire when it is on disk.
+
+        :raises Unavailable: it is not, and never will be.
+        """
+        work = Saved(inserts, puts)
+        self.append(work)
+        return work.done
+
+    def when_idle(self) -> Deferred[None]:
+        """Fire when everything appended so far is on disk, or the store failed."""
+        done: Deferred[None] = Deferred()
+        if self.failure is not None or not (self._open or self._committing):
+            done.callback(None)
+        else:
+            self._idle.append(done)
+        return done
+
+    def _start(self) -> None:
+        self._start_call = None
+        if self._committing or not self._open or self.failure is not None:
+            return
+        self._committing, self._open = self._open, []
+        batch = Batch(self.committed + 1, self._seq, self._serial, self._committing)
+        self._store.commit(batch).addCallbacks(self._stored, self._not_stored).addErrback(self._broken)
+
+    def _stored(self, broken: Sequence[int]) -> None:
+        works, self._committing = self._committing, []
+        self.committed += 1
+        if broken:
+            self._log.error(
+                "{count} entries of batch {batch} broke a constraint", count=len(broken), batch=self.committed
+            )
+            self._reset([works[index] for index in broken])
+        self._release(works)
+        lost = set(broken)
+        for index, work in enumerate(works):
+            if index not in lost:
+                self._tell(work)
+        for call in self._after:
+            call()
+        self._go_on()
+
+    def _tell(self, work: Work) -> None:
+        try:
+            work.committed()
+        except Exception:
+            self._log.failure("a stored entry could not be told")
+
+    def _not_stored(self, failure: Failure) -> None:
+        failure.trap(StoreRefused)
+        self._log.error("a batch was refused: {reason}", reason=failure.getErrorMessage())
+        works, self._committing = self._committing, []
+        self._release(works)
+        self._reset(works, StoreFull())
+        self._go_on()
+
+    def _reset(self, works: list[Work], error: ChatError | None = None) -> None:
+        """Refuse entries, and all of the open batch with them: it was made from a state that never came."""
+        waiting, self._open = self._open, []
+        self._release(waiting)
+        for forget in self._resets:
+            forget()
+        for work in [*works, *waiting]:
+            try:
+                work.failed(error or Unavailable())
+            except Exception:
+                self._log.failure("an entry that was not stored could not be told")
+
+    def _release(self, works: Sequence[Work]) -> None:
+        for work in works:
+            self._rows -= len(work.inserts) + len(work.puts)
+            self._bytes -= work.size
+
+    def _go_on(self) -> None:
+        if self._open:
+            self._start()
+        if not self._open and not self._committing:
+            idle, self._idle = self._idle, []
+            for done in idle:
+                done.callback(None)
+        if self._waiting_for_room and not self.full:
+            waiting, self._waiting_for_room = self._waiting_for_room, []
+            for call in waiting:
+                call()
+
+    def _broken(self, failure: Failure) -> None:
+        """End: whether the batch is on disk is unknown, so nobody is told anything."""
+        self.failure = failure
+        self._log.failure("the store failed; the realm stops", failure=failure)
+        self._open.clear()
+        self._committing.clear()
+        for call in self._fatal:
+            call(failure)
+        idle, self._idle = self._idle, []
+        for done in idle:
+            done.callback(None)
