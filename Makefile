@@ -1,0 +1,35 @@
+# Each target makes its own .venv from nothing, and is quiet when there is nothing to do.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+# Compat mode: in the default one Twisted does not see the plugin of an editable install.
+INSTALL := $(RUN) pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat --editable
+
+.PHONY: demo test clean
+
+demo: $(VENV)/.for-running
+	@$(VENV)/bin/chatproto demo
+
+test: $(VENV)/.for-testing
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) pytest
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/bin/python:
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.for-running: pyproject.toml setup.py | $(VENV)/bin/python
+	@echo "Installing chatproto ..."
+	@$(INSTALL) .
+	@touch $@
+
+$(VENV)/.for-testing: pyproject.toml setup.py | $(VENV)/bin/python
+	@echo "Installing chatproto and its tests ..."
+	@$(INSTALL) ".[test,lint]"
+	@touch $@ $(VENV)/.for-running

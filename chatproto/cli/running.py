@@ -1,0 +1,43 @@
+"""Running one piece of asynchronous work as a whole program."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import click
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.python.failure import Failure
+
+T = TypeVar("T")
+
+
+def run(work: Callable[[PosixReactorBase], Coroutine[Any, Any, T]]) -> T:
+    """Run the reactor until ``work(reactor)`` is done, and return or raise what it did.
+
+    A signal stops the reactor earlier; work that is to end well then has a trigger of its own before
+    the shutdown, on which the reactor waits.
+    """
+    from twisted.internet import reactor as installed  # noqa: PLC0415 - importing it installs it
+
+    # The global reactor is typed by its interfaces; here it is the whole thing.
+    assert isinstance(installed, PosixReactorBase)
+    reactor: PosixReactorBase = installed
+    outcome: list[T | Failure] = []
+
+    def done(result: T | Failure) -> None:
+        outcome.append(result)
+        with contextlib.suppress(ReactorNotRunning):  # a signal may have been quicker
+            reactor.stop()
+
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(work(reactor)).addBoth(done))
+    reactor.run()
+    if not outcome:
+        raise click.Abort()
+    result = outcome[0]
+    if isinstance(result, Failure):
+        result.raiseException()
+    return result

@@ -1,0 +1,64 @@
+"""``chatproto serve``: a realm in the foreground.
+
+Standard output belongs to scripts: one line a listener, ``ready``, and nothing more.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+from twisted.internet.posixbase import PosixReactorBase
+
+from chatproto.cli.logs import LEVELS, start_logging
+from chatproto.cli.options import place_options, settings
+from chatproto.cli.running import run
+from chatproto.configuration import Config, configure
+from chatproto.process import prepare_process
+from chatproto.service import CannotServe, realm_service
+
+
+@click.command()
+@place_options
+@click.option(
+    "--listen",
+    multiple=True,
+    metavar="NAME=ENDPOINT",
+    help="Where to listen; NAME is client. May be repeated.  [default: client=tcp:8889:interface=127.0.0.1]",
+)
+@click.option("--limit", multiple=True, metavar="NAME=VALUE", help="Move a bound. May be repeated.")
+@click.option("--registration", metavar="open|closed", help="Whether strangers may make accounts.")
+@click.option("--lab", is_flag=True, default=None, help="A course set-up: demo users, cheap passwords.")
+@click.option(
+    "--insecure", is_flag=True, default=None, help="Allow plain TCP, or a lab, beyond this machine."
+)
+@click.option(
+    "--exact-bodies", is_flag=True, default=None, help="Keep blanks and line ends of text commands."
+)
+@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
+def serve(config: Path | None, log_level: str, **flags: Any) -> None:
+    """Run a realm in the foreground.
+
+    Prints a line `listening NAME HOST PORT` for each listener, then `ready REALM`. Logs go to standard
+    error. SIGTERM ends it in order.
+    """
+    configuration = configure(settings(config, **flags))
+    # The store, its lock and the socket are the operator's alone.
+    os.umask(0o077)
+    prepare_process()
+    start_logging(log_level)
+    try:
+        run(lambda reactor: _serve(reactor, configuration))
+    except CannotServe as error:
+        raise click.ClickException(str(error)) from error
+
+
+async def _serve(reactor: PosixReactorBase, config: Config) -> None:
+    service = realm_service(reactor, config)
+    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    service.startService()
+    lines = [f"listening {where.name} {where.host} {where.port}" for where in await service.when_started()]
+    print(*lines, f"ready {config.realm}", sep="\n", flush=True)
+    await service.when_finished()

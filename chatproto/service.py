@@ -1,0 +1,257 @@
+"""A realm as a service: its store, its rules and its listeners, opened and closed in order.
+
+This is where the rooms are joined; it has no rules of its own. It prints nothing and ends no process:
+whoever starts the service hears when it serves, and when and why it ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+from twisted.application.service import Service
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatproto.configuration import SQLITE, Config
+from chatproto.errors import NameTaken, StoreError, StoreInUse
+from chatproto.limits import LOOPBACK
+from chatproto.listeners import Listener
+from chatproto.protocols import ChatServerFactory
+from chatproto.realm import Realm
+from chatproto.realm.passwords import PasswordHasher
+from chatproto.realm.policy import Policy
+from chatproto.store import open_store
+from chatproto.store.executors import ThreadExecutor
+
+T = TypeVar("T")
+
+#: The users of a lab, with names and countries; the password is no secret.
+LAB_USERS = {
+    "messi": ("Lionel Messi", "Argentina"),
+    "henderson": ("Jordan Henderson", "Inggris"),
+    "lineker": ("Gary Lineker", "Inggris"),
+}
+LAB_PASSWORD = "surabaya"  # noqa: S105 - known to everybody who was in the course
+#: argon2 is bound by memory bandwidth: two threads keep two cores busy, more only cost memory.
+_HASH_THREADS = 2
+
+
+class CannotServe(Exception):
+    """The realm cannot be served; the message is one line for the operator."""
+
+
+class Listening(Struct, frozen=True):
+    """An open port: the listener's name, and where it is. For a Unix socket ``unix`` and the path."""
+
+    name: str
+    host: str
+    port: int | str
+
+
+class _Outcome(Generic[T]):
+    """Something that happens once and that any number of callers may wait for."""
+
+    def __init__(self) -> None:
+        self._result: T | Failure | None = None
+        self._waiting: list[Deferred[T]] = []
+
+    @property
+    def known(self) -> bool:
+        return self._result is not None
+
+    def tell(self, result: T | Failure) -> None:
+        """Settle it; a later outcome changes nothing."""
+        if self._result is None:
+            self._result = result
+            for deferred in self._waiting:
+                deferred.callback(result)  # a Failure becomes an errback by itself
+            self._waiting.clear()
+
+    def wait(self) -> Deferred[T]:
+        deferred: Deferred[T] = Deferred()
+        if self._result is None:
+            self._waiting.append(deferred)
+        else:
+            deferred.callback(self._result)
+        return deferred
+
+
+class RealmService(Service):
+    """Opens a realm's store and listeners when started, and drains and closes them when stopped.
+
+    If opening fails, or the store breaks later, it closes everything by itself. A stopped service
+    is not started again: make another one.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: PosixReactorBase, config: Config) -> None:
+        self._reactor = reactor
+        self._config = config
+        self._started: _Outcome[tuple[Listening, ...]] = _Outcome()
+        self._told_to_stop: _Outcome[str] = _Outcome()
+        self._finished: _Outcome[str] = _Outcome()
+        self._ports: list[IListeningPort] = []
+        self._factories: list[ChatServerFactory] = []
+        #: The realm while it is open, for whoever embeds the service.
+        self.realm: Realm | None = None
+
+    def startService(self) -> None:
+        """Begin to open everything, as soon as the reactor runs."""
+        super().startService()
+        self._reactor.callWhenRunning(lambda: Deferred.fromCoroutine(self._live()))
+
+    def stopService(self) -> Deferred[None]:
+        """Drain and close everything; the Deferred never fails."""
+        super().stopService()
+        self._told_to_stop.tell("shutdown")
+        return self._finished.wait().addBoth(lambda _: None)
+
+    def when_started(self) -> Deferred[tuple[Listening, ...]]:
+        """Return a Deferred of the open ports, which fires when connections are accepted.
+
+        :raises CannotServe: a store or port could not be opened; everything is closed again.
+        """
+        return self._started.wait()
+
+    def when_finished(self) -> Deferred[None]:
+        """Return a Deferred that fires when everything is closed after ``stopService``.
+
+        :raises CannotServe: something could not be opened, or the store broke.
+        """
+        return self._finished.wait().addCallback(lambda _: None)
+
+    async def _live(self) -> None:
+        """Open, serve until there is a reason to end, close: the one way through a service's life."""
+        end: str | Failure
+        try:
+            where = await self._open()
+            self._log.info("realm {realm} is ready", realm=self._config.realm)
+            self._started.tell(where)
+            end = await self._told_to_stop.wait()
+        except CannotServe:
+            end = Failure()
+        except BaseException:
+            end = Failure()
+            self._log.failure("realm {realm} failed", failure=end, realm=self._config.realm)
+            end = Failure(CannotServe(f"realm {self._config.realm} failed; the log says why"))
+        await self._close("failure" if isinstance(end, Failure) else end)
+        self._log.info("realm {realm} is closed", realm=self._config.realm)
+        if isinstance(end, Failure):
+            # Whoever waits for the start hears of it only when everything is closed again.
+            self._started.tell(end)
+        self._finished.tell(end)
+
+    async def _open(self) -> tuple[Listening, ...]:
+        config = self._config
+        self.realm = await open_realm(self._reactor, config)
+        self.realm.when_failed().addErrback(self._store_failed)
+        if config.lab:
+            await _add_lab_users(self.realm)
+        if config.control is not None:
+            self._open_control(self.realm, config.control)
+        return tuple([await self._listen(self.realm, listener) for listener in config.listeners])
+
+    def _store_failed(self, failure: Failure) -> None:
+        self._log.failure("the store of realm {realm} failed", failure=failure, realm=self._config.realm)
+        broken = CannotServe(f"the store {self._config.store} failed; the log says why")
+        self._told_to_stop.tell(Failure(broken))
+
+    async def _listen(self, realm: Realm, listener: Listener) -> Listening:
+        factory = ChatServerFactory(
+            realm, self._reactor, limits=listener.limits, exact_bodies=self._config.exact_bodies
+        )
+        try:
+            port = await serverFromString(self._reactor, listener.endpoint).listen(factory)
+        except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", None) or error.socketError
+            raise CannotServe(f"listen.{listener.name}: cannot open {listener.endpoint}: {reason}") from error
+        self._ports.append(port)
+        self._factories.append(factory)
+        address = port.getHost()
+        if isinstance(address, UNIXAddress):
+            where = Listening(listener.name, "unix", os.fsdecode(address.name or b""))
+        else:
+            where = Listening(listener.name, address.host, address.port)
+        self._log.info("listening {name} {host} {port}", name=where.name, host=where.host, port=where.port)
+        return where
+
+    def _open_control(self, realm: Realm, path: Path) -> None:
+        """Open the control socket. The store is ours by now, so a socket that is there is a dead one's."""
+        factory = ChatServerFactory(realm, self._reactor, limits=LOOPBACK, administrator=True)
+        # The file's mode is the whole guard; with the mask it never has another, not even for a moment.
+        mask = os.umask(0o177)
+        try:
+            if path.is_socket():
+                path.unlink()
+            port = self._reactor.listenUNIX(str(path), factory, mode=0o600)
+        except (OSError, CannotListenError) as error:
+            reason = getattr(error, "socketError", error)
+            raise CannotServe(
+                f"control: cannot open {path}: {getattr(reason, 'strerror', reason)}"
+            ) from error
+        finally:
+            os.umask(mask)
+        self._ports.append(port)
+        self._factories.append(factory)
+
+    async def _close(self, reason: str) -> None:
+        """Accept no more, answer what is under way, make the last batch durable, say goodbye."""
+        for port in self._ports:
+            await self._quietly("stop listening", maybeDeferred(port.stopListening))
+        drains = [factory.drain(reason) for factory in self._factories]
+        await self._quietly("drain the connections", DeferredList(drains, consumeErrors=True))
+        if self.realm is not None:
+            await self._quietly("close the realm", self.realm.close())
+            self.realm = None
+
+    async def _quietly(self, what: str, step: Awaitable[object]) -> None:
+        """Do one step of closing; the next ones come whatever becomes of it."""
+        try:
+            await step
+        except Exception:
+            self._log.failure("could not {what}", what=what)
+
+
+def realm_service(reactor: PosixReactorBase, config: Config) -> RealmService:
+    """Return the service that runs the realm of a configuration."""
+    return RealmService(reactor, config)
+
+
+async def open_realm(reactor: PosixReactorBase, config: Config) -> Realm:
+    """Open the realm of a configuration with its store, and nothing that listens.
+
+    :raises CannotServe: the store is in use, belongs to another realm, or cannot be opened.
+    """
+    hashers = ThreadExecutor(reactor, "passwords", _HASH_THREADS)
+    hasher = PasswordHasher(hashers, cheap=config.lab, waiting=config.limits.waiting_hashes)
+    policy = Policy(limits=config.limits, registration=config.registration)
+    try:
+        if config.store.startswith(SQLITE):
+            Path(config.store.removeprefix(SQLITE)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = open_store(config.store, reactor)
+        return await Realm.open(config.realm, store, reactor, policy=policy, hasher=hasher)
+    except StoreInUse as error:
+        raise CannotServe(f"store-in-use: another process has {config.store} open") from error
+    except StoreError as error:
+        raise CannotServe(f"store: {config.store}: {error}") from error
+    except OSError as error:
+        raise CannotServe(f"store: {config.store}: {error.strerror}") from error
+
+
+async def _add_lab_users(realm: Realm) -> None:
+    for user, (name, country) in LAB_USERS.items():
+        # A name that is taken has its user from the last time, or is somebody's own.
+        with contextlib.suppress(NameTaken):
+            await realm.add_user(user, LAB_PASSWORD, name, country)

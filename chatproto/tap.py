@@ -1,0 +1,99 @@
+"""``twistd chatproto``: the options of ``chatproto serve`` for twistd, and nothing else."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from twisted.application.service import IService
+from twisted.internet.error import ReactorNotRunning
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from chatproto.configuration import Config, configure, read_settings, settings_from_flags
+from chatproto.errors import ConfigError
+from chatproto.process import prepare_process
+from chatproto.service import realm_service
+
+_log = Logger()
+
+
+class Options(UsageOptions):
+    """The options of ``twistd chatproto``."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "Runs one realm. The options are those of `chatproto serve`; twistd's own come before `chatproto`."
+    )
+
+    optParameters: ClassVar[list[list[str | None]]] = [
+        ["realm", None, None, "Name of the realm."],
+        ["store", None, None, "sqlite:///PATH or memory:"],
+        ["control", None, None, "Control socket (default: beside the store)."],
+        ["config", None, None, "Configuration (TOML)."],
+        ["registration", None, None, "open or closed: whether strangers may make accounts."],
+    ]
+    optFlags: ClassVar[list[list[str | None]]] = [
+        ["lab", None, "A course set-up: demo users, cheap passwords."],
+        ["insecure", None, "Allow plain TCP, or a lab, beyond this machine."],
+        ["exact-bodies", None, "Keep blanks and line ends of text commands."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listen: list[str] = []
+        self.limit: list[str] = []
+        self.configuration: Config | None = None
+
+    def opt_listen(self, pair: str) -> None:
+        """NAME=ENDPOINT: where to listen; NAME is client. May be repeated."""
+        self.listen.append(pair)
+
+    def opt_limit(self, pair: str) -> None:
+        """NAME=VALUE: move a bound. May be repeated."""
+        self.limit.append(pair)
+
+    def postOptions(self) -> None:
+        """Check everything now, so that a mistake ends twistd before it goes to the background."""
+        try:
+            settings = settings_from_flags(
+                listen=self.listen,
+                limit=self.limit,
+                **{name: self[name] for name in ("realm", "store", "control", "registration")},
+                **{
+                    name.replace("-", "_"): bool(self[name]) or None
+                    for name in ("lab", "insecure", "exact-bodies")
+                },
+            )
+            if self["config"]:
+                settings = settings.over(read_settings(Path(self["config"])))
+            self.configuration = configure(settings)
+        except ConfigError as error:
+            raise UsageError(str(error)) from error
+
+
+def makeService(options: Options) -> IService:
+    """Return the realm's service, which ends twistd with exit code 1 if the realm fails."""
+    from twisted.internet import reactor as installed  # noqa: PLC0415 - twistd has chosen one by now
+
+    assert isinstance(installed, PosixReactorBase)
+    assert options.configuration is not None
+    reactor: PosixReactorBase = installed
+    prepare_process()
+    service = realm_service(reactor, options.configuration)
+
+    def failed(failure: Failure) -> None:
+        _log.critical("{reason}", reason=failure.getErrorMessage())
+        # twistd has no exit code of its own to set, and supervisors restart only what failed.
+        atexit.register(os._exit, 1)
+        with contextlib.suppress(ReactorNotRunning):  # it may be stopping already
+            reactor.stop()
+
+    service.when_finished().addErrback(failed)
+    return service

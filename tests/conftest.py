@@ -1,0 +1,114 @@
+"""What every test is held to: it leaves nothing behind in the reactor and logs no failure.
+
+pytest-twisted notices neither a Deferred whose error nobody handled, nor a delayed call or a port
+that outlives its test.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import pytest_twisted
+from twisted.internet.base import ReactorBase
+from twisted.internet.task import deferLater
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+#: How often, and how long in seconds, the reactor may turn after a test to close what was told to close.
+_TURNS = 20
+_TURN = 0.02
+
+
+@implementer(ILogObserver)
+class LoggedFailures:
+    """The failures that were logged during a test, also those of Deferreds that nobody handled."""
+
+    def __init__(self) -> None:
+        self._failures: list[Failure] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        failure = event.get("log_failure")
+        if failure is not None:
+            self._failures.append(failure)
+
+    def take(self, *kinds: type[BaseException]) -> list[Failure]:
+        """Return the failures of these kinds, which the test expected."""
+        taken = [failure for failure in self._failures if failure.check(*kinds)]
+        self._failures = [failure for failure in self._failures if not failure.check(*kinds)]
+        return taken
+
+    def rest(self) -> list[str]:
+        """Return what nobody took, as text: a Failure kept would keep frames, and so their Deferreds."""
+        texts = [failure.getTraceback() for failure in self._failures]
+        self._failures.clear()
+        return texts
+
+
+def pytest_collection_finish() -> None:
+    """Leave the imported modules out of every later collection, which makes those cheap."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def logged_failures() -> Iterator[LoggedFailures]:
+    """Let a test take the failures whose logging it expects."""
+    failures = LoggedFailures()
+    globalLogPublisher.addObserver(failures)
+    yield failures
+    globalLogPublisher.removeObserver(failures)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(logged_failures: LoggedFailures) -> Iterator[None]:
+    """Fail a test that leaves a delayed call, a port, a connection or a logged failure."""
+    from twisted.internet import reactor as installed
+
+    assert isinstance(installed, ReactorBase)
+    reactor: Any = installed
+    before = _open(reactor)
+    calls_before = set(reactor.getDelayedCalls())
+    yield
+    for _ in range(_TURNS):
+        if not _open(reactor) - before and not set(reactor.getDelayedCalls()) - calls_before:
+            break
+        pytest_twisted.blockon(deferLater(reactor, _TURN))
+    # An unhandled error is logged when its Deferred goes, and a Deferred in a cycle goes only here.
+    gc.collect()
+    calls = [call for call in reactor.getDelayedCalls() if call not in calls_before and call.active()]
+    left = [str(selectable) for selectable in _open(reactor) - before] + [str(call) for call in calls]
+    for call in calls:
+        call.cancel()
+    left += logged_failures.rest()
+    if left:
+        pytest.fail("left behind by the test:\n" + "\n".join(left), pytrace=False)
+
+
+def _open(reactor: Any) -> set[Any]:
+    """Return ports and connections; the reactor's own wakers are not counted."""
+    selectables = {*reactor.getReaders(), *reactor.getWriters()}
+    return {each for each in selectables if not type(each).__name__.endswith("Waker")}
+
+
+@pytest.fixture
+def require() -> Callable[[str], str]:
+    """Return a function that gives the path of an outside tool, or skips the test.
+
+    Where ``CI=true`` every tool has to be there, and the test fails instead.
+    """
+
+    def path_of(tool: str) -> str:
+        path = shutil.which(tool)
+        if path is not None:
+            return path
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{tool} is not installed", pytrace=False)
+        pytest.skip(f"needs {tool}")
+
+    return path_of
