@@ -1,0 +1,47 @@
+"""Brings the schema of an open database up to date, with Alembic and the revisions of this package.
+
+The only module that imports Alembic, which takes longer than opening a store: it is imported when
+there is something to migrate.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection
+
+from chatproto.errors import StoreError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def check_known(revision: str, folder: Path = MIGRATIONS) -> None:
+    """Make sure that a store's revision is one that can be brought up to date.
+
+    :raises StoreError: it is not among ours, so a newer version wrote the store.
+    """
+    scripts = ScriptDirectory.from_config(_config(folder))
+    try:
+        scripts.get_revision(revision)
+    except CommandError:
+        raise StoreError(
+            f"the store was written by a newer version of chatproto: its schema is revision {revision}, "
+            f"and this version knows revisions up to {scripts.get_current_head()}"
+        ) from None
+
+
+def migrate(connection: Connection, folder: Path = MIGRATIONS) -> None:
+    """Apply all missing revisions within the caller's transaction."""
+    config = _config(folder)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config(folder: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    return config

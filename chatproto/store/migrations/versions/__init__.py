@@ -1,0 +1,1 @@
+"""One module per revision, named for its number. A revision that was released never changes."""

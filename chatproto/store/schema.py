@@ -1,0 +1,193 @@
+"""The tables of a SQL store, in SQLAlchemy Core.
+
+The columns of a table are the fields of its record, in the record's order, so that rows and records
+turn into each other without names. What is different: ordered cids are packed, and the store keeps
+its own name and state. A change here needs a new revision under ``migrations/versions``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import postgresql
+
+from chatproto.records import (
+    AccountRow,
+    ConversationRow,
+    CursorRow,
+    DeviceRow,
+    EpochRow,
+    GroupRow,
+    LoginRow,
+    MemberRow,
+    MessageRow,
+    NameRow,
+    PasswordRow,
+    Record,
+)
+
+#: The newest revision of the schema; the name of a file under ``migrations/versions`` begins with it.
+REVISION = "0001"
+
+metadata = MetaData()
+
+#: Numbers up to 2**53. SQLite numbers its rows by a column only if that is called INTEGER.
+_Number = BigInteger().with_variant(Integer(), "sqlite")
+#: Text that is compared and ordered by its bytes whatever the server's locale, as Python and SQLite do.
+_Name = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+
+
+def _key(name: str, kind: Any = _Name, *more: Any) -> Column[Any]:
+    return Column(name, kind, *more, primary_key=True, autoincrement=False)
+
+
+def _name(name: str) -> Column[Any]:
+    return Column(name, _Name, nullable=False)
+
+
+def _number(name: str, *more: Any) -> Column[Any]:
+    return Column(name, _Number, *more, nullable=False)
+
+
+def _conversation() -> ForeignKey:
+    return ForeignKey("conversations.conversation")
+
+
+names = Table("names", metadata, _key("name"), _name("kind"))
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _key("name"),
+    _name("shown"),
+    _name("display"),
+    _name("country"),
+    _number("created"),
+)
+
+passwords = Table("passwords", metadata, _key("account"), _name("hash"))
+
+devices = Table("devices", metadata, _key("account"), _key("name"), _number("device"))
+
+logins = Table(
+    "logins",
+    metadata,
+    _key("token_hash", LargeBinary()),
+    _number("login"),
+    _name("account"),
+    _number("device"),
+    Column("device_name", _Name),
+    _number("created"),
+    _number("used"),
+    _number("expires"),
+    _number("ended"),
+    UniqueConstraint("login", name="logins_login"),
+    Index("logins_account", "account"),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    _key("conversation", _Number),
+    _name("a"),
+    _name("b"),
+    _name("shown_a"),
+    _name("shown_b"),
+    UniqueConstraint("a", "b", name="conversations_a_b"),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    _key("name"),
+    _name("shown"),
+    _number("conversation", _conversation()),
+    _name("owner"),
+    _number("created"),
+)
+
+members = Table(
+    "members",
+    metadata,
+    _key("conversation", _Number, _conversation()),
+    _key("member"),
+    _number("since"),
+    _number("until"),
+    _name("role"),
+    Index("members_member", "member"),
+)
+
+#: The log. Every index here costs some microseconds per message: there is the key, and one more.
+messages = Table(
+    "messages",
+    metadata,
+    _key("seq", _Number),
+    _number("conversation", _conversation()),
+    _name("mid"),
+    _name("sender"),
+    _number("device"),
+    _number("at"),
+    _name("kind"),
+    _number("gseq"),
+    _name("text"),
+    Index("messages_conversation_seq", "conversation", "seq"),
+)
+
+cursors = Table("cursors", metadata, _key("account"), _key("kind"), _key("scope", _Number), _number("seq"))
+
+#: Ordered cids: those of one prefix that one batch brought share a row, from ``first`` to ``last``.
+#: ``data`` is msgpack: a list of ``[counter, digest, outcome]``.
+cid_runs = Table(
+    "cid_runs",
+    metadata,
+    _key("account"),
+    _key("prefix"),
+    _key("first", _Number),
+    _number("last"),
+    Column("data", LargeBinary(), nullable=False),
+)
+
+#: All other cids; ``outcome`` is msgpack.
+cids = Table(
+    "cids",
+    metadata,
+    _key("account"),
+    _key("cid"),
+    Column("digest", LargeBinary(), nullable=False),
+    Column("outcome", LargeBinary(), nullable=False),
+)
+
+epochs = Table("epochs", metadata, _key("number", _Number), _name("epoch"), _number("first"), _number("at"))
+
+#: What the store is: ``realm``, the name of the realm it belongs to.
+meta = Table("meta", metadata, _key("name"), _name("value"))
+
+#: Where the store stands. One row, which every commit updates.
+state = Table("state", metadata, _key("id", Integer()), _number("batch"), _number("seq"), _number("serial"))
+
+#: The table of every record that has one of the same columns; what others refer to comes first.
+TABLES: dict[type[Record], Table] = {
+    NameRow: names,
+    AccountRow: accounts,
+    PasswordRow: passwords,
+    DeviceRow: devices,
+    LoginRow: logins,
+    ConversationRow: conversations,
+    GroupRow: groups,
+    MemberRow: members,
+    MessageRow: messages,
+    CursorRow: cursors,
+    EpochRow: epochs,
+}

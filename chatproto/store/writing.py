@@ -1,0 +1,166 @@
+"""A batch as few statements, within a transaction that somebody else begins and ends.
+
+One statement with many rows costs a few microseconds a row and gives up the interpreter a few times
+a batch; ``executemany`` would do so at every row, and a busy reactor would keep it waiting each time.
+The text of such a statement depends on the number of rows only. It is built once for each power of
+two, so that neither SQLAlchemy nor the database compiles anything for a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Any
+
+from msgspec import msgpack
+from msgspec.structs import astuple
+from sqlalchemy import Connection, Dialect, Insert, Table, insert, update
+from sqlalchemy.exc import DataError, IntegrityError
+
+from chatproto.records import Batch, CidRow, Entry, Record
+from chatproto.store import schema
+from chatproto.store.keys import KEY_OF
+
+#: Makes an ``INSERT`` that replaces the row of the same key; databases differ in how.
+Replacing = Callable[[Table], Insert]
+Values = tuple[Any, ...]
+Inserts = dict[type[Record], list[Record]]
+Puts = dict[type[Record], dict[Any, Record]]
+
+#: Rows in one statement: more would not be cheaper, and would hold the database for longer at a time.
+LARGEST = 1024
+
+_encode = msgpack.Encoder().encode
+
+
+class Clash(Exception):
+    """The order of these entries matters, or a cid breaks a rule that the tables cannot hold."""
+
+
+#: What one row may do wrong. Its entry is left out; the rest of the batch is stored.
+BROKEN = (Clash, IntegrityError, DataError, UnicodeError, OverflowError)
+
+
+class BatchWriting:
+    """Writes batches for one dialect of SQL. ``variables`` is how many a statement may have."""
+
+    def __init__(self, dialect: Dialect, replacing: Replacing, variables: int) -> None:
+        self._dialect = dialect
+        self._replacing = replacing
+        self._variables = variables
+        self._texts: dict[tuple[Table, bool, int], str] = {}
+        moved = update(schema.state).compile(dialect=dialect, column_keys=["batch", "seq", "serial"])
+        self._move = str(moved)
+
+    def write(self, connection: Connection, batch: Batch) -> list[int]:
+        """Write a batch and where the store then stands; return the indices of entries that failed.
+
+        The whole batch at once if that goes; otherwise all of it is rolled back and written entry by
+        entry, each in a savepoint.
+        """
+        failed: list[int] = []
+        try:
+            self._store(connection, batch.entries)
+        except BROKEN:
+            connection.rollback()
+            failed = self._store_each(connection, batch.entries)
+        connection.exec_driver_sql(self._move, (batch.number, batch.seq, batch.serial))
+        return failed
+
+    def _store_each(self, connection: Connection, entries: Sequence[Entry]) -> list[int]:
+        failed = []
+        for index, entry in enumerate(entries):
+            if not self._stored(connection, entry):
+                failed.append(index)
+                self._stored(connection, Entry(inserts=entry.otherwise))
+        return failed
+
+    def _stored(self, connection: Connection, entry: Entry) -> bool:
+        try:
+            with connection.begin_nested():
+                self._store(connection, [entry])
+        except BROKEN:
+            return False
+        return True
+
+    def _store(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        inserts, puts = _by_kind(entries)
+        for kind, table in schema.TABLES.items():
+            if kind in inserts:
+                self._run(connection, table, False, map(astuple, inserts[kind]))
+        if CidRow in inserts:
+            runs, others = _packed(inserts[CidRow])  # type: ignore[arg-type]  # rows are filed by their kind
+            self._run(connection, schema.cid_runs, False, runs)
+            self._run(connection, schema.cids, False, others)
+        for kind, rows in puts.items():
+            self._run(connection, schema.TABLES[kind], True, map(astuple, rows.values()))
+
+    def _run(self, connection: Connection, table: Table, replace: bool, rows: Iterable[Values]) -> None:
+        width = len(table.columns)
+        values = tuple(chain.from_iterable(rows))
+        largest = min(LARGEST, self._variables // width)
+        done, left = 0, len(values) // width
+        while left:
+            count = 1 << min(left, largest).bit_length() - 1
+            text = self._texts.get((table, replace, count)) or self._text(table, replace, count)
+            connection.exec_driver_sql(text, values[done * width : (done + count) * width])
+            done, left = done + count, left - count
+
+    def _text(self, table: Table, replace: bool, count: int) -> str:
+        """Build the statement for ``count`` rows out of the one that SQLAlchemy makes for one row."""
+        statement = self._replacing(table) if replace else insert(table)
+        text = str(statement.compile(dialect=self._dialect, column_keys=table.columns.keys()))
+        head, _, rest = text.partition(" VALUES (")
+        row, _, tail = rest.partition(")")
+        assert row.count(",") == len(table.columns) - 1, text
+        text = f"{head} VALUES {', '.join([f'({row})'] * count)}{tail}"
+        self._texts[table, replace, count] = text
+        return text
+
+
+def _by_kind(entries: Sequence[Entry]) -> tuple[Inserts, Puts]:
+    """Sort rows by kind, so that all inserts can go before all puts; the last put of a key counts.
+
+    :raises Clash: an insert comes after a put of the same key, and would fail only there.
+    """
+    inserts: Inserts = {}
+    puts: Puts = {}
+    for entry in entries:
+        for row in entry.inserts:
+            kind = type(row)
+            if kind in puts and KEY_OF[kind](row) in puts[kind]:
+                raise Clash
+            if kind in inserts:
+                inserts[kind].append(row)
+            else:
+                inserts[kind] = [row]
+        for row in entry.puts:
+            puts.setdefault(type(row), {})[KEY_OF[type(row)](row)] = row
+    return inserts, puts
+
+
+def _packed(rows: Sequence[CidRow]) -> tuple[list[Values], list[Values]]:
+    """Return the rows of the two tables of cids.
+
+    :raises Clash: ordered counters of a prefix do not rise.
+    """
+    others: list[Values] = []
+    runs: dict[tuple[str, str], list[CidRow]] = {}
+    for row in rows:
+        if row.ordered:
+            run = runs.setdefault((row.account, row.prefix), [])
+            if run and run[-1].counter >= row.counter:
+                raise Clash
+            run.append(row)
+        else:
+            others.append((row.account, row.prefix, row.digest, _encode(row.outcome)))
+    packed = [(*key, run[0].counter, run[-1].counter, _encode(_contents(run))) for key, run in runs.items()]
+    return packed, others
+
+
+_contents_of = attrgetter("counter", "digest", "outcome")
+
+
+def _contents(run: Iterable[CidRow]) -> list[Values]:
+    return list(map(_contents_of, run))
