@@ -61,10 +61,6 @@ class SentEach(Reply, frozen=True, kw_only=True):
     results: list[Result]
 
 
-class SentGroup(Reply, frozen=True, kw_only=True):
-    """The messages to an older client's list or group are stored."""
-
-
 class Listening(Reply, frozen=True, kw_only=True):
     """Events follow. ``seq`` is the newest message there is, ``epoch`` the life of the log.
 

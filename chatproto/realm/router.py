@@ -44,7 +44,9 @@ class GroupAudience:
 class Router:
     """The audiences of a realm. They live as long as a route or a subscriber needs them."""
 
-    def __init__(self) -> None:
+    def __init__(self, published: int) -> None:
+        #: The newest message that subscribers were told of; every one up to it is durable.
+        self.published = published
         self._accounts: WeakValueDictionary[str, Audience] = WeakValueDictionary()
         self._groups: WeakValueDictionary[int, GroupAudience] = WeakValueDictionary()
         #: What a listening account keeps alive: its audience, and those of its groups by conversation.

@@ -1,19 +1,32 @@
 """Sending: from a command to rows of the open batch, and from the commit to the reply and the listeners.
 
-This is the hot path. A ``send`` whose routes and cid are in memory is appended in one plain call; anything that has
-to be read first is read by :meth:`Sending.prepare`, after which the command is tried again.
+This is the hot path. A ``send`` whose routes and cid are in memory is appended in one plain call; whatever
+has to be read first is read by :meth:`Sending.send_slowly`.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from chatproto.commands import Send
-from chatproto.errors import ChatError, CidReused, NoSuchGroup, NoSuchUser, TextTooLong
+from chatproto.errors import (
+    BadField,
+    ChatError,
+    CidReused,
+    NoSuchGroup,
+    NoSuchRealm,
+    NoSuchUser,
+    NotMember,
+    TextTooLong,
+)
 from chatproto.events import Message, Reply, Result, Sent, SentEach
 from chatproto.limits import TEXT_BYTES
 from chatproto.realm.cids import Cids, digest_of
 from chatproto.realm.logins import Login
+from chatproto.realm.router import Router
 from chatproto.realm.routes import Route, Routes
 from chatproto.realm.times import Clock, Timestamps
 from chatproto.realm.writer import Work, Writer
@@ -22,6 +35,8 @@ from chatproto.records import CidRow, MessageRow, Record
 #: Takes the one reply to a command, or the error that refuses it.
 Answer = Callable[[Reply | ChatError], None]
 
+#: Names in an older client's list: one transaction must stay small beside a batch.
+_LISTED = 1000
 #: A character takes at most four bytes, so a shorter text needs no counting.
 _SURELY_SHORT = TEXT_BYTES // 4
 
@@ -80,8 +95,11 @@ def _reply(to: str | list[str], outcome: Sequence[tuple[str, int]]) -> Reply:
 class Sending:
     """Stores messages of this realm's users."""
 
-    def __init__(self, routes: Routes, cids: Cids, writer: Writer, clock: Clock, mid_prefix: str) -> None:
+    def __init__(
+        self, routes: Routes, router: Router, cids: Cids, writer: Writer, clock: Clock, mid_prefix: str
+    ) -> None:
         self._routes = routes
+        self._router = router
         self._cids = cids
         self._writer = writer
         self._clock = clock
@@ -125,25 +143,31 @@ class Sending:
         """
         check_text(command.text)
         recipients = [command.to] if isinstance(command.to, str) else command.to
-        if command.cid is not None:
-            row = await self._cids.find(login.account, command.cid)
-            if row is not None:
-                _check_same(row.digest, command)
-                answer(_reply(command.to, row.outcome))
-                return
+        if command.cid is not None and await self._answer_repeat(login, command, command.cid, answer):
+            return  # before any rule that may have changed since the first time
         while True:
             for to in recipients:
                 if self._routes.known(login, to) is None:
                     await self._find(login, to)
-            routes = [self._routes.known(login, to) for to in recipients]
-            if all(routes):
-                break
-        first = None if command.cid is None else self.under_way.get((login.account, command.cid))
+            # And again last: between here and _post nothing waits, so nobody else can have taken the cid.
+            if command.cid is not None and await self._answer_repeat(login, command, command.cid, answer):
+                return
+            routes = [route for to in recipients if (route := self._routes.known(login, to)) is not None]
+            if len(routes) == len(recipients):
+                self._post(login, command, routes, answer)
+                return
+
+    async def _answer_repeat(self, login: Login, command: Send, cid: str, answer: Answer) -> bool:
+        """Answer a command whose cid is known with what became of the first one; tell whether it was."""
+        row = await self._cids.find(login.account, cid)
+        first = self.under_way.get((login.account, cid))
         if first is not None:
             _check_same(first.digest, command)
             first.answers.append(answer)
-        else:
-            self._post(login, command, [route for route in routes if route is not None], answer)
+        elif row is not None:
+            _check_same(row.digest, command)
+            answer(_reply(command.to, row.outcome))
+        return first is not None or row is not None
 
     async def _find(self, login: Login, to: str) -> None:
         try:
@@ -151,21 +175,28 @@ class Sending:
         except NoSuchUser:
             raise NoSuchUser(f"there is no user or group {to[:128]}") from None
 
-    async def known_recipients(self, login: Login, target: str) -> list[str]:
-        """Return what an older client's target stands for: a group, or the known users of a list.
+    async def known_recipients(self, login: Login, target: str) -> str | list[str]:
+        """Return what an older client's target stands for: a group or a user, or the known ones of a list.
 
-        :raises NoSuchGroup: it is neither.
+        :raises NoSuchGroup: nobody is known.
         """
-        known = []
-        for name in [target] if "," not in target else target.split(","):
+        if "," not in target:
             try:
-                await self._routes.find(login, name)
+                await self._routes.find(login, target)
             except NoSuchUser:
-                continue
-            known.append(name)
+                raise NoSuchGroup from None
+            return target
+        names = dict.fromkeys(target.split(","))
+        if len(names) > _LISTED:
+            raise BadField(f"a list has at most {_LISTED} names")
+        known = []
+        for name in names:
+            with contextlib.suppress(NoSuchUser, NoSuchRealm, NotMember):
+                await self._routes.find(login, name)
+                known.append(name)
         if not known:
             raise NoSuchGroup
-        return list(dict.fromkeys(known))
+        return known
 
     def _post(self, login: Login, command: Send, routes: Sequence[Route], answer: Answer) -> None:
         posting = Posting(self, routes, command.to)
@@ -222,6 +253,7 @@ class Sending:
             text=message.text,
             at=self._timestamps.text(message.at),
         )
+        self._router.published = message.seq
         for audience in route.audiences:
             audience.deliver(event, message.device)
 
@@ -237,14 +269,4 @@ def _check_same(digest: bytes, command: Send) -> None:
 
 def _void(message: MessageRow) -> MessageRow:
     """Return what holds a group's number if the message of that number cannot be stored."""
-    return MessageRow(
-        message.seq,
-        message.conversation,
-        message.mid,
-        message.sender,
-        0,
-        message.at,
-        "void",
-        message.gseq,
-        "",
-    )
+    return msgspec.structs.replace(message, kind="void", text="")

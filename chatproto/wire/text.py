@@ -22,7 +22,7 @@ from chatproto.events import (
     LoggedIn,
     Reply,
     Sent,
-    SentGroup,
+    SentEach,
 )
 from chatproto.names import is_uuid4
 from chatproto.wire.dialect import TagValue
@@ -165,7 +165,7 @@ def _line(fields: dict[str, Any]) -> bytes:
 def _fields(reply: Reply) -> dict[str, Any]:
     """Return what the older systems add to an OK reply, by the type of the reply."""
     match reply:
-        case Sent() | SentGroup():
+        case Sent() | SentEach():
             return {"message": "Message Sent"}
         case LoggedIn():
             return {"tokenid": reply.token}

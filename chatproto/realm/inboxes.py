@@ -1,0 +1,114 @@
+"""The boxes of older clients: what came since they last looked, taken out by moving a cursor.
+
+Nothing is copied and nothing is deleted: an inbox is the messages past its own cursor, which is moved
+durably before the reply is sent, one taking at a time for each account.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import DeferredLock
+
+from chatproto.events import InboxEntry, InboxTaken
+from chatproto.interfaces import IStore
+from chatproto.limits import INBOX_BYTES, PAGE_ITEMS
+from chatproto.names import fold
+from chatproto.realm.accounts import Accounts
+from chatproto.realm.cursors import Cursors, Key
+from chatproto.realm.logins import Login
+from chatproto.realm.reading import recipient
+from chatproto.realm.routes import Routes
+from chatproto.records import ConversationRow, MessageRow
+
+#: JSON around a text: names, keys, quotes.
+_ENTRY_BYTES = 512
+#: A character of a text takes at most six bytes in ASCII JSON.
+_ESCAPED = 6
+
+
+class Inboxes:
+    """Takes messages out of boxes."""
+
+    def __init__(self, store: IStore, routes: Routes, accounts: Accounts, cursors: Cursors) -> None:
+        self._store = store
+        self._routes = routes
+        self._accounts = accounts
+        self._cursors = cursors
+        self._locks: dict[str, DeferredLock] = {}
+
+    async def take_all(self, login: Login) -> InboxTaken:
+        """Take everything received in any conversation, up to what one reply carries."""
+        return await self._alone(login, (login.account, "inbox", 0), None)
+
+    async def take_group(self, login: Login, name: str) -> InboxTaken:
+        """Take what was said in one group, independently of :meth:`take_all`.
+
+        :raises NoSuchGroup: there is no such group.
+        """
+        group = await self._routes.group(name)
+        number = group.row.conversation
+        return await self._alone(login, (login.account, "inboxgroup", number), group.row)
+
+    async def _alone(self, login: Login, key: Key, group: ConversationRow | None) -> InboxTaken:
+        """Take from a box while nobody else takes from a box of this account."""
+        lock = self._locks.setdefault(login.account, DeferredLock())
+        await lock.acquire()
+        try:
+            return await self._take(login, key, group)
+        finally:
+            if not lock.waiting:
+                self._locks.pop(login.account, None)
+            lock.release()
+
+    async def _take(self, login: Login, key: Key, group: ConversationRow | None) -> InboxTaken:
+        start = position = await self._cursors.load(key)
+        entries: list[InboxEntry] = []
+        room = INBOX_BYTES
+        complete = False
+        while not complete and room > 0:
+            rows, conversations, complete = await self._page(login, position, group)
+            for row in rows:
+                conversation = conversations[row.conversation]
+                if _is_received(row, conversation, login):
+                    room -= len(row.text) * _ESCAPED + _ENTRY_BYTES
+                    if room < 0 and entries:
+                        break
+                    entries.append(await self._entry(row, conversation, login))
+                position = row.seq
+        if position != start:
+            await self._cursors.move_now(key, position)
+        return InboxTaken(entries=entries)
+
+    async def _page(
+        self, login: Login, after: int, group: ConversationRow | None
+    ) -> tuple[list[MessageRow], dict[int, ConversationRow], bool]:
+        own = fold(login.address)
+        if group is None:
+            page = await self._store.replay(own, after, PAGE_ITEMS)
+            return page.messages, page.conversations, page.complete
+        member = await self._store.member(group.conversation, own)
+        if member is None:
+            return [], {}, True
+        before = member.until + 1 if member.until else 2**53
+        rows = await self._store.messages(
+            group.conversation, max(after, member.since), before, PAGE_ITEMS, False
+        )
+        return rows, {group.conversation: group}, len(rows) < PAGE_ITEMS
+
+    async def _entry(self, row: MessageRow, conversation: ConversationRow, login: Login) -> InboxEntry:
+        sender = row.sender.partition("@")[0]
+        account = await self._accounts.find(sender)
+        own = await self._accounts.find(login.account)
+        to = recipient(conversation, row.sender)
+        return InboxEntry(
+            sender=sender,
+            msg_from=sender if account is None else account.display,
+            msg_to=login.address if own is None else own.display,
+            msg=row.text,
+            group=to.partition("@")[0] if conversation.is_group else None,
+        )
+
+
+def _is_received(row: MessageRow, conversation: ConversationRow, login: Login) -> bool:
+    """Tell what an older client counts as mail: all of a group, and what the other one of two wrote."""
+    own = fold(login.address)
+    return conversation.is_group or fold(row.sender) != own or conversation.a == conversation.b

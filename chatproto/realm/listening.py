@@ -1,0 +1,178 @@
+"""Being told of messages as they are stored, without a gap and without a repeat.
+
+A listener is *behind* at first, after its connection was full, and after nothing else: pages are then read
+from the log. It goes live in the turn of the reactor in which a page reaches the newest published message.
+What is published while that page is being read is kept in a small tail, so nothing falls between the two.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from chatproto.events import Event, Message
+from chatproto.interfaces import ISubscriber
+from chatproto.limits import PAGE_ITEMS
+from chatproto.realm.groups import Groups
+from chatproto.realm.logins import Login
+from chatproto.realm.reading import Reading
+from chatproto.realm.router import Router
+from chatproto.records import ReplayPage
+
+#: Messages kept while a page is read. If more arrive, another page is read instead.
+_TAIL = 256
+#: Fewest messages in a page for a connection that was full before it had taken a page.
+_SMALLEST_PAGE = 8
+
+
+class Sink(Protocol):
+    """What a session may do with its connection, beside answering."""
+
+    def push(self, event: Event) -> bool:
+        """Send an event; False if no more of them should be sent before the session's ``drained``."""
+        ...
+
+    def goodbye(self, reason: str) -> None:
+        """Tell a listener that the connection ends, and end it."""
+        ...
+
+
+class State(enum.Enum):
+    """Where a listener stands; see :data:`_NEXT`."""
+
+    STARTING = "starting"  # its groups are being read
+    BEHIND = "behind"  # a page is being read
+    FULL = "full"  # the connection has to drain first
+    LIVE = "live"
+    CLOSED = "closed"
+
+
+#: What may follow what.
+_NEXT = {
+    State.STARTING: {State.BEHIND, State.CLOSED},
+    State.BEHIND: {State.LIVE, State.FULL, State.CLOSED},
+    State.FULL: {State.BEHIND, State.CLOSED},
+    State.LIVE: {State.FULL, State.CLOSED},
+    State.CLOSED: {State.CLOSED},
+}
+
+
+@implementer(ISubscriber)
+class Listener:
+    """One connection's subscription to everything its account may read."""
+
+    _log = Logger()
+
+    def __init__(self, router: Router, reading: Reading, groups: Groups, login: Login, sink: Sink) -> None:
+        self._router = router
+        self._reading = reading
+        self._groups = groups
+        self.login = login
+        self._sink = sink
+        self._state = State.STARTING
+        self._told = 0
+        self._own = False
+        self._tail: list[tuple[Message, int]] = []
+        self._tail_full = False
+        self._page_items = PAGE_ITEMS
+
+    @property
+    def state(self) -> State:
+        """Where the listener stands."""
+        return self._state
+
+    async def prepare(self) -> int:
+        """Subscribe, and return the newest published message: what follows it will be delivered."""
+        account = self.login.account
+        self._router.subscribe(account, self)
+        while True:
+            changes = self._groups.changes
+            numbers = await self._reading.groups(self.login)
+            if changes == self._groups.changes:  # else somebody joined or left while they were read
+                break
+        if self._state is not State.CLOSED:
+            for number in numbers:
+                self._router.enter(account, number)
+        return self._router.published
+
+    def start(self, after: int, *, own: bool) -> None:
+        """Tell everything past a position; the device's own messages only if asked for."""
+        if self._state is State.CLOSED:
+            return
+        self._told = after
+        self._own = own
+        self._catch_up()
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+        if self._state is not State.CLOSED:
+            self._become(State.CLOSED)
+            self._tail.clear()
+            self._router.unsubscribe(self.login.account, self)
+
+    def drained(self) -> None:
+        """Go on: the connection has room again."""
+        if self._state is State.FULL:
+            self._catch_up()
+
+    def deliver(self, message: Message, device: int) -> None:
+        """See :meth:`ISubscriber.deliver`."""
+        if self._state is State.LIVE:
+            self._tell(message, device)
+        elif self._state in (State.BEHIND, State.STARTING):
+            if len(self._tail) < _TAIL:
+                self._tail.append((message, device))
+            else:
+                self._tail_full = True
+
+    def _tell(self, message: Message, device: int) -> None:
+        if message.seq <= self._told:
+            return
+        self._told = message.seq
+        if (device != self.login.device or self._own) and not self._sink.push(message):
+            self._become(State.FULL)
+
+    def _become(self, state: State) -> None:
+        assert state in _NEXT[self._state], (self._state, state)
+        self._state = state
+
+    def _catch_up(self) -> None:
+        self._become(State.BEHIND)
+        Deferred.fromCoroutine(self._read_pages()).addErrback(self._lost)
+
+    def _lost(self, failure: object) -> None:
+        """End the connection: it would stay silent for ever. The client comes back and tries again."""
+        self._log.failure("the log could not be replayed")
+        if self._state is not State.CLOSED:
+            self._sink.goodbye("unavailable")
+
+    async def _read_pages(self) -> None:
+        while self._state is State.BEHIND:
+            self._tail.clear()
+            self._tail_full = False
+            page = await self._reading.replay(self.login, self._told, self._page_items)
+            self._tell_page(page)
+            if page.complete and not self._tail_full and self._state is State.BEHIND:
+                self._go_live()
+
+    def _tell_page(self, page: ReplayPage) -> None:
+        sent = 0
+        for row in page.messages:
+            if self._state is not State.BEHIND:
+                # It did not fit, and is read again from here; do not read all of such a page for that.
+                self._page_items = max(2 * sent, _SMALLEST_PAGE)
+                return
+            self._tell(self._reading.event(row, page.conversations[row.conversation]), row.device)
+            sent += 1
+        self._page_items = PAGE_ITEMS
+
+    def _go_live(self) -> None:
+        self._become(State.LIVE)
+        tail, self._tail = self._tail, []
+        for message, device in tail:
+            if self._state is State.LIVE:
+                self._tell(message, device)

@@ -1,0 +1,166 @@
+"""Reading the log: pages of one conversation, the list of conversations, and what is not read yet."""
+
+from __future__ import annotations
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+from chatproto.commands import Conversations, History
+from chatproto.events import (
+    ConversationPage,
+    ConversationState,
+    HistoryItem,
+    HistoryPage,
+    Message,
+)
+from chatproto.interfaces import IStore
+from chatproto.limits import PAGE_ITEMS, SERVER_LINE_BYTES, UNREAD
+from chatproto.names import fold
+from chatproto.realm.cursors import Cursors, Key
+from chatproto.realm.logins import Login
+from chatproto.realm.routes import Routes
+from chatproto.realm.times import Timestamps
+from chatproto.records import ConversationRow, MemberRow, Membership, MessageRow, ReplayPage
+
+#: Above every seq.
+_END = 2**53
+#: Room in a page's line for what is not a message.
+_FRAME_BYTES = 512
+
+_encode = msgspec.json.Encoder().encode
+
+
+def recipient(conversation: ConversationRow, sender: str) -> str:
+    """Return the ``to`` of a message: the group, or the one of two users who did not send it."""
+    if conversation.is_group or fold(sender) != conversation.a:
+        return conversation.shown_a
+    return conversation.shown_b
+
+
+class Reading:
+    """Gives clients what is stored."""
+
+    def __init__(self, store: IStore, routes: Routes, cursors: Cursors) -> None:
+        self._store = store
+        self._routes = routes
+        self._cursors = cursors
+        self._timestamps = Timestamps()
+
+    async def history(self, login: Login, command: History) -> HistoryPage:
+        """Return a page of a conversation, as far as the account may read it and one line can hold."""
+        window = await self._window(login, command.with_)
+        if window is None:
+            return HistoryPage(messages=[], complete=True)
+        conversation, member = window
+        newest = command.after is None
+        before = min(_END if command.before is None else command.before, (member.until or _END - 1) + 1)
+        rows = await self._store.messages(
+            conversation.conversation,
+            max(command.after or 0, member.since),
+            before,
+            command.limit + 1,
+            newest,
+        )
+        complete = len(rows) <= command.limit
+        rows = rows[-command.limit :] if newest else rows[: command.limit]
+        items = [self._item(row, conversation) for row in rows]
+        fitting = _fitting(items, newest=newest)
+        return HistoryPage(messages=fitting, complete=complete and len(fitting) == len(items))
+
+    def _item(self, row: MessageRow, conversation: ConversationRow) -> HistoryItem:
+        return HistoryItem(
+            seq=row.seq,
+            mid=row.mid,
+            from_=row.sender,
+            to=recipient(conversation, row.sender),
+            text=row.text,
+            at=self._timestamps.text(row.at),
+        )
+
+    def event(self, row: MessageRow, conversation: ConversationRow) -> Message:
+        """Return a stored message as listeners are told of it."""
+        return Message(
+            seq=row.seq,
+            mid=row.mid,
+            from_=row.sender,
+            to=recipient(conversation, row.sender),
+            text=row.text,
+            at=self._timestamps.text(row.at),
+        )
+
+    def replay(self, login: Login, after: int, limit: int = PAGE_ITEMS) -> Deferred[ReplayPage]:
+        """Return the first page of everything that the account may read past a position."""
+        return self._store.replay(fold(login.address), after, limit)
+
+    async def groups(self, login: Login) -> list[int]:
+        """Return the conversations of the groups that the account is a member of now."""
+        memberships = await self._store.memberships(fold(login.address))
+        return [
+            entry.conversation.conversation
+            for entry in memberships
+            if entry.conversation.is_group and not entry.member.until
+        ]
+
+    async def conversations(self, login: Login, command: Conversations) -> ConversationPage:
+        """Return conversations with a message after ``since``, the oldest news first."""
+        own = fold(login.address)
+        found = [entry for entry in await self._store.memberships(own) if entry.newest > command.since]
+        found.sort(key=lambda entry: entry.newest)
+        read = await self._cursors.of_kind(login.account, "read")
+        states = []
+        for entry in found[: command.limit]:
+            position = max(read.get(entry.conversation.conversation, 0), entry.member.since)
+            states.append(
+                ConversationState(
+                    with_=_other(entry.conversation, own),
+                    seq=entry.newest,
+                    read=position,
+                    unread=await self._unread(login, entry, position),
+                )
+            )
+        return ConversationPage(conversations=states, complete=len(found) <= command.limit)
+
+    async def _unread(self, login: Login, entry: Membership, position: int) -> int:
+        """Count what others wrote past a position; in a conversation with oneself everything counts."""
+        if position >= entry.newest:
+            return 0
+        conversation = entry.conversation
+        sender = "" if conversation.a == conversation.b else login.address
+        return await self._store.unread(
+            conversation.conversation, position, entry.member.until, sender, UNREAD
+        )
+
+    async def read_cursor(self, login: Login, name: str) -> Key | None:
+        """Return the account's reading cursor in a conversation, loaded; None if there is no conversation."""
+        window = await self._window(login, name)
+        if window is None:
+            return None
+        key = (login.account, "read", window[0].conversation)
+        await self._cursors.load(key)
+        return key
+
+    async def _window(self, login: Login, name: str) -> tuple[ConversationRow, MemberRow] | None:
+        """Return a conversation, and what of it the account may read."""
+        conversation = await self._routes.conversation(login, name)
+        if conversation is None:
+            return None
+        member = await self._store.member(conversation.row.conversation, fold(login.address))
+        return None if member is None else (conversation.row, member)
+
+
+def _other(conversation: ConversationRow, own: str) -> str:
+    return conversation.shown_b if conversation.b and conversation.a == own else conversation.shown_a
+
+
+def _fitting(items: list[HistoryItem], *, newest: bool) -> list[HistoryItem]:
+    """Return as many items as a client has to accept in one line, from the end that was asked for."""
+    room = SERVER_LINE_BYTES - _FRAME_BYTES
+    count = 0
+    for item in reversed(items) if newest else items:
+        room -= len(_encode(item)) + 1
+        if room < 0:
+            break
+        count += 1
+    if count == len(items):
+        return items
+    return items[len(items) - count :] if newest else items[:count]

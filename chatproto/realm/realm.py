@@ -1,0 +1,190 @@
+"""A realm: the rules and their parts, over one store.
+
+Everything that happens in a realm goes through the methods of its parts, on the reactor's thread. It knows
+neither sockets nor dialects: sessions call it, subscribers hear of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorFromThreads
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatproto.interfaces import IStore
+from chatproto.names import RealmName
+from chatproto.realm.accounts import Accounts, Names
+from chatproto.realm.cids import Cids
+from chatproto.realm.cursors import Cursors
+from chatproto.realm.groups import Groups
+from chatproto.realm.inboxes import Inboxes
+from chatproto.realm.logins import Logins
+from chatproto.realm.passwords import PasswordHasher
+from chatproto.realm.policy import Policy
+from chatproto.realm.reading import Reading
+from chatproto.realm.router import Router
+from chatproto.realm.routes import Routes
+from chatproto.realm.sending import Sending
+from chatproto.realm.times import Clock
+from chatproto.realm.writer import Writer
+from chatproto.records import AccountRow, EpochRow, StoreState
+from chatproto.store.executors import ThreadExecutor
+
+#: Threads that hash passwords: one leaves the other processor of a small machine to the reactor.
+_HASH_THREADS = 1
+
+
+class Present:
+    """Which accounts have a connection now, by folded name."""
+
+    def __init__(self) -> None:
+        self._connections: dict[str, int] = {}
+
+    def enter(self, account: str) -> None:
+        """Count a connection."""
+        self._connections[account] = self._connections.get(account, 0) + 1
+
+    def exit(self, account: str) -> None:
+        """Count one less."""
+        count = self._connections.pop(account) - 1
+        if count:
+            self._connections[account] = count
+
+    def accounts(self) -> list[str]:
+        """Return the accounts that have a connection, by name."""
+        return sorted(self._connections)
+
+
+class Realm:
+    """One realm. Made by :meth:`open`; its parts are its verbs."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        name: RealmName,
+        store: IStore,
+        clock: Clock,
+        policy: Policy,
+        hasher: PasswordHasher,
+        state: StoreState,
+        epochs: list[EpochRow],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        limits = policy.limits
+        size = limits.cached_names
+        self.name = name
+        self.policy = policy
+        self.clock = clock
+        self.epochs = epochs
+        self._store = store
+        self._hasher = hasher
+        self.present = Present()
+        self.writer = Writer(store, clock, state, limits)
+        self.router = Router(state.seq)
+        names = Names(store, self.writer, size)
+        self.accounts = Accounts(store, self.writer, clock, names, hasher, size)
+        self.logins = Logins(store, self.writer, clock, limits, name, entropy)
+        self.routes = Routes(name, store, self.writer, self.accounts, self.router, size)
+        self.cursors = Cursors(store, self.writer, clock, size)
+        self.groups = Groups(self.routes, names, self.accounts, self.router, self.writer, clock)
+        self.reading = Reading(store, self.routes, self.cursors)
+        self.inboxes = Inboxes(store, self.routes, self.accounts, self.cursors)
+        cids = Cids(store, self.writer, size)
+        mids = f"{name}/{entropy(8).hex()}"
+        self.sending = Sending(self.routes, self.router, cids, self.writer, clock, mids)
+
+    @classmethod
+    async def open(
+        cls,
+        name: str,
+        store: IStore,
+        reactor: Clock,
+        *,
+        policy: Policy | None = None,
+        hasher: PasswordHasher | None = None,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> Realm:
+        """Open a store and return the realm that it holds, or a new one.
+
+        A new epoch of the log is on disk when this returns. ``entropy`` gives random bytes; tests replace it.
+
+        :raises BadName: the name is not a realm's.
+        :raises StoreInUse: another process serves from this store.
+        :raises StoreError: the store is another realm's, or newer than this version.
+        """
+        realm_name = RealmName.parse(name)
+        policy = policy or Policy()
+        state = await store.open(realm_name)
+        try:
+            if hasher is None:  # on virtual time one is given
+                executor = ThreadExecutor(cast("IReactorFromThreads", reactor), "passwords", _HASH_THREADS)
+                hasher = PasswordHasher(executor, waiting=policy.limits.waiting_hashes)
+            realm = cls(realm_name, store, reactor, policy, hasher, state, await store.epochs(), entropy)
+            await realm._begin_epoch(state, entropy)
+        except BaseException:
+            await store.close()
+            raise
+        return realm
+
+    async def _begin_epoch(self, state: StoreState, entropy: Callable[[int], bytes]) -> None:
+        if state.older:
+            self._log.error(
+                "the store is an older copy: it has batch {found} where {lost} was once committed; "
+                "what came between is lost",
+                found=state.batch,
+                lost=state.older,
+            )
+        number = 1 if state.epoch is None else state.epoch.number + 1
+        epoch = EpochRow(number, entropy(8).hex(), state.seq + 1, int(self.clock.seconds() * 1000))
+        await self.writer.save(inserts=(epoch,))
+        self.epochs.append(epoch)
+
+    @property
+    def epoch(self) -> str:
+        """The name of this life of the log."""
+        return self.epochs[-1].epoch
+
+    def position(self, after: int | None, epoch: str | None, newest: int, device: int) -> tuple[int, bool]:
+        """Return where to go on for a client that heard everything up to ``after`` in an epoch.
+
+        Also whether that position belongs to another life of the store. Then telling begins where the epoch
+        that the client names ended here; if it is unknown here, at the device's cursor, or now if that was
+        never moved.
+        """
+        if after is None:
+            return newest, False
+        if epoch is not None:
+            index = next((i for i, row in enumerate(self.epochs) if row.epoch == epoch), None)
+            if index is None:
+                return device or newest, True
+            if index + 1 < len(self.epochs) and after >= self.epochs[index + 1].first:
+                return self.epochs[index + 1].first - 1, True
+        return min(after, newest), False
+
+    def when_failed(self) -> Deferred[Failure]:
+        """Fire with what was wrong if the store fails; the process then has to end."""
+        failed: Deferred[Failure] = Deferred()
+        self.writer.on_fatal(failed.callback)
+        return failed
+
+    async def add_user(
+        self, user: str, password: str, name: str | None = None, country: str | None = None
+    ) -> AccountRow:
+        """Make an account.
+
+        :raises UserExists: the name is taken.
+        :raises BadName: the name is malformed.
+        """
+        return await self.accounts.add(user, password, name, country)
+
+    async def close(self) -> None:
+        """Make everything durable that was appended, and close the store."""
+        self.cursors.write()
+        await self.writer.when_idle()
+        self._hasher.stop()
+        await self._store.close()

@@ -1,0 +1,136 @@
+"""Who speaks on one connection, and what is allowed to them now.
+
+All guards stand in :meth:`ClientSession.handle`; what a command does stands in
+:mod:`chatproto.realm.handlers`. A session owns no transport, and does not know in which dialect it is
+spoken to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any
+
+from chatproto.commands import Command, Guard, Request
+from chatproto.errors import BadToken, NotAllowed, NotLoggedIn
+from chatproto.events import Reply
+from chatproto.realm.handlers import DIRECT, REPLIES
+from chatproto.realm.listening import Listener, Sink
+from chatproto.realm.logins import Login
+from chatproto.realm.realm import Realm
+from chatproto.realm.sending import Answer
+
+#: How long a session is believed to be valid without looking at its times again.
+_BELIEVED_SECONDS = 60.0
+
+#: What ends when the next command may follow.
+Waiting = Coroutine[Any, Any, None]
+
+
+class ClientSession:
+    """One connection's standing with the realm.
+
+    ``administrator`` is given to connections over the control socket, by its file permission.
+    """
+
+    def __init__(self, realm: Realm, sink: Sink, *, administrator: bool = False) -> None:
+        self.realm = realm
+        self.sink = sink
+        self.administrator = administrator
+        #: Whether the connection ever proved to be a user's; strangers have tighter limits.
+        self.trusted = administrator
+        #: Sessions bound to this connection; the last one speaks.
+        self.logins: list[Login] = []
+        self.listener: Listener | None = None
+        self._believed_until = 0.0
+
+    def handle(self, request: Request, answer: Answer) -> Waiting | None:
+        """Carry out a command. ``answer`` gets the reply, now or later, unless an error is raised.
+
+        Returns None if the next command may follow, otherwise a coroutine that ends when it may.
+
+        :raises ChatError: the command is refused; the coroutine may raise it too.
+        """
+        if request.token is None:
+            return self._dispatch(request.command, self._current(), answer)
+        login = self.realm.logins.known(request.token)
+        if login is None:
+            return self._find_login(request.command, request.token, answer)
+        self.trusted = True
+        return self._dispatch(request.command, login, answer)
+
+    def _dispatch(self, command: Command, login: Login | None, answer: Answer) -> Waiting | None:
+        if command.guard is Guard.ADMINISTRATOR and not self.administrator:
+            raise NotAllowed
+        if command.guard is Guard.USER and login is None:
+            raise NotLoggedIn
+        direct = DIRECT.get(type(command))
+        if direct is not None:
+            return direct(self, login, command, answer)
+        return _answer(REPLIES[type(command)](self, login, command), answer)
+
+    async def _find_login(self, command: Command, token: str, answer: Answer) -> None:
+        if not token:
+            raise BadToken
+        login = await self.realm.logins.find(token)
+        self.trusted = True
+        waiting = self._dispatch(command, login, answer)
+        if waiting is not None:
+            await waiting
+
+    def _current(self) -> Login | None:
+        """Return the session that speaks, if it may still."""
+        if not self.logins:
+            return None
+        login = self.logins[-1]
+        now = self.realm.clock.seconds()
+        if now >= self._believed_until:
+            if not self.realm.logins.touch(login):
+                raise BadToken
+            self._believed_until = now + _BELIEVED_SECONDS
+        return login
+
+    def bind(self, login: Login) -> None:
+        """Let a session speak on this connection."""
+        if login in self.logins:
+            return
+        self.logins.append(login)
+        self._believed_until = 0.0
+        self.trusted = True
+        login.on_end.add(self._ended)
+        self.realm.present.enter(login.account)
+
+    def _unbind(self, login: Login) -> None:
+        self.logins.remove(login)
+        login.on_end.discard(self._ended)
+        self.realm.present.exit(login.account)
+        self.realm.logins.touch(login)
+
+    def _ended(self) -> None:
+        """Hear that a session of this connection was ended, from here or from elsewhere."""
+        ended = [login for login in self.logins if login.ended]
+        for login in ended:
+            self._unbind(login)
+        if self.listener is not None and self.listener.login in ended:
+            self.stop_listening()
+            self.sink.goodbye("logged-out")
+
+    def stop_listening(self) -> None:
+        """Tell the connection nothing any more."""
+        if self.listener is not None:
+            self.listener.close()
+            self.listener = None
+
+    def drained(self) -> None:
+        """Hear that the connection has room for events again."""
+        if self.listener is not None:
+            self.listener.drained()
+
+    def closed(self) -> None:
+        """Hear that the connection is gone."""
+        self.stop_listening()
+        for login in list(self.logins):
+            self._unbind(login)
+
+
+async def _answer(handler: Coroutine[Any, Any, Reply], answer: Answer) -> None:
+    answer(await handler)
