@@ -28,9 +28,7 @@ from chatproto.errors import NameTaken, StoreError, StoreInUse
 from chatproto.limits import LOOPBACK
 from chatproto.listeners import Listener
 from chatproto.protocols import ChatServerFactory
-from chatproto.realm import Realm
-from chatproto.realm.passwords import PasswordHasher
-from chatproto.realm.policy import Policy
+from chatproto.realm import PasswordHasher, Policy, Realm
 from chatproto.store import open_store
 from chatproto.store.executors import ThreadExecutor
 
@@ -43,8 +41,6 @@ LAB_USERS = {
     "lineker": ("Gary Lineker", "Inggris"),
 }
 LAB_PASSWORD = "surabaya"  # noqa: S105 - known to everybody who was in the course
-#: argon2 is bound by memory bandwidth: two threads keep two cores busy, more only cost memory.
-_HASH_THREADS = 2
 
 
 class CannotServe(Exception):
@@ -164,9 +160,9 @@ class RealmService(Service):
         return tuple([await self._listen(self.realm, listener) for listener in config.listeners])
 
     def _store_failed(self, failure: Failure) -> None:
-        self._log.failure("the store of realm {realm} failed", failure=failure, realm=self._config.realm)
-        broken = CannotServe(f"the store {self._config.store} failed; the log says why")
-        self._told_to_stop.tell(Failure(broken))
+        self._told_to_stop.tell(
+            Failure(CannotServe(f"the store {self._config.store} failed; the log says why"))
+        )
 
     async def _listen(self, realm: Realm, listener: Listener) -> Listening:
         factory = ChatServerFactory(
@@ -234,8 +230,10 @@ async def open_realm(reactor: PosixReactorBase, config: Config) -> Realm:
 
     :raises CannotServe: the store is in use, belongs to another realm, or cannot be opened.
     """
-    hashers = ThreadExecutor(reactor, "passwords", _HASH_THREADS)
-    hasher = PasswordHasher(hashers, cheap=config.lab, waiting=config.limits.waiting_hashes)
+    hasher = None
+    if config.lab:
+        executor = ThreadExecutor(reactor, "passwords", 1)
+        hasher = PasswordHasher(executor, cheap=True, waiting=config.limits.waiting_hashes)
     policy = Policy(limits=config.limits, registration=config.registration)
     try:
         if config.store.startswith(SQLITE):

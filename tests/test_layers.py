@@ -21,6 +21,7 @@ ORDER = (
     ("protocols",),
     ("backoff", "client", "configuration", "control", "listeners", "process", "service", "specification"),
     ("tap", "cli", "testing"),
+    ("__main__",),
 )
 LEVELS = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 #: Pairs that the order would allow.

@@ -16,9 +16,9 @@ from chatproto.cli.running import run
 from chatproto.commands import Command, Request
 from chatproto.configuration import Place, Settings, configure, locate
 from chatproto.control import ControlConnection, NoServer
-from chatproto.errors import ConfigError
-from chatproto.events import Reply
-from chatproto.realm.session import ClientSession
+from chatproto.errors import ChatError, ConfigError
+from chatproto.events import Event, Reply
+from chatproto.realm import ClientSession, Realm
 from chatproto.service import CannotServe, open_realm
 
 R = TypeVar("R", bound=Reply)
@@ -73,7 +73,7 @@ async def _alone(reactor: PosixReactorBase, settings: Settings, work: Work[T]) -
     # Nothing will listen here, so what is unsafe for a listener is no reason to refuse.
     realm = await open_realm(reactor, configure(structs.replace(settings, insecure=True)))
     try:
-        return await work(_Session(ClientSession(realm, administrator=True)))
+        return await work(_Session(realm))
     finally:
         await realm.close()
 
@@ -91,10 +91,26 @@ class _Running:
 class _Session:
     """Asks a realm that this process has opened for itself."""
 
-    def __init__(self, session: ClientSession) -> None:
-        self._session = session
+    def __init__(self, realm: Realm) -> None:
+        self._session = ClientSession(realm, _Nobody(), administrator=True)
 
     async def ask(self, command: Command, expected: type[R]) -> R:
-        reply = await self._session.handle(Request(command))
-        assert isinstance(reply, expected)
-        return reply
+        answers: list[Reply | ChatError] = []
+        waiting = self._session.handle(Request(command), answers.append)
+        if waiting is not None:
+            await waiting
+        [answer] = answers
+        if isinstance(answer, ChatError):
+            raise answer
+        assert isinstance(answer, expected)
+        return answer
+
+
+class _Nobody:
+    """The listener of a session that never listens."""
+
+    def push(self, event: Event) -> bool:
+        return True
+
+    def goodbye(self, reason: str) -> None:
+        pass

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -15,7 +16,9 @@ class Clock(Protocol):
         """Return the time in seconds since 1970."""
         ...
 
-    def callLater(self, delay: float, callable: object, *args: object, **kw: object) -> IDelayedCall:
+    def callLater(
+        self, delay: float, callable: Callable[..., Any], /, *args: object, **kw: object
+    ) -> IDelayedCall:
         """Call later, on the reactor's thread."""
         ...
 

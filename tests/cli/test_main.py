@@ -1,0 +1,55 @@
+"""The ``chatproto`` command as a whole."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from chatproto.cli import COMMANDS
+from chatproto.specification import rst_tables
+from chatproto.version import VERSION
+from tests.serving import chatproto, environment
+
+
+def test_help_lists_every_command_and_imports_none() -> None:
+    program = (
+        "import sys\n"
+        "from chatproto.cli import main\n"
+        "try: main(['--help'])\n"
+        "finally: print(*sorted(name for name in sys.modules if name.startswith(('twisted', 'sqlalchemy'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=True
+    )
+    for command, line in COMMANDS.items():
+        assert f"  {command}" in done.stdout
+        assert line in done.stdout
+    assert done.stdout.endswith("\n\n") or done.stdout.splitlines()[-1] == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_of_its_own(command: str) -> None:
+    done = chatproto(command, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"Usage: chatproto {command}")
+
+
+def test_the_version_is_told() -> None:
+    assert chatproto("--version").stdout == f"chatproto, version {VERSION}\n"
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("serve", "extra"), ("--nonsense",)])
+def test_a_wrong_usage_is_one_line_that_names_the_help(arguments: tuple[str, ...]) -> None:
+    done = chatproto(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("chatproto: ")
+    assert "--help`" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_spec_prints_the_schema_and_the_tables() -> None:
+    assert json.loads(chatproto("spec").stdout)["title"] == "chatproto client protocol"
+    assert chatproto("spec", "--rst").stdout == rst_tables()

@@ -1,0 +1,148 @@
+"""Real processes for tests: the ``chatproto`` command, and servers that tests talk to over sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).parent.parent
+#: Generous: a loaded machine may be slow, and nothing waits so long where all is well.
+SECONDS = 30.0
+COMMAND = (sys.executable, "-m", "chatproto")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return this process's environment with the source first on the path."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **more}
+
+
+def chatproto(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, with ``given`` on standard input."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        input=given,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+class Server:
+    """A ``chatproto serve`` that accepts connections; killed at the end if it still runs.
+
+    ``ports`` are the TCP ports it told, in its order, ``lines`` all that it printed.
+    """
+
+    def __init__(self, *arguments: str, command: tuple[str, ...] = (*COMMAND, "serve")) -> None:
+        self.process = subprocess.Popen(
+            [*command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            text=True,
+        )
+        self._printed: queue.Queue[str | None] = queue.Queue()
+        self._errors: list[str] = []
+        self._threads = [
+            threading.Thread(target=self._read_lines, daemon=True),
+            threading.Thread(target=self._read_errors, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        self.lines: list[str] = []
+        while not self.lines or not self.lines[-1].startswith("ready "):
+            line = self._printed.get(timeout=SECONDS)
+            if line is None:
+                self.process.wait(SECONDS)
+                raise AssertionError(f"the server ended: {self.errors()}")
+            self.lines.append(line)
+        self.ports = [int(line.split()[-1]) for line in self.lines if line.split()[-1].isdigit()]
+
+    def _read_lines(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._printed.put(line.rstrip("\n"))
+        self._printed.put(None)
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        self._errors.extend(self.process.stderr)
+
+    def errors(self) -> str:
+        """Return what came on standard error, all of it once the process has ended."""
+        if self.process.poll() is not None:
+            self._threads[1].join(SECONDS)
+        return "".join(self._errors)
+
+    def printed_since(self) -> list[str]:
+        """Return what came on standard output after ``ready``, once the process has ended."""
+        self._threads[0].join(SECONDS)
+        return [line for line in self._printed.queue if line is not None]
+
+    def connect(self) -> Connection:
+        """Return a connection to the first port."""
+        return Connection(socket.create_connection(("127.0.0.1", self.ports[0]), SECONDS))
+
+    def stop(self, sign: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(sign)
+        return self.process.wait(SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(SECONDS)
+        for thread in self._threads:
+            thread.join(SECONDS)
+        for pipe in (self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
+
+
+class Connection:
+    """A plain socket that speaks JSON lines; use it in a ``with`` statement."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._lines = connected.makefile("rb")
+
+    def write(self, **command: Any) -> None:
+        """Send a command without waiting for its reply."""
+        self._socket.sendall(json.dumps(command).encode() + b"\r\n")
+
+    def read(self) -> dict[str, Any] | None:
+        """Return the next line's object, None at the end of the connection."""
+        line = self._lines.readline()
+        return json.loads(line) if line else None
+
+    def ask(self, **command: Any) -> dict[str, Any]:
+        """Send a command and return the next line's object, which has to be there."""
+        self.write(**command)
+        reply = self.read()
+        assert reply is not None, "the server closed the connection"
+        return reply
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.close()
+        self._socket.close()
