@@ -1,0 +1,14 @@
+"""The client for bots and programs: :class:`ChatClient`, and the values it is made of and gives.
+
+It keeps a session through lost connections, sends each message once and hands each message out once. It knows
+the JSON dialect only through :mod:`chatproto.protocols.client`, and nothing of stores and realms.
+"""
+
+from __future__ import annotations
+
+from chatproto.client.chat import ChatClient
+from chatproto.client.inbox import Position
+from chatproto.client.link import State
+from chatproto.events import Message, Sent, SentEach
+
+__all__ = ["ChatClient", "Message", "Position", "Sent", "SentEach", "State"]

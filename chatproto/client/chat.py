@@ -1,0 +1,269 @@
+"""``ChatClient``: what a bot author uses.
+
+It joins the parts of this package (a link that comes back, an outbox, an inbox, acknowledgements) and has a
+method for each thing one says to a realm. Every method returns a Deferred, for callbacks as for ``await``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, fail, maybeDeferred
+from twisted.internet.endpoints import clientFromString
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.logger import Logger
+
+from chatproto.backoff import Backoff
+from chatproto.client.acks import Acks
+from chatproto.client.inbox import Inbox, Position
+from chatproto.client.link import Credentials, Link, State, StateCallback
+from chatproto.client.outbox import Outbox
+from chatproto.commands import Active, Command, Conversations, Create, History, Join, Leave, Members, Read
+from chatproto.errors import ChatError, ConnectionUnavailable
+from chatproto.events import (
+    ActivePage,
+    ConversationPage,
+    Done,
+    Event,
+    GroupChanged,
+    HistoryPage,
+    Listening,
+    MemberPage,
+    Message,
+    Reply,
+    Sent,
+    SentEach,
+)
+from chatproto.limits import LIST_ITEMS
+from chatproto.protocols.client import ChatClientProtocol
+
+R = TypeVar("R", bound=Reply)
+
+#: What :meth:`ChatClient.on_message` calls; a Deferred or coroutine that it returns is waited for.
+MessageCallback = Callable[[Message], object]
+
+
+class ChatClient:
+    """A user's presence in a realm, which survives lost connections and restarted servers.
+
+    ``endpoint`` is a client endpoint string such as ``"tcp:127.0.0.1:8889"``, or an endpoint. Log in with
+    ``user`` and ``password``, or with the ``token`` of an earlier client; ``register`` makes the account if
+    there is none, ``device`` names a place in the log that the realm keeps.
+
+    Messages come from now on, or from the ``after`` and ``epoch`` of an earlier :attr:`position`, with
+    ``own`` also those that this device sent. ``on_state`` hears of every change of :attr:`state`, with
+    words on why. ``backoff`` says how long to wait between attempts.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: IReactorTime,
+        endpoint: str | IStreamClientEndpoint,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        token: str | None = None,
+        device: str | None = None,
+        register: bool = False,
+        after: int | None = None,
+        epoch: str | None = None,
+        own: bool = False,
+        on_state: StateCallback | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._on_state = on_state
+        self._acks = Acks(reactor)
+        self._outbox = Outbox(reactor)
+        self._inbox = Inbox(
+            Position(after, epoch), own=own, listen_again=self._listen_again, on_taken=self._taken
+        )
+        self._link = Link(
+            reactor,
+            clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint,
+            Credentials(user=user, password=password, token=token, device=device, register=register),
+            begin=self._begin,
+            end=self._end,
+            on_event=self._heard,
+            on_state=self._changed,
+            backoff=backoff or Backoff(),
+        )
+
+    @property
+    def state(self) -> State:
+        """Where the client stands."""
+        return self._link.state
+
+    @property
+    def address(self) -> str | None:
+        """The full address of the user, once logged in."""
+        return self._link.address
+
+    @property
+    def token(self) -> str | None:
+        """The token of the session: a secret that logs in without the password until the session expires."""
+        return self._link.credentials.token
+
+    @property
+    def position(self) -> Position:
+        """How far messages were taken: a message counts once the next one is asked for.
+
+        Store it, and give it to the next client as ``after`` and ``epoch``, to miss nothing in between.
+        """
+        return self._inbox.taken
+
+    @property
+    def unsent(self) -> int:
+        """How many messages the realm has not answered for."""
+        return len(self._outbox)
+
+    def connect(self) -> Deferred[None]:
+        """Connect, log in and listen; fire when that is done, however many attempts it takes.
+
+        :raises LoginFailed: the user or the password is wrong; the client is closed.
+        :raises ChatError: another refusal that would stay, or the client was closed meanwhile.
+        """
+        return self._link.open()
+
+    def close(self) -> Deferred[None]:
+        """End the session's connection and fire when it is gone. What is not yet answered fails."""
+        self._acks.flush()
+        return Deferred.fromCoroutine(self._link.close())
+
+    def send(self, to: str, text: str, cid: str | None = None) -> Deferred[Sent]:
+        """Send a text to a user or a group and fire when it is stored, once, whatever happens to the link.
+
+        Texts are stored in the order of the calls. Cancelling stops the waiting, not the sending. A ``cid``
+        of your own lets another process repeat the command.
+
+        :raises Busy: too many messages wait already; this one was not taken.
+        :raises ChatError: the realm refused it, and it is not stored.
+        """
+        return self._outbox.send(to, text, cid, Sent)
+
+    def send_each(self, to: Sequence[str], text: str, cid: str | None = None) -> Deferred[SentEach]:
+        """Send a text to each of at most 64 recipients, to all or to none; else as :meth:`send`."""
+        return self._outbox.send(list(to), text, cid, SentEach)
+
+    def messages(self) -> AsyncIterator[Message]:
+        """Iterate over messages as they come, in order, each once; the end is when the client is closed.
+
+        One taker at a time. A slow one loses nothing: what there is no room for stays in the realm's log.
+
+        :raises ChatError: the realm refuses the client, which is closed.
+        """
+        return _Messages(self._inbox)
+
+    def on_message(self, callback: MessageCallback) -> None:
+        """Call ``callback`` with each message, the next one when the one before is dealt with.
+
+        A Deferred or a coroutine that it returns is waited for; what it raises is logged. This takes the
+        place of :meth:`messages`.
+        """
+        calling = Deferred.fromCoroutine(self._call_back(callback))
+        # That the realm refuses us is told by connect() and on_state.
+        calling.addErrback(lambda failure: failure.trap(ChatError) and None)
+
+    def history(
+        self, with_: str, *, before: int | None = None, after: int | None = None, limit: int = 50
+    ) -> Deferred[HistoryPage]:
+        """Give a page of the conversation with a user or a group, oldest first."""
+        return self.request(History(with_=with_, before=before, after=after, limit=limit), HistoryPage)
+
+    def conversations(self, since: int = 0) -> Deferred[ConversationPage]:
+        """List conversations with news after ``since``, and how much of each is unread."""
+        return self.request(Conversations(since=since), ConversationPage)
+
+    def read(self, with_: str, seq: int) -> Deferred[Done]:
+        """Mark a conversation as read up to ``seq``."""
+        return self.request(Read(with_=with_, seq=seq), Done)
+
+    def create(self, group: str) -> Deferred[GroupChanged]:
+        """Make a group and become its owner."""
+        return self.request(Create(group=group), GroupChanged)
+
+    def join(self, group: str) -> Deferred[GroupChanged]:
+        """Become a member of a group."""
+        return self.request(Join(group=group), GroupChanged)
+
+    def leave(self, group: str) -> Deferred[GroupChanged]:
+        """Stop being a member of a group."""
+        return self.request(Leave(group=group), GroupChanged)
+
+    def members(self, group: str, *, after: str = "", limit: int = LIST_ITEMS) -> Deferred[MemberPage]:
+        """List the members of a group by name, those after ``after``."""
+        return self.request(Members(group=group, after=after, limit=limit), MemberPage)
+
+    def active(self, *, after: str = "", limit: int = LIST_ITEMS) -> Deferred[ActivePage]:
+        """List the users who have a connection now by name, those after ``after``."""
+        return self.request(Active(after=after, limit=limit), ActivePage)
+
+    def request(self, command: Command, expected: type[R]) -> Deferred[R]:
+        """Send any command over the present connection; only :meth:`send` outlives it.
+
+        :raises ConnectionUnavailable: there is no connection, or it was lost before the reply.
+        """
+        if self._link.protocol is None:
+            return fail(ConnectionUnavailable("there is no connection to the realm now"))
+        return self._link.protocol.request(command, expected)
+
+    async def _begin(self, protocol: ChatClientProtocol) -> None:
+        await self._listen(protocol)
+        self._acks.start(protocol)
+        self._outbox.start(protocol)
+
+    def _end(self) -> None:
+        self._acks.stop()
+        self._outbox.stop()
+        self._inbox.stop()
+
+    async def _listen(self, protocol: ChatClientProtocol) -> None:
+        reply = await protocol.request(self._inbox.command(), Listening)
+        if reply.reset:
+            self._log.warn("the realm's log is not the one this client heard before; what came back is kept")
+        self._inbox.listening(reply)
+
+    def _listen_again(self) -> None:
+        protocol = self._link.protocol
+        if protocol is not None:  # else the next session listens anyway
+            listening = Deferred.fromCoroutine(self._listen(protocol))
+            # A realm that cannot answer now is asked again over a new connection.
+            listening.addErrback(lambda failure: protocol.close())
+
+    def _heard(self, event: Event) -> None:
+        if isinstance(event, Message):
+            self._inbox.received(event)
+
+    def _taken(self, position: Position) -> None:
+        if position.after is not None and position.epoch == self._inbox.epoch:
+            self._acks.taken(position.after)
+
+    def _changed(self, state: State, reason: str) -> None:
+        if state is State.CLOSED:
+            error = self._link.error
+            self._outbox.finish(error or ConnectionUnavailable("the client was closed"))
+            self._inbox.finish(error)
+        if self._on_state is not None:
+            self._on_state(state, reason)
+
+    async def _call_back(self, callback: MessageCallback) -> None:
+        async for message in self.messages():
+            try:
+                await maybeDeferred(_call, callback, message)
+            except Exception:
+                self._log.failure("the callback for messages failed")
+
+
+def _call(callback: MessageCallback, message: Message) -> Any:
+    result = callback(message)
+    return Deferred.fromCoroutine(result) if isinstance(result, Coroutine) else result
+
+
+class _Messages(AsyncIterator[Message]):
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    def __anext__(self) -> Deferred[Message]:
+        return self._inbox.next()
