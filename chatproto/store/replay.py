@@ -2,7 +2,7 @@
 
 The log is read where it is: a lookup per conversation tells where its next message is, and a heap
 takes the conversations in the order of these. So a page costs a lookup for each conversation of the
-member, and after that only the conversations whose messages are on the page.
+member, and after that only those conversations are read whose messages are on the page.
 """
 
 from __future__ import annotations
@@ -30,11 +30,14 @@ _NEXT = (
     .limit(1)
     .correlate(members)
     .scalar_subquery()
+    .label("next_seq")
 )
 _BEHIND = (
     select(conversations, members, _NEXT)
     .join(members, members.c.conversation == conversations.c.conversation)
     .where(members.c.member == bindparam("member"))
+    .order_by(_NEXT.nulls_last())
+    .limit(bindparam("conversations"))
 )
 _WIDTH = len(conversations.columns)
 
@@ -45,7 +48,8 @@ _Place = tuple[int, MessageRow | None, Iterator[MessageRow]]
 
 def replay(connection: Connection, member: str, after: int, limit: int) -> ReplayPage:
     """Answer :meth:`IStore.replay <chatproto.interfaces.IStore.replay>`."""
-    found = connection.execute(_BEHIND, {"member": member, "after": after})
+    # Each has at least one message, so no more find a place on the page; the one beyond tells of a next page.
+    found = connection.execute(_BEHIND, {"member": member, "after": after, "conversations": limit + 1})
     behind = {row[0]: row for row in found if row[-1] is not None}
     chunk = max(_LEAST, limit // max(1, len(behind)))
     heap: list[_Place] = [

@@ -45,6 +45,7 @@ class Checkpoints:
         # At first one for each row: too many, so that the first checkpoint comes early and tells.
         self._pages_a_row = 1.0
         self._rows = 0
+        self._log = b""
         self._pages = 0
 
     def committed(self, rows: int) -> bool:
@@ -53,12 +54,15 @@ class Checkpoints:
         self._rows += rows + 1
         return self._rows * self._pages_a_row >= CHECKPOINT_PAGES
 
-    def done(self, pages: int) -> None:
-        """Learn from a checkpoint that found so many pages in the log."""
-        # The log begins anew only after a checkpoint that caught up with the commits; else it goes on.
-        written = pages - self._pages if pages >= self._pages else pages
+    def done(self, log: bytes, pages: int) -> None:
+        """Learn from a checkpoint that found so many pages.
+
+        ``log`` names the log: SQLite begins a new one, in the same file, only after a checkpoint that
+        caught up with the commits.
+        """
+        written = pages - self._pages if log == self._log else pages
         self._pages_a_row = max(0.01, written / (self._rows + 1))
-        self._pages, self._rows = pages, 0
+        self._log, self._pages, self._rows = log, pages, 0
 
 
 class SqliteDatabase:
@@ -98,7 +102,9 @@ class SqliteDatabase:
     def replacing(self, table: Table) -> Insert:
         """Return an ``INSERT`` that replaces the row of the same key."""
         statement = Insert(table)
-        others = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+        others = {
+            column.name: statement.excluded[column.name] for column in table.c if not column.primary_key
+        }
         return statement.on_conflict_do_update(index_elements=table.primary_key.columns, set_=others)
 
     def lock(self) -> int:
@@ -158,11 +164,10 @@ class SqliteDatabase:
         """Copy the log into the database; before the next commit also cut the log off."""
         if upkeep is Upkeep.BEFORE_NEXT:
             _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            self._checkpoints.done(0)
             return
         with self._reading.connect() as reader:
             _, pages, _ = _driver(reader).execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        self._checkpoints.done(pages)
+        self._checkpoints.done(self._salt(), pages)
 
     def is_refusal(self, error: Exception) -> bool:
         """Tell a full disk and a busy file from what may have broken the store."""
@@ -175,6 +180,11 @@ class SqliteDatabase:
         if self._to_remember:
             self._remember()
         self._lock.release()
+
+    def _salt(self) -> bytes:
+        """Return the part of the log's header that is new whenever the log begins anew."""
+        with self._log.open("rb") as log:
+            return log.read(24)[16:]
 
     def _remember(self) -> None:
         try:
