@@ -51,8 +51,6 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connections_per_address: Optional = 16
     #: Unsent bytes at which pushes stop; the client then catches up from the log.
     push_bytes: Count = 64 * 1024
-    #: Unsent bytes at which a connection that only takes pushes is closed.
-    unsent_bytes: Count = 1024 * 1024
     #: A connection that takes nothing of what is unsent for so long is closed.
     progress_seconds: Seconds = 30.0
     #: Rows in the open and the waiting batch: about a second's work for the store.

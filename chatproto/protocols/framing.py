@@ -71,8 +71,8 @@ class LineFraming(LineReceiver):
     def raw_received(self, data: bytes) -> None:
         """Take the raw bytes that were asked for."""
 
-    def line_too_long(self) -> None:
-        """Hear of a line above the limit; the rest of it is skipped, and the next line comes as usual."""
+    def line_too_long(self, start: bytes) -> None:
+        """Hear of a line above the limit, which began so; it is skipped, and the next line comes as usual."""
 
     def clear(self) -> None:
         """Forget everything that was received and not handled."""
@@ -99,9 +99,10 @@ class LineFraming(LineReceiver):
         if self._lines:
             self._take_lines()
         elif self._tail_bytes > self.line_limit + 1:  # a CR may still belong to the line's end
+            start = self._tail[0]
             self._forget_lines()
             self._skipping = True
-            self.line_too_long()
+            self.line_too_long(start)
         elif self._reads:
             self._split(self._reads.pop(0))
         else:
@@ -133,7 +134,7 @@ class LineFraming(LineReceiver):
             if line.endswith(b"\r"):
                 line = line[:-1]
             if len(line) > self.line_limit:
-                self.line_too_long()
+                self.line_too_long(line)
             else:
                 self.lineReceived(line)
 

@@ -160,14 +160,12 @@ class Listener:
                 self._go_live()
 
     def _tell_page(self, page: ReplayPage) -> None:
-        sent = 0
-        for row in page.messages:
+        for sent, row in enumerate(page.messages):
             if self._state is not State.BEHIND:
                 # It did not fit, and is read again from here; do not read all of such a page for that.
-                self._page_items = max(2 * sent, _SMALLEST_PAGE)
+                self._page_items = min(max(2 * sent, _SMALLEST_PAGE), PAGE_ITEMS)
                 return
             self._tell(self._reading.event(row, page.conversations[row.conversation]), row.device)
-            sent += 1
         self._page_items = PAGE_ITEMS
 
     def _go_live(self) -> None:

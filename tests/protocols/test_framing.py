@@ -21,7 +21,7 @@ class Recorder(LineFraming):
         if line == b"pause":
             self.pauseProducing()
 
-    def line_too_long(self) -> None:
+    def line_too_long(self, start: bytes) -> None:
         self.seen.append("too long")
 
     def raw_received(self, data: bytes) -> None:

@@ -1,0 +1,164 @@
+"""Writing to one connection: joined, bounded, and with an eye on whether the other side reads.
+
+A transport takes whatever it is given and never refuses. So everything that a protocol sends goes through
+here: it is joined and written once per turn of the reactor, kept back while the transport is full, and
+counted. The outbox, not the protocol, is the transport's producer: to a ``LineReceiver`` pausing means
+to stop reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from zope.interface import implementer
+
+from chatproto.realm.times import Clock
+
+#: Bytes handed to the transport at a time; each time it takes them all, the other side has read something.
+_PIECE = 64 * 1024
+#: How long what is left at the end of a connection may take to be read.
+_CLOSE_SECONDS = 5.0
+
+
+class Transport(Protocol):
+    """What an outbox needs of a transport; TCP, TLS, Unix sockets and the test transports have it."""
+
+    def write(self, data: bytes) -> None: ...  # noqa: D102
+    def loseConnection(self) -> None: ...  # noqa: D102
+    def abortConnection(self) -> None: ...  # noqa: D102
+    def registerProducer(self, producer: object, streaming: bool) -> None: ...  # noqa: D102
+    def unregisterProducer(self) -> None: ...  # noqa: D102
+
+
+class Turn:
+    """One turn of the reactor: what was sent in it is written at its end, one write a connection."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._touched: list[Outbox] = []
+
+    def touch(self, outbox: Outbox) -> None:
+        """Write an outbox at the end of this turn."""
+        if not self._touched:
+            self._clock.callLater(0, self._end)
+        self._touched.append(outbox)
+
+    def _end(self) -> None:
+        touched, self._touched = self._touched, []
+        for outbox in touched:
+            outbox.flush()
+
+
+@implementer(IPushProducer)
+class Outbox:
+    """What is on its way to one connection.
+
+    ``drained`` is called when all of it was taken after some had to wait, ``stuck`` when nothing was taken
+    for ``progress_seconds``.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        turn: Turn,
+        clock: Clock,
+        progress_seconds: float,
+        drained: Callable[[], None],
+        stuck: Callable[[], None],
+    ) -> None:
+        self._transport = transport
+        self._turn = turn
+        self._clock = clock
+        self._progress_seconds = progress_seconds
+        self._drained = drained
+        self._stuck = stuck
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+        self._touched = False
+        #: Whether the transport holds more than it should; nothing is handed to it then.
+        self.full = False
+        self._closing = False
+        self._timer: IDelayedCall | None = None
+        transport.registerProducer(self, True)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait here, beside those that the transport has taken."""
+        return self._waiting
+
+    def write(self, data: bytes) -> None:
+        """Send bytes after everything before them."""
+        self._pieces.append(data)
+        self._waiting += len(data)
+        if not self._touched:
+            self._touched = True
+            self._turn.touch(self)
+
+    def flush(self) -> None:
+        """Hand to the transport what it has room for."""
+        self._touched = False
+        if self.full or not self._pieces:
+            return
+        data = b"".join(self._pieces)
+        self._pieces.clear()
+        for start in range(0, len(data), _PIECE):
+            if self.full:
+                rest = data[start:]
+                self._pieces.append(rest)
+                self._waiting = len(rest)
+                return
+            self._transport.write(data[start : start + _PIECE] if len(data) > _PIECE else data)
+        self._waiting = 0
+
+    def close(self) -> None:
+        """End the connection when everything was taken, or soon."""
+        if not self._closing:
+            self._closing = True
+            self.flush()
+            self._restart_timer(_CLOSE_SECONDS, self._transport.abortConnection)
+            self._close_if_sent()
+
+    def lost(self) -> None:
+        """Hear that the connection is gone."""
+        self._closing = True
+        self._pieces.clear()
+        self._waiting = 0
+        self._cancel_timer()
+
+    def pauseProducing(self) -> None:
+        """Hear that the transport is full; it says so at every write above its bound."""
+        if not self.full:
+            self.full = True
+            if not self._closing:
+                self._restart_timer(self._progress_seconds, self._stuck)
+
+    def resumeProducing(self) -> None:
+        """Hear that the transport has sent everything."""
+        self.full = False
+        if not self._closing:
+            self._cancel_timer()
+        self.flush()
+        if self._closing:
+            self._close_if_sent()
+        elif not self.full:
+            self._drained()
+
+    def stopProducing(self) -> None:
+        """Hear that the transport takes nothing any more; ``connectionLost`` follows."""
+
+    def _close_if_sent(self) -> None:
+        # With a producer registered a transport would wait for it and never close.
+        if not self.full:
+            self._transport.unregisterProducer()
+            self._transport.loseConnection()
+
+    def _restart_timer(self, delay: float, call: Callable[[], None]) -> None:
+        self._cancel_timer()
+        self._timer = self._clock.callLater(delay, call)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None

@@ -1,0 +1,396 @@
+"""The server's end of a client's connection, and the factory that makes it.
+
+The protocol owns bytes, time-outs and the order of replies. Who speaks is the session's business, what a
+line means the dialect's. Both dialects share the port: a line that starts with ``{`` is JSON, any other is
+text, and each is answered in its own.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+import re
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress, IDelayedCall, ITCPTransport
+from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatproto.commands import Request
+from chatproto.errors import ChatError, InternalError, LineTooLong, LoginTimeout, TooManyConnections
+from chatproto.events import Event, Goodbye, Reply
+from chatproto.limits import Limits
+from chatproto.protocols.framing import LineFraming
+from chatproto.protocols.outbox import Outbox, Turn
+from chatproto.realm import ClientSession, Realm
+from chatproto.realm.session import Waiting
+from chatproto.realm.times import Clock
+from chatproto.wire.dialect import Dialect, TagValue
+from chatproto.wire.json import JsonDialect
+from chatproto.wire.text import TextDialect
+
+#: A browser can be made to post commands to this machine; its request line gives it away.
+_HTTP = re.compile(rb"[A-Z]+ [^ ]+ HTTP/[0-9]")
+#: How long connections may take to read their last bytes when the server ends.
+_DRAIN_SECONDS = 5.0
+#: Clients that were sent away come back spread over this time.
+_COME_BACK_SECONDS = 5.0
+
+
+class Pause(enum.Flag):
+    """Why a connection is not read."""
+
+    NONE = 0
+    COMMAND = enum.auto()  # a command that runs alone is being carried out
+    HELD = enum.auto()  # a command that runs alone waits for those before it
+    PIPELINE = enum.auto()  # as many commands as allowed are in flight
+    OUTBOX = enum.auto()  # the client does not read its replies
+    WRITER = enum.auto()  # the realm has as much to store as it may hold
+    ENDING = enum.auto()  # nothing more will be read
+
+
+class Slot:
+    """The place of one reply in the order of replies. Called with what becomes of the command."""
+
+    __slots__ = ("_dialect", "_protocol", "_tag", "data")
+
+    def __init__(self, protocol: ChatServerProtocol, dialect: Dialect, tag: TagValue) -> None:
+        self._protocol = protocol
+        self._dialect = dialect
+        self._tag = tag
+        self.data: bytes | None = None
+
+    def __call__(self, outcome: Reply | ChatError) -> None:
+        """Fill the place, once."""
+        if not isinstance(outcome, ChatError):
+            self.data = self._dialect.encode_reply(outcome, self._tag)
+        else:
+            self.data = self._dialect.encode_refusal(outcome, self._tag)
+            if outcome.fatal:
+                self._protocol.pause(Pause.ENDING)
+        self._protocol.reply()
+
+
+class ChatServerProtocol(LineFraming):
+    """One client's connection."""
+
+    _log = Logger()
+
+    def __init__(self, factory: ChatServerFactory, address: str) -> None:
+        super().__init__()
+        self._factory = factory
+        self._limits = factory.limits
+        self.address = address
+        self.session = ClientSession(factory.realm, self, administrator=factory.administrator)
+        self.line_limit = self._limits.line_bytes_before_login
+        self._stranger = True
+        self._dialect: Dialect | None = None  # that of the newest line
+        self._bad_lines = 0
+        self._slots: deque[Slot] = deque()
+        self._held: tuple[Dialect, Request] | None = None
+        self._pause = Pause.NONE
+        self._deadline: IDelayedCall | None = None
+        self._outbox: Outbox | None = None
+        self._goodbye: str | None = None
+
+    # -- the connection
+
+    def connectionMade(self) -> None:
+        """Begin to count the time until login."""
+        transport = cast("Any", self.transport)
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
+            transport.setTcpKeepAlive(True)
+        clock = self._factory.clock
+        progress = self._limits.progress_seconds
+        self._outbox = Outbox(transport, self._factory.turn, clock, progress, self._drained, self.abort)
+        self._look_at_trust()
+        if self._stranger and self._limits.login_seconds:
+            self._deadline = clock.callLater(self._limits.login_seconds, self._too_late)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget everything; lines that wait are not carried out."""
+        self.clear()
+        self._pause |= Pause.ENDING
+        self._held = None
+        self._slots.clear()
+        self._cancel_deadline()
+        if self._outbox is not None:
+            self._outbox.lost()
+        self.session.closed()
+        self._factory.disconnected(self)
+
+    def abort(self) -> None:
+        """End the connection without another word."""
+        cast("Any", self.transport).abortConnection()
+
+    def goodbye(self, reason: str) -> None:
+        """Read no more, answer what was read, tell a listener that this is the end, and close."""
+        self._goodbye = reason
+        self.pause(Pause.ENDING)
+        self.reply()
+
+    def _too_late(self) -> None:
+        self._deadline = None
+        self._refuse(self._dialect or self._factory.json, LoginTimeout())
+
+    def _cancel_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _look_at_trust(self) -> None:
+        """Lift the limits for strangers once the session is a user's."""
+        if self.session.trusted:
+            self._stranger = False
+            self.line_limit = self._limits.line_bytes
+            self._cancel_deadline()
+
+    # -- reading
+
+    def lineReceived(self, line: bytes) -> None:
+        """Carry out one line, or refuse it."""
+        if self._dialect is None and _HTTP.match(line):
+            self.pause(Pause.ENDING)
+            self.abort()
+            return
+        dialect = self._dialect = self._dialect_of(line)
+        try:
+            request = dialect.decode(line)
+        except ChatError as error:
+            self._refuse_line(dialect, error, dialect.tag_of(line))
+            return
+        if self._slots and not request.command.pipelined:
+            self._held = (dialect, request)
+            self.pause(Pause.HELD)
+        else:
+            self._start(dialect, request)
+
+    def line_too_long(self, start: bytes) -> None:
+        """Refuse an over-long line; a stranger's connection then ends."""
+        if self._stranger:
+            self._bad_lines = self._limits.bad_lines_before_login
+        self._refuse_line(self._dialect_of(start), LineTooLong(), None)
+
+    def _dialect_of(self, line: bytes) -> Dialect:
+        return self._factory.json if line[:1] == b"{" else self._factory.text
+
+    def _refuse_line(self, dialect: Dialect, error: ChatError, tag: TagValue) -> None:
+        self._bad_lines += 1
+        if self._stranger and self._bad_lines > self._limits.bad_lines_before_login:
+            self.pause(Pause.ENDING)
+        self._refuse(dialect, error, tag)
+
+    def _refuse(self, dialect: Dialect, error: ChatError, tag: TagValue = None) -> None:
+        slot = Slot(self, dialect, tag)
+        self._slots.append(slot)
+        slot(error)
+
+    def _start(self, dialect: Dialect, request: Request) -> None:
+        slot = Slot(self, dialect, request.id)
+        self._slots.append(slot)
+        try:
+            waiting = self.session.handle(request, slot)
+        except ChatError as error:
+            slot(error)
+            return
+        except Exception:
+            self._fault(slot, Failure())
+            return
+        if waiting is not None:
+            self._wait(waiting, slot)
+        if len(self._slots) >= self._limits.pipeline:
+            self.pause(Pause.PIPELINE)
+        writer = self._factory.realm.writer
+        if writer.full and not self._pause & Pause.WRITER:
+            self.pause(Pause.WRITER)
+            writer.when_room(lambda: self.resume(Pause.WRITER))
+
+    def _wait(self, waiting: Waiting, slot: Slot) -> None:
+        """Read no more until a command that runs alone has ended."""
+        self.pause(Pause.COMMAND)
+        done = Deferred.fromCoroutine(waiting)
+        done.addErrback(lambda failure: self._failed(slot, failure))
+        done.addCallback(lambda _: self.resume(Pause.COMMAND))
+
+    def _failed(self, slot: Slot, failure: Failure) -> None:
+        if isinstance(failure.value, ChatError):
+            slot(failure.value)
+        else:
+            self._fault(slot, failure)
+
+    def _fault(self, slot: Slot, failure: Failure) -> None:
+        self._log.failure("a command failed", failure=failure)
+        slot(InternalError())
+
+    def pause(self, why: Pause) -> None:
+        """Stop reading for a reason."""
+        if not self._pause:
+            self.pauseProducing()
+        self._pause |= why
+
+    def resume(self, why: Pause) -> None:
+        """Take back a reason not to read."""
+        if self._pause & why:
+            self._pause &= ~why
+            if not self._pause:
+                self.resumeProducing()
+
+    # -- writing
+
+    def reply(self) -> None:
+        """Send the replies whose turn has come, and go on with what waited for them."""
+        outbox = self._outbox
+        if outbox is None:
+            return
+        slots = self._slots
+        while slots and (data := slots[0].data) is not None:
+            slots.popleft()
+            outbox.write(data)
+        if self._stranger:
+            self._look_at_trust()
+        if outbox.unsent >= self._limits.push_bytes:
+            outbox.flush()
+            if outbox.full:
+                self.pause(Pause.OUTBOX)
+        if self._pause:
+            self._go_on(outbox)
+
+    def _go_on(self, outbox: Outbox) -> None:
+        """Do what waited for replies to be sent."""
+        if self._pause & Pause.ENDING:
+            self._held = None
+            if not self._slots:
+                self._end(outbox)
+            return
+        if self._held is not None and not self._slots:
+            dialect, request = self._held
+            self._held = None
+            self._start(dialect, request)
+            self.resume(Pause.HELD)
+        if len(self._slots) < self._limits.pipeline:
+            self.resume(Pause.PIPELINE)
+
+    def _end(self, outbox: Outbox) -> None:
+        self.clear()
+        if self._goodbye is not None and self.session.listener is not None:
+            goodbye = Goodbye(reason=self._goodbye, retry_after=self._factory.retry_after())
+            outbox.write(self._factory.json.encode_event(goodbye))
+        self.session.stop_listening()
+        outbox.close()
+
+    def push(self, event: Event) -> bool:
+        """See :class:`~chatproto.realm.listening.Sink`. Only JSON clients ever listen."""
+        outbox = self._outbox
+        assert outbox is not None
+        outbox.write(self._factory.json.encode_event(event))
+        if outbox.unsent >= self._limits.push_bytes:
+            outbox.flush()
+        return not outbox.full
+
+    def _drained(self) -> None:
+        """Hear that everything sent was taken."""
+        self.resume(Pause.OUTBOX)
+        self.session.drained()
+
+
+class _Refusing(Protocol):
+    """A connection for which there is no room: it is told so, as a client would spin on a silent end."""
+
+    def __init__(self, line: bytes) -> None:
+        self._line = line
+
+    def connectionMade(self) -> None:
+        transport = cast("Any", self.transport)
+        transport.write(self._line)
+        transport.loseConnection()
+
+
+class ChatServerFactory(ServerFactory):
+    """Makes the server's ends of client connections to one realm.
+
+    ``administrator`` gives every connection an administrator's rights: for the control socket. With
+    ``exact_bodies`` the text dialect keeps the blanks around a text. A store that fails ends all connections
+    without another word, since what became of their commands is unknown.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        realm: Realm,
+        reactor: Clock,
+        *,
+        limits: Limits | None = None,
+        administrator: bool = False,
+        exact_bodies: bool = False,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self.realm = realm
+        self.clock = reactor
+        self.limits = limits or realm.policy.limits
+        self.administrator = administrator
+        self.json = JsonDialect()
+        self.text = TextDialect(exact_bodies=exact_bodies)
+        self.turn = Turn(reactor)
+        self._random = random
+        self._protocols: set[ChatServerProtocol] = set()
+        self._by_address: Counter[str] = Counter()
+        self._empty: list[Deferred[None]] = []
+        realm.writer.on_fatal(lambda _: self._abort_all())
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """Return a connection's protocol, or one that refuses it."""
+        address = str(getattr(addr, "host", ""))
+        share = self.limits.connections_per_address
+        if len(self._protocols) >= self.limits.connections or (share and self._by_address[address] >= share):
+            return _Refusing(self.text.encode_refusal(TooManyConnections(retry_after=10.0), None))
+        protocol = ChatServerProtocol(self, address)
+        protocol.factory = self
+        self._protocols.add(protocol)
+        self._by_address[address] += 1
+        return protocol
+
+    def disconnected(self, protocol: ChatServerProtocol) -> None:
+        """Hear that a connection is gone."""
+        self._protocols.discard(protocol)
+        self._by_address[protocol.address] -= 1
+        if not self._by_address[protocol.address]:
+            del self._by_address[protocol.address]
+        if not self._protocols:
+            empty, self._empty = self._empty, []
+            for done in empty:
+                done.callback(None)
+
+    def retry_after(self) -> float:
+        """Return how long a client that is sent away should wait, spread so that not all come at once."""
+        return round(_COME_BACK_SECONDS * self._random(), 1)
+
+    def drain(self, reason: str = "shutdown") -> Deferred[None]:
+        """Read no more, answer what was read, say goodbye, and fire when all connections are closed.
+
+        A connection that does not read its last bytes is closed without them after 5 seconds. The caller has
+        stopped to listen before.
+        """
+        done: Deferred[None] = Deferred()
+        if not self._protocols:
+            done.callback(None)
+            return done
+        self._empty.append(done)
+        for protocol in list(self._protocols):
+            protocol.goodbye(reason)
+        late = self.clock.callLater(_DRAIN_SECONDS, self._abort_all)
+
+        def drained(_: None) -> None:
+            if late.active():
+                late.cancel()
+
+        return done.addCallback(drained)
+
+    def _abort_all(self) -> None:
+        for protocol in list(self._protocols):
+            protocol.abort()
