@@ -64,6 +64,9 @@ class Talk:
         assert not self.clock.getDelayedCalls()
         assert not self.realm.connections
 
+    def stands(self, state: State) -> bool:
+        return self.client.state is state
+
     def did(self, name: str) -> list[dict[str, Any]]:
         return [command for command in self.realm.commands if command["do"] == name]
 
@@ -85,7 +88,7 @@ def error_of(outcome: list[Any]) -> ChatError:
 
 def test_connect_fires_when_the_client_is_logged_in_and_listens() -> None:
     talk = Talk(device="laptop")
-    assert talk.client.state is State.IDLE
+    assert talk.stands(State.IDLE)
     assert talk.connect() == [None]
     assert talk.states == [State.CONNECTING, State.ONLINE]
     assert talk.client.address == "amsal@alpha"
@@ -103,7 +106,7 @@ def test_a_wrong_password_fails_once_and_for_all() -> None:
     assert type(error_of(talk.connect())) is errors.LoginFailed
     talk.turn(600)
     assert len(talk.realm.attempts) == 1
-    assert talk.client.state is State.CLOSED
+    assert talk.stands(State.CLOSED)
     assert type(error_of(waiting)) is errors.LoginFailed
     assert type(error_of(talk.connect())) is errors.LoginFailed
     talk.close()
@@ -153,7 +156,7 @@ def test_accepting_and_dropping_does_not_reset_the_pauses() -> None:
     assert outcome == [None]
     talk.realm.drop()
     talk.turn(0.75)
-    assert talk.client.state is State.ONLINE  # established once, so counted anew
+    assert talk.stands(State.ONLINE)  # established once, so counted anew
     talk.close()
 
 
@@ -164,16 +167,16 @@ def test_the_server_says_how_long_it_wants_to_be_left_alone() -> None:
     talk.turn()
     talk.realm.drop()
     talk.turn(19)
-    assert talk.states[-1] is State.WAITING
+    assert talk.stands(State.WAITING)
     talk.turn(1)
-    assert talk.states[-1] is State.ONLINE
+    assert talk.stands(State.ONLINE)
     talk.realm.fault("resume", refuse("busy", retry_after=7))
     talk.realm.drop()
     talk.turn(1)
     talk.turn(6)
-    assert talk.states[-1] is State.WAITING
+    assert talk.stands(State.WAITING)
     talk.turn(1)
-    assert talk.states[-1] is State.ONLINE
+    assert talk.stands(State.ONLINE)
     talk.close()
 
 
@@ -191,7 +194,7 @@ def test_a_session_is_resumed_by_its_token_and_a_lost_one_by_the_password() -> N
     talk.realm.password = "changed"
     talk.realm.drop()
     talk.turn(1)
-    assert talk.client.state is State.CLOSED
+    assert talk.stands(State.CLOSED)
     talk.close()
 
 
@@ -203,7 +206,7 @@ def test_a_token_is_enough_until_it_is_refused() -> None:
     talk.realm.tokens.clear()
     talk.realm.drop()
     talk.turn(1)
-    assert talk.client.state is State.CLOSED
+    assert talk.stands(State.CLOSED)
     assert type(error_of(talk.connect())) is errors.BadToken
     talk.close()
 
@@ -226,7 +229,7 @@ def test_the_client_may_be_closed_in_every_state_and_from_a_callback() -> None:
         talk.turn()
         talk.turn()
         assert closed == [None], state
-        assert talk.client.state is State.CLOSED
+        assert talk.stands(State.CLOSED)
         assert len(outcome) == 1
         talk.turn(100)
         assert not talk.clock.getDelayedCalls()
@@ -239,7 +242,7 @@ def test_a_server_that_accepts_and_says_nothing_is_left() -> None:
     talk.connect()
     for _ in range(8):
         talk.turn(5)
-    assert talk.client.state is State.ONLINE
+    assert talk.stands(State.ONLINE)
     assert len(talk.realm.attempts) == 2
     talk.close()
 
