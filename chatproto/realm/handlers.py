@@ -35,7 +35,7 @@ async def hello(session: ClientSession, _: Login | None, command: commands.Hello
     """Describe the realm to a client."""
     limits = session.realm.policy.limits
     return events.Greeting(
-        realm=session.realm.name,
+        realm=str(session.realm.name),
         version=VERSION,
         epoch=session.realm.epoch,
         commands=[known.wire_name() for known in commands.all_commands() if known.json],

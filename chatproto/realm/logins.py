@@ -121,7 +121,7 @@ class Logins:
             login=self._writer.next_serial(),
             account=account.name,
             device=number,
-            device_name=name,
+            device_name=None if name is None else str(name),
             created=now,
             used=now,
             expires=now + self._absolute,

@@ -16,9 +16,7 @@ class Clock(Protocol):
         """Return the time in seconds since 1970."""
         ...
 
-    def callLater(
-        self, delay: float, callable: Callable[..., Any], /, *args: object, **kw: object
-    ) -> IDelayedCall:
+    def callLater(self, delay: float, callable: Callable[..., Any], /, *args: object) -> IDelayedCall:
         """Call later, on the reactor's thread."""
         ...
 
