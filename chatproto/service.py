@@ -27,7 +27,7 @@ from chatproto.configuration import SQLITE, Config
 from chatproto.errors import NameTaken, StoreError, StoreInUse
 from chatproto.limits import LOOPBACK
 from chatproto.listeners import Listener
-from chatproto.protocols import ChatServerFactory
+from chatproto.protocols.server import ChatServerFactory
 from chatproto.realm import PasswordHasher, Policy, Realm
 from chatproto.store import open_store
 from chatproto.store.executors import ThreadExecutor

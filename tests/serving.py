@@ -127,8 +127,11 @@ class Connection:
         self._socket.sendall(json.dumps(command).encode() + b"\r\n")
 
     def read(self) -> dict[str, Any] | None:
-        """Return the next line's object, None at the end of the connection."""
-        line = self._lines.readline()
+        """Return the next line's object, None at the end of the connection, however it ends."""
+        try:
+            line = self._lines.readline()
+        except ConnectionResetError:
+            return None
         return json.loads(line) if line else None
 
     def ask(self, **command: Any) -> dict[str, Any]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pytest_twisted import ensureDeferred
+from twisted.internet import reactor as installed
 
+from chatproto.limits import LIST_ITEMS
+from chatproto.names import RealmName
+from chatproto.records import AccountRow, Batch, Entry
+from chatproto.store import open_store
 from tests.serving import Server, chatproto
 
+reactor: Any = installed
 FREE = "client=tcp:0:interface=127.0.0.1"
 
 
@@ -61,19 +68,17 @@ def test_a_generated_password_is_printed_once_and_works(server: Server, store: s
     assert login(server, "messi", changed.stdout.strip()) == "OK"
 
 
-def test_more_users_than_one_page_are_listed_whole(store: str) -> None:
-    """Rows are made in the file directly: a thousand password hashes would only take time."""
-    at = ("--store", store, "--realm", "alpha")
-    chatproto("user", "add", "zoe", *at, given="surabaya\n")
-    with sqlite3.connect(store.removeprefix("sqlite:///")) as database:
-        [columns] = database.execute("SELECT * FROM account").fetchall()
-        rows = [(f"u{number:04}", f"u{number:04}", *columns[2:]) for number in range(1500)]
-        places = ", ".join("?" * len(columns))
-        database.executemany(f"INSERT INTO account VALUES ({places})", rows)
-    database.close()
-    listed = chatproto("user", "list", *at).stdout.splitlines()
-    assert len(listed) == 1501
-    assert [line.split("\t")[0] for line in listed] == sorted(line.split("\t")[0] for line in listed)
+@ensureDeferred
+async def test_more_users_than_one_page_are_listed_whole(store: str) -> None:
+    """The rows are stored directly: so many password hashes would only take time."""
+    opened = open_store(store, reactor)
+    state = await opened.open(RealmName("alpha"))
+    names = [f"User{number:04}" for number in range(LIST_ITEMS + 500)]
+    rows = [AccountRow(name.lower(), name, name, "", 0) for name in names]
+    await opened.commit(Batch(state.batch + 1, state.seq, state.serial, [Entry(inserts=rows)]))
+    await opened.close()
+    listed = chatproto("user", "list", "--store", store, "--realm", "alpha").stdout.splitlines()
+    assert [line.split("\t")[0] for line in listed] == names
 
 
 @pytest.mark.parametrize(
