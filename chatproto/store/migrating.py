@@ -19,12 +19,12 @@ from chatproto.errors import StoreError
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def check_known(revision: str, folder: Path = MIGRATIONS) -> None:
+def check_known(revision: str) -> None:
     """Make sure that a store's revision is one that can be brought up to date.
 
     :raises StoreError: it is not among ours, so a newer version wrote the store.
     """
-    scripts = ScriptDirectory.from_config(_config(folder))
+    scripts = ScriptDirectory.from_config(_config())
     try:
         scripts.get_revision(revision)
     except CommandError:
@@ -34,14 +34,14 @@ def check_known(revision: str, folder: Path = MIGRATIONS) -> None:
         ) from None
 
 
-def migrate(connection: Connection, folder: Path = MIGRATIONS) -> None:
+def migrate(connection: Connection) -> None:
     """Apply all missing revisions within the caller's transaction."""
-    config = _config(folder)
+    config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
-def _config(folder: Path) -> Config:
+def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     return config

@@ -142,24 +142,23 @@ class SqlStore:
         try:
             failed = writing.write(connection, batch)
         except Exception as error:
-            raise self._explained(error, certain=self._undo(connection, batch)) from error
+            raise self._explained(error, certain=_rolled_back(connection)) from error
         try:
             connection.commit()
         except Exception as error:
-            raise self._explained(error, certain=self._undo(connection, batch)) from error
+            certain = _rolled_back(connection) and self._lacks(batch)
+            raise self._explained(error, certain=certain) from error
         rows = sum(len(entry.inserts) + len(entry.puts) for entry in batch.entries)
         return failed, self._database.committed(batch.number, rows)
 
-    def _undo(self, connection: Connection, batch: Batch) -> bool:
-        """Roll back, and tell whether the store certainly is where it was before the batch."""
+    def _lacks(self, batch: Batch) -> bool:
+        """Tell whether the store certainly does not have a batch: each leaves its number."""
         try:
-            connection.rollback()
-            # Also where SQLAlchemy believes that the transaction has ended.
-            connection.connection.rollback()
-            with connection.begin():
-                return _stored_batch(connection) < batch.number
+            with self._database.read() as connection:
+                number: int = connection.execute(select(schema.state.c.batch)).scalar_one()
         except Exception:
             return False
+        return number < batch.number
 
     def _explained(self, error: Exception, certain: bool) -> StoreError:
         """Return what the caller is told; unless certainly nothing happened, the store is out of use."""
@@ -291,9 +290,14 @@ def _check_realm(connection: Connection, realm: RealmName) -> None:
         raise StoreError(f"this store belongs to the realm {owner}, not to {realm}")
 
 
-def _stored_batch(connection: Connection) -> int:
-    number: int = connection.execute(select(schema.state.c.batch)).scalar_one()
-    return number
+def _rolled_back(connection: Connection) -> bool:
+    try:
+        connection.rollback()
+        # SQLAlchemy believes that the transaction ended with COMMIT, also if that failed.
+        connection.connection.rollback()
+    except Exception:
+        return False
+    return True
 
 
 def _state(connection: Connection, newest: int) -> StoreState:

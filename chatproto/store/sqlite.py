@@ -83,8 +83,8 @@ class SqliteDatabase:
         self._remembered_at = float("-inf")
         self._to_remember = 0
         self._writing = self._engine("BEGIN IMMEDIATE", poolclass=NullPool)
-        # One more than readers, for the checkpoint.
-        self._reading = self._engine("BEGIN", poolclass=QueuePool, pool_size=readers + 1, max_overflow=0)
+        # Two more than readers: for a checkpoint, and for the writer that looks what became of a commit.
+        self._reading = self._engine("BEGIN", poolclass=QueuePool, pool_size=readers + 2, max_overflow=0)
 
     def _engine(self, begin: str, **pool: Any) -> Engine:
         engine = create_engine(

@@ -1,0 +1,170 @@
+"""Random batches, good and bad: SQLite answers every question as the reference store does."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+
+from chatproto.interfaces import IStore
+from chatproto.records import (
+    AccountRow,
+    CidRow,
+    ConversationRow,
+    CursorRow,
+    DeviceRow,
+    Entry,
+    GroupRow,
+    LoginRow,
+    MemberRow,
+    MessageRow,
+    NameRow,
+    PasswordRow,
+    Record,
+)
+from chatproto.store.keys import MAXIMUM
+from tests.store.places import ALPHA, MemoryPlace, SqlitePlace, batch
+
+# Few values, so that keys meet.
+SMALL = st.integers(0, 4)
+NAMES = st.sampled_from(["a", "b", "B", "é"])
+CONVERSATIONS = st.integers(1, 3)
+
+inserts: st.SearchStrategy[Record] = st.one_of(
+    st.builds(NameRow, NAMES, st.sampled_from(["user", "group"])),
+    st.builds(AccountRow, NAMES, NAMES, NAMES, NAMES, SMALL),
+    st.builds(DeviceRow, NAMES, NAMES, SMALL),
+    st.builds(
+        LoginRow, st.binary(max_size=1), SMALL, NAMES, SMALL, st.none() | NAMES, SMALL, SMALL, SMALL, SMALL
+    ),
+    st.builds(ConversationRow, CONVERSATIONS, NAMES, st.just("") | NAMES, NAMES, NAMES),
+    st.builds(GroupRow, NAMES, NAMES, CONVERSATIONS, NAMES, SMALL),
+    st.builds(MemberRow, CONVERSATIONS, NAMES, SMALL, SMALL, NAMES),
+    st.builds(
+        MessageRow,
+        st.integers(1, 30),
+        CONVERSATIONS,
+        NAMES,
+        NAMES,
+        SMALL,
+        SMALL,
+        st.sampled_from(["text", "text", "void"]),
+        SMALL,
+        st.text(max_size=3),
+    ),
+    st.builds(CidRow, NAMES, NAMES, st.just(0), st.just(False), st.binary(max_size=2), st.just((("m", 1),))),
+)
+puts: st.SearchStrategy[Record] = st.one_of(
+    st.builds(PasswordRow, NAMES, NAMES),
+    st.builds(AccountRow, NAMES, NAMES, NAMES, NAMES, SMALL),
+    st.builds(DeviceRow, NAMES, NAMES, SMALL),
+    st.builds(CursorRow, NAMES, st.sampled_from(["read", "device"]), SMALL, SMALL),
+    st.builds(MemberRow, CONVERSATIONS, NAMES, SMALL, SMALL, NAMES),
+)
+entries = st.builds(
+    Entry,
+    st.lists(inserts, max_size=3).map(tuple),
+    st.lists(puts, max_size=2).map(tuple),
+    st.lists(inserts, max_size=1).map(tuple),
+)
+
+
+def now(deferred: Deferred[Any]) -> Any:
+    results: list[Any] = []
+    deferred.addCallback(results.append)
+    return results[0]
+
+
+def in_order(entries: list[Entry]) -> list[Entry]:
+    """Leave out what refers to a conversation that only a later row of the batch makes."""
+    made: set[int] = set()
+    later = [row.conversation for each in entries for row in each.inserts if isinstance(row, ConversationRow)]
+
+    def fits(row: Record) -> bool:
+        if isinstance(row, ConversationRow):
+            made.add(row.conversation)
+            return True
+        return getattr(row, "conversation", None) not in set(later) - made
+
+    return [
+        Entry(
+            tuple(filter(fits, each.inserts)),
+            tuple(filter(fits, each.puts)),
+            tuple(filter(fits, each.otherwise)),
+        )
+        for each in entries
+    ]
+
+
+def answers(store: IStore) -> list[Any]:
+    """Ask everything there is to ask."""
+    names, numbers = ["a", "b", "B", "é", ""], range(5)
+    asked: list[Deferred[Any]] = [store.accounts("a", 2), store.accounts("", 9), store.epochs()]
+    for name in names:
+        asked += [
+            store.name(name),
+            store.account(name),
+            store.password(name),
+            store.logins(name),
+            store.group(name),
+            store.memberships(name),
+            store.cursors(name, "read"),
+            *(store.device(name, other) for other in names),
+            *(store.conversation(name, other) for other in names),
+            *(store.cid(name, other, 0, False) for other in names),
+            *(store.cursor(name, "device", number) for number in numbers),
+            *(store.replay(name, after, limit) for after in (0, 9) for limit in (1, 2, 3, 50)),
+        ]
+    for number in numbers:
+        asked += [
+            store.newest(number),
+            store.members(number),
+            store.login(bytes([number])),
+            *(store.member(number, name) for name in names),
+            *(store.messages(number, 3, MAXIMUM, 4, newest) for newest in (False, True)),
+            *(store.unread(number, 2, until, name, 5) for until in (0, 20) for name in names),
+        ]
+    return [now(each) for each in asked]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(entries, max_size=6).map(in_order), max_size=4))
+def test_random_batches_read_the_same(batches: list[list[Entry]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        memory, sql = MemoryPlace().store(), SqlitePlace(Path(folder) / "alpha.db").store()
+        assert now(memory.open(ALPHA)) == now(sql.open(ALPHA))
+        for number, content in enumerate(batches, 1):
+            given_batch = batch(number, *content, seq=number * 7, serial=number)
+            assert now(memory.commit(given_batch)) == now(sql.commit(given_batch))
+        assert answers(memory) == answers(sql)
+        now(sql.close())
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.lists(st.tuples(NAMES, st.sampled_from("pq"), st.integers(1, 3)), max_size=12), max_size=4)
+)
+def test_ordered_cids_read_the_same(batches: list[list[tuple[str, str, int]]]) -> None:
+    counters: dict[tuple[str, str], int] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        stores = [MemoryPlace().store(), SqlitePlace(Path(folder) / "alpha.db").store()]
+        for store in stores:
+            now(store.open(ALPHA))
+        for number, content in enumerate(batches, 1):
+            rows = []
+            for account, prefix, step in content:
+                counters[account, prefix] = counter = counters.get((account, prefix), 0) + step
+                rows.append(CidRow(account, prefix, counter, True, bytes([counter]), (("m", counter),)))
+            for store in stores:
+                assert now(store.commit(batch(number, *(Entry([row]) for row in rows)))) == []
+        for account in ("a", "b", "B", "é"):
+            for prefix in "pq":
+                assert len({now(store.newest_counter(account, prefix)) for store in stores}) == 1
+                for counter in range(40):
+                    first, second = (now(store.cid(account, prefix, counter, True)) for store in stores)
+                    assert first == second
+        now(stores[1].close())
