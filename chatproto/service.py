@@ -62,10 +62,6 @@ class _Outcome(Generic[T]):
         self._result: T | Failure | None = None
         self._waiting: list[Deferred[T]] = []
 
-    @property
-    def known(self) -> bool:
-        return self._result is not None
-
     def tell(self, result: T | Failure) -> None:
         """Settle it; a later outcome changes nothing."""
         if self._result is None:
