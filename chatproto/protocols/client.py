@@ -149,7 +149,9 @@ class ChatClientProtocol(LineFraming):
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
-        """Take a reply or an event."""
+        """Take a reply or an event; nothing has a meaning after a farewell."""
+        if self.farewell is not None:
+            return
         try:
             said = decode_from_server(line)
         except BadRequest as error:

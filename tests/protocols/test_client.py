@@ -203,7 +203,7 @@ def test_an_error_about_the_connection_is_kept_as_its_farewell() -> None:
     talk = Talk()
     outcome = talk.ask(Login(user="amsal", password="x"), LoggedIn)
     talk.turn()
-    talk.hear(b'{"status":"ERROR","code":"too-many-connections","message":"full","retry_after":3}\r\n')
+    talk.hear(b'{"status":"ERROR","code":"too-many-connections","message":"full","retry_after":3}\r\n\r\n')
     assert talk.transport.disconnecting
     talk.lose()
     assert type(error_of(outcome)) is ConnectionUnavailable
