@@ -15,10 +15,11 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, ITCPTransport
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, ITCPTransport
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from chatproto.commands import Request
 from chatproto.errors import ChatError, InternalError, LineTooLong, LoginTimeout, TooManyConnections
@@ -75,6 +76,7 @@ class Slot:
         self._protocol.reply()
 
 
+@implementer(IHalfCloseableProtocol)
 class ChatServerProtocol(LineFraming):
     """One client's connection."""
 
@@ -123,6 +125,14 @@ class ChatServerProtocol(LineFraming):
             self._outbox.lost()
         self.session.closed()
         self._factory.disconnected(self)
+
+    def readConnectionLost(self) -> None:
+        """Hear that the client has said all it will, as a script does: answer what was read, and close."""
+        self.pause(Pause.ENDING)
+        self.reply()
+
+    def writeConnectionLost(self) -> None:
+        """Never heard: only this side ends its writing, and then it closes."""
 
     def abort(self) -> None:
         """End the connection without another word."""
