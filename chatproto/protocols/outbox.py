@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
+from twisted.internet.tcp import Connection
 from zope.interface import implementer
 
 from chatproto.realm.times import Clock
@@ -81,6 +82,11 @@ class Outbox:
         self.full = False
         self._closing = False
         self._timer: IDelayedCall | None = None
+        #: Sends at once, past the transport's buffer, as long as that has never held anything: a third of
+        #: what a lone reply costs is waiting for the reactor to say that a socket is writable.
+        self._direct: Callable[[bytes], object] | None = None
+        if isinstance(transport, Connection) and not transport.TLS:
+            self._direct = transport.writeSomeData
         transport.registerProducer(self, True)
 
     @property
@@ -90,7 +96,10 @@ class Outbox:
 
     def write(self, data: bytes) -> None:
         """Send bytes after everything before them."""
-        self._pieces.append(data)
+        if len(data) <= _PIECE:
+            self._pieces.append(data)
+        else:
+            self._pieces.extend(data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
         self._waiting += len(data)
         if not self._touched:
             self._touched = True
@@ -99,18 +108,29 @@ class Outbox:
     def flush(self) -> None:
         """Hand to the transport what it has room for."""
         self._touched = False
-        if self.full or not self._pieces:
-            return
-        data = b"".join(self._pieces)
-        self._pieces.clear()
-        for start in range(0, len(data), _PIECE):
-            if self.full:
-                rest = data[start:]
-                self._pieces.append(rest)
-                self._waiting = len(rest)
-                return
-            self._transport.write(data[start : start + _PIECE] if len(data) > _PIECE else data)
-        self._waiting = 0
+        while self._pieces and not self.full:
+            data = self._take()
+            if self._direct is not None:
+                sent = self._direct(data)
+                if sent == len(data):
+                    continue
+                # From here on the transport has bytes of its own, and nothing may overtake them.
+                self._direct = None
+                data = data[sent:] if isinstance(sent, int) else data
+            self._transport.write(data)
+
+    def _take(self) -> bytes:
+        """Take what to hand over at once: all if that is little, otherwise about one piece."""
+        count = len(self._pieces)
+        if self._waiting > 2 * _PIECE:
+            count = size = 0
+            while size < _PIECE:
+                size += len(self._pieces[count])
+                count += 1
+        data = b"".join(self._pieces[:count])
+        del self._pieces[:count]
+        self._waiting -= len(data)
+        return data
 
     def close(self) -> None:
         """End the connection when everything was taken, or soon."""

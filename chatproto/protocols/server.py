@@ -146,7 +146,9 @@ class ChatServerProtocol(LineFraming):
 
     def _too_late(self) -> None:
         self._deadline = None
-        self._refuse(self._dialect or self._factory.json, LoginTimeout())
+        # Whoever said nothing may be an older client, which would wait for the end of such a reply; a JSON
+        # client reads its first line.
+        self._refuse(self._dialect or self._factory.text, LoginTimeout())
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:

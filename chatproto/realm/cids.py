@@ -16,9 +16,10 @@ from chatproto.realm.writer import Writer
 from chatproto.records import CidRow
 
 
-def digest_of(recipients: Sequence[str], text: str) -> bytes:
+def digest_of(to: str | list[str], text: str) -> bytes:
     """Return what tells one content from another: recipients as written, and the text."""
-    return hashlib.blake2b("\0".join((*recipients, text)).encode(), digest_size=8).digest()
+    recipients = to if isinstance(to, str) else "\0".join(to)
+    return hashlib.blake2b(f"{recipients}\0{text}".encode(), digest_size=8).digest()
 
 
 class Cids:
@@ -30,18 +31,19 @@ class Cids:
         self._newest: Cache[tuple[str, str], int] = Cache(size, writer)
 
     def certainly_new(self, account: str, cid: str) -> OrderedCid | None:
-        """Return the parts of a cid that is above all others of its prefix, if memory alone can tell.
+        """Return the parts of a cid that is above all others of its prefix, if memory alone can tell."""
+        prefix, _, digits = cid.rpartition(":")
+        newest = self._newest.get((account, prefix))
+        if newest is None or not digits.isdecimal():
+            return None  # only prefixes of well-formed ordered cids are in memory
+        counter = int(digits)
+        return OrderedCid(prefix, counter) if counter > newest and str(counter) == digits else None
+
+    async def find(self, account: str, cid: str) -> CidRow | None:
+        """Return what became of an earlier command with this cid; None if there was none.
 
         :raises BadName: the cid is malformed.
         """
-        parts = parse_cid(cid)
-        if parts is None:
-            return None
-        newest = self._newest.get((account, parts.prefix))
-        return parts if newest is not None and parts.counter > newest else None
-
-    async def find(self, account: str, cid: str) -> CidRow | None:
-        """Return what became of an earlier command with this cid; None if there was none."""
         parts = parse_cid(cid)
         if parts is not None:
             newest = await self._load_newest(account, parts.prefix)
@@ -52,13 +54,23 @@ class Cids:
                 return row
         return await self._store.cid(account, cid, 0, False)
 
-    def claim(self, account: str, cid: str, digest: bytes, outcome: Sequence[tuple[str, int]]) -> CidRow:
-        """Return the row that makes a cid of the open batch known; the caller found it to be new."""
-        parts = self.certainly_new(account, cid)
-        if parts is None:
-            return CidRow(account, cid, 0, False, digest, outcome)
-        self._newest.change((account, parts.prefix), parts.counter)
-        return CidRow(account, parts.prefix, parts.counter, True, digest, outcome)
+    def claim(
+        self,
+        cid: tuple[str, str],
+        ordered: OrderedCid | None,
+        digest: bytes,
+        outcome: Sequence[tuple[str, int]],
+    ) -> CidRow:
+        """Return the row that makes a cid (account, cid) of the open batch known.
+
+        The caller found it to be new, and ``ordered`` if it is above all others of its prefix.
+        """
+        account, text = cid
+        if ordered is None:
+            return CidRow(account, text, 0, False, digest, outcome)
+        prefix, counter = ordered
+        self._newest.change((account, prefix), counter)
+        return CidRow(account, prefix, counter, True, digest, outcome)
 
     async def _load_newest(self, account: str, prefix: str) -> int:
         key = (account, prefix)

@@ -198,13 +198,15 @@ class Routes:
         self.group_changed(group)
         return group, (row, GroupRow(name.folded, str(name), row.conversation, login.account, now), owner)
 
-    def group_posted(self, group: Group) -> None:
-        """Note that the open batch has a message of a group."""
+    def next_gseq(self, group: Group) -> int:
+        """Give a message of the open batch its number in a group."""
+        group.gseq += 1
         self._groups.change(group.name, group)
+        return group.gseq
 
     def group_changed(self, group: Group) -> None:
         """Note that the open batch changes a group's members."""
-        self.group_posted(group)
+        self._groups.change(group.name, group)
         self.rules_changed()
 
     async def conversation(self, login: Login, name: str) -> Conversation | None:

@@ -24,13 +24,14 @@ from chatproto.errors import (
 )
 from chatproto.events import Message, Reply, Result, Sent, SentEach
 from chatproto.limits import TEXT_BYTES
+from chatproto.names import OrderedCid
 from chatproto.realm.cids import Cids, digest_of
 from chatproto.realm.logins import Login
 from chatproto.realm.router import Router
 from chatproto.realm.routes import Route, Routes
 from chatproto.realm.times import Clock, Timestamps
 from chatproto.realm.writer import Work, Writer
-from chatproto.records import CidRow, MessageRow, Record
+from chatproto.records import MessageRow, Record
 
 #: Takes the one reply to a command, or the error that refuses it.
 Answer = Callable[[Reply | ChatError], None]
@@ -53,22 +54,25 @@ def check_text(text: str) -> None:
 class Posting(Work):
     """Messages of one command on their way to the disk, and who waits for them."""
 
-    __slots__ = ("answers", "cid", "digest", "messages", "routes", "sending", "to")
+    __slots__ = ("answers", "cid", "digest", "messages", "outcome", "routes", "sending", "to")
 
-    def __init__(self, sending: Sending, routes: Sequence[Route], to: str | list[str]) -> None:
-        super().__init__()
+    def __init__(
+        self, sending: Sending, routes: Sequence[Route], to: str | list[str], answer: Answer
+    ) -> None:
         self.sending = sending
         self.routes = routes
         self.to = to
+        self.answers = [answer]
         self.messages: list[MessageRow] = []
-        self.answers: list[Answer] = []
+        #: The mid and the seq of each message.
+        self.outcome: list[tuple[str, int]] = []
         self.cid: tuple[str, str] | None = None
         self.digest = b""
 
     def committed(self) -> None:
         """Answer, then tell the listeners."""
         self._forget_cid()
-        reply = _reply(self.to, [(message.mid, message.seq) for message in self.messages])
+        reply = _reply(self.to, self.outcome)
         for answer in self.answers:
             answer(reply)
         for message, route in zip(self.messages, self.routes, strict=True):
@@ -116,24 +120,24 @@ class Sending:
 
         :raises ChatError: the command is refused.
         """
-        cid = command.cid
-        if cid is not None:
-            first = self.under_way.get((login.account, cid))
+        ordered = None
+        if command.cid is not None:
+            first = self.under_way.get((login.account, command.cid))
             if first is not None:
                 _check_same(first.digest, command)
                 first.answers.append(answer)
                 return True
-            if self._cids.certainly_new(login.account, cid) is None:
+            ordered = self._cids.certainly_new(login.account, command.cid)
+            if ordered is None:
                 return False
-        recipients = [command.to] if isinstance(command.to, str) else command.to
         routes = []
-        for to in recipients:
+        for to in (command.to,) if isinstance(command.to, str) else command.to:
             route = self._routes.known(login, to)
             if route is None:
                 return False
             routes.append(route)
         check_text(command.text)
-        self._post(login, command, routes, answer)
+        self._post(login, command, routes, ordered, answer)
         return True
 
     async def send_slowly(self, login: Login, command: Send, answer: Answer) -> None:
@@ -154,7 +158,9 @@ class Sending:
                 return
             routes = [route for to in recipients if (route := self._routes.known(login, to)) is not None]
             if len(routes) == len(recipients):
-                self._post(login, command, routes, answer)
+                cid = command.cid
+                ordered = None if cid is None else self._cids.certainly_new(login.account, cid)
+                self._post(login, command, routes, ordered, answer)
                 return
 
     async def _answer_repeat(self, login: Login, command: Send, cid: str, answer: Answer) -> bool:
@@ -198,10 +204,17 @@ class Sending:
             raise NoSuchGroup
         return known
 
-    def _post(self, login: Login, command: Send, routes: Sequence[Route], answer: Answer) -> None:
-        posting = Posting(self, routes, command.to)
-        posting.answers.append(answer)
+    def _post(
+        self,
+        login: Login,
+        command: Send,
+        routes: Sequence[Route],
+        ordered: OrderedCid | None,
+        answer: Answer,
+    ) -> None:
+        posting = Posting(self, routes, command.to, answer)
         now = int(self._clock.seconds() * 1000)
+        text = command.text
         inserts: list[Record] = []
         spare: list[Record] = []
         for route in routes:
@@ -210,38 +223,28 @@ class Sending:
                 inserts.extend(self._routes.born(conversation))
             gseq = 0
             if route.group is not None:
-                gseq = route.group.gseq = route.group.gseq + 1
-                self._routes.group_posted(route.group)
+                gseq = self._routes.next_gseq(route.group)
             self._mids += 1
+            mid = f"{self._mid_prefix}{self._mids}"
+            seq = self._writer.next_seq()
             message = MessageRow(
-                self._writer.next_seq(),
-                conversation.row.conversation,
-                f"{self._mid_prefix}{self._mids}",
-                login.address,
-                login.device,
-                now,
-                "text",
-                gseq,
-                command.text,
+                seq, conversation.row.conversation, mid, login.address, login.device, now, "text", gseq, text
             )
             posting.messages.append(message)
+            posting.outcome.append((mid, seq))
             inserts.append(message)
             if gseq:
-                spare.append(_void(message))
+                spare.append(msgspec.structs.replace(message, kind="void", text=""))
         if command.cid is not None:
-            inserts.append(self._claim(login, command, posting))
+            posting.cid = cid = (login.account, command.cid)
+            posting.digest = _digest(command)
+            self.under_way[cid] = posting
+            inserts.append(self._cids.claim(cid, ordered, posting.digest, posting.outcome))
         posting.inserts = inserts
+        posting.puts = ()
         posting.otherwise = spare
-        posting.size = len(command.text) * len(routes)
+        posting.size = len(text) * len(routes)
         self._writer.append(posting)
-
-    def _claim(self, login: Login, command: Send, posting: Posting) -> CidRow:
-        assert command.cid is not None
-        posting.cid = (login.account, command.cid)
-        posting.digest = _digest(command)
-        self.under_way[posting.cid] = posting
-        outcome = [(message.mid, message.seq) for message in posting.messages]
-        return self._cids.claim(login.account, command.cid, posting.digest, outcome)
 
     def publish(self, message: MessageRow, route: Route) -> None:
         """Tell the listeners of a message that is durable."""
@@ -259,14 +262,9 @@ class Sending:
 
 
 def _digest(command: Send) -> bytes:
-    return digest_of([command.to] if isinstance(command.to, str) else command.to, command.text)
+    return digest_of(command.to, command.text)
 
 
 def _check_same(digest: bytes, command: Send) -> None:
     if digest != _digest(command):
         raise CidReused
-
-
-def _void(message: MessageRow) -> MessageRow:
-    """Return what holds a group's number if the message of that number cannot be stored."""
-    return msgspec.structs.replace(message, kind="void", text="")

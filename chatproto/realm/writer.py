@@ -75,8 +75,8 @@ class Writer:
     def __init__(self, store: IStore, clock: Clock, state: StoreState, limits: Limits) -> None:
         self._store = store
         self._clock = clock
-        self._max_rows = limits.open_rows
-        self._max_bytes = limits.open_bytes
+        self._max_rows = int(limits.open_rows * _CLIENTS_SHARE)
+        self._max_bytes = int(limits.open_bytes * _CLIENTS_SHARE)
         self._open: list[Work] = []
         self._committing: list[Work] = []
         self._rows = 0
@@ -129,9 +129,7 @@ class Writer:
     @property
     def full(self) -> bool:
         """Whether clients have to wait before they append more."""
-        return (
-            self._rows >= self._max_rows * _CLIENTS_SHARE or self._bytes >= self._max_bytes * _CLIENTS_SHARE
-        )
+        return self._rows >= self._max_rows or self._bytes >= self._max_bytes
 
     def when_room(self, call: Callable[[], None]) -> None:
         """Call once, as soon as the writer is not full any more."""

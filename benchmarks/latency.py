@@ -1,0 +1,52 @@
+"""Time from send to delivery at 100 messages a second, on SQLite with real syncs: median and 99th percentile."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from benchmarks.server import Line, Server, pin_load, sync_milliseconds
+
+RATE = 100
+MESSAGES = 1_500
+WARM_UP = 100
+
+
+def _receive(line: Line, arrived: list[float]) -> None:
+    while len(arrived) < MESSAGES:
+        line.read()
+        arrived.append(time.perf_counter())
+
+
+def main() -> None:
+    pin_load()
+    with Server("--log-level", "warn") as server:
+        sender = server.connect().login("messi")
+        listener = server.connect().login("henderson")
+        listener.ask(do="listen")
+        arrived: list[float] = []
+        receiver = threading.Thread(target=_receive, args=(listener, arrived))
+        receiver.start()
+        drainer = threading.Thread(target=_receive, args=(sender, []))
+        drainer.start()
+        sent = []
+        due = time.perf_counter()
+        for number in range(MESSAGES):
+            due += 1 / RATE
+            time.sleep(max(0.0, due - time.perf_counter()))
+            sent.append(time.perf_counter())
+            text = f'{{"do":"send","to":"henderson","text":"{"m" * 64}","cid":"latency:{number}"}}\r\n'
+            sender.socket.sendall(text.encode())
+        receiver.join()
+        drainer.join()
+        times = sorted(
+            (there - here) * 1000 for here, there in list(zip(sent, arrived, strict=True))[WARM_UP:]
+        )
+        print(
+            f"latency: {times[len(times) // 2]:.2f} ms median, {times[len(times) * 99 // 100]:.2f} ms 99th percentile "
+            f"from send to delivery at {RATE} messages/s (a sync here: {sync_milliseconds(server.folder):.2f} ms)"
+        )
+
+
+if __name__ == "__main__":
+    main()
