@@ -22,6 +22,8 @@ from chatproto.store.memory import MemoryDisk, MemoryStore
 from chatproto.store.sql import SqlStore
 from chatproto.store.sqlite import SqliteDatabase
 
+__all__ = ["MemoryDisk", "MemoryStore", "SqlStore", "open_store"]
+
 MEMORY = "memory:"
 
 #: Threads that read. One would make a short question wait for a long one; more than a few only take

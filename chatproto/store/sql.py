@@ -60,6 +60,7 @@ class SqlStore:
         self._connection: Connection | None = None
         self._writing: BatchWriting | None = None
         self._failed = False
+        self._closing = False
         self._upkeep: Deferred[None] | None = None
 
     # Opening and closing.
@@ -112,8 +113,11 @@ class SqlStore:
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
+        self._closing = True
         if self._upkeep is not None:
             await self._upkeep
+        # Reads under way end first: a connection in use would stay open behind the lock's back.
+        self._readers.stop()
         try:
             await self._writer.run(self._close_blocking)
         finally:
@@ -169,7 +173,7 @@ class SqlStore:
 
     def _committed(self, result: tuple[list[int], Upkeep]) -> list[int]:
         failed, upkeep = result
-        if upkeep is not Upkeep.NONE and self._upkeep is None:
+        if upkeep is not Upkeep.NONE and self._upkeep is None and not self._closing:
             executor = self._writer if upkeep is Upkeep.BEFORE_NEXT else self._readers
             self._upkeep = executor.run(self._database.keep_up, self._connection, upkeep)
             self._upkeep.addErrback(self._not_kept_up).addBoth(self._kept_up)
@@ -183,7 +187,8 @@ class SqlStore:
         assert isinstance(error, Exception)
         self._log.error("the store could not be kept up: {reason}", reason=_reason(error))
         # A full disk: the next commits will say so themselves. Anything else may have broken the store.
-        self._failed = not self._database.is_refusal(error)
+        if not self._database.is_refusal(error):
+            self._failed = True
 
     # Reading.
 

@@ -18,9 +18,9 @@ from msgspec.structs import astuple
 from sqlalchemy import Connection, Dialect, Insert, Table, insert, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from chatproto.records import Batch, CidRow, Entry, Record
+from chatproto.records import Batch, CidRow, ConversationRow, Entry, Record
 from chatproto.store import schema
-from chatproto.store.keys import KEY_OF
+from chatproto.store.keys import KEY_OF, REFERRING
 
 #: Makes an ``INSERT`` that replaces the row of the same key; databases differ in how.
 Replacing = Callable[[Table], Insert]
@@ -122,7 +122,7 @@ class BatchWriting:
 def _by_kind(entries: Sequence[Entry]) -> tuple[Inserts, Puts]:
     """Sort rows by kind, so that all inserts can go before all puts; the last put of a key counts.
 
-    :raises Clash: an insert comes after a put of the same key, and would fail only there.
+    :raises Clash: a row would fail in its own place, and pass if it were sorted.
     """
     inserts: Inserts = {}
     puts: Puts = {}
@@ -137,7 +137,18 @@ def _by_kind(entries: Sequence[Entry]) -> tuple[Inserts, Puts]:
                 inserts[kind] = [row]
         for row in entry.puts:
             puts.setdefault(type(row), {})[KEY_OF[type(row)](row)] = row
+    if ConversationRow in inserts:
+        _check_references(entries, {KEY_OF[ConversationRow](row) for row in inserts[ConversationRow]})
     return inserts, puts
+
+
+def _check_references(entries: Sequence[Entry], to_come: set[int]) -> None:
+    for entry in entries:
+        for row in chain(entry.inserts, entry.puts):
+            if isinstance(row, ConversationRow):
+                to_come.discard(row.conversation)
+            elif isinstance(row, REFERRING) and row.conversation in to_come:
+                raise Clash
 
 
 def _packed(rows: Sequence[CidRow]) -> tuple[list[Values], list[Values]]:

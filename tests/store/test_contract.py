@@ -191,6 +191,19 @@ class TestWriting:
         assert await store.commit(batch(2, entry(conversation(9), row))) == []  # type: ignore[arg-type]
 
     @ensureDeferred
+    async def test_what_refers_to_a_later_conversation_of_the_batch_fails(self, store: IStore) -> None:
+        failed = await store.commit(
+            batch(
+                1,
+                entry(message(1)),
+                entry(member(1, "me"), conversation(1)),
+                entry(conversation(1), message(2)),
+            )
+        )
+        assert failed == [0, 1]
+        assert await store.newest(1) == (2, 0)
+
+    @ensureDeferred
     async def test_an_empty_batch_moves_the_numbers(self, place: Place) -> None:
         store = place.store()
         await store.open(ALPHA)
@@ -424,3 +437,17 @@ async def test_reads_may_run_while_a_batch_is_committed(store: IStore) -> None:
         for page in pages:
             assert len(page.messages) % 50 == 0
         assert await commit == []
+
+
+@ensureDeferred
+async def test_closing_finishes_what_is_under_way(place: Place) -> None:
+    store = place.store()
+    await store.open(ALPHA)
+    await store.commit(batch(1, entry(conversation(1), message(1))))
+    commit, read = store.commit(batch(2, entry(message(2)))), store.newest(1)
+    await store.close()
+    assert await commit == []
+    assert await read in [(1, 0), (2, 0)]
+    again = place.store()
+    assert (await again.open(ALPHA)).batch == 2
+    await again.close()

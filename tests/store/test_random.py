@@ -79,27 +79,6 @@ def now(deferred: Deferred[Any]) -> Any:
     return results[0]
 
 
-def in_order(entries: list[Entry]) -> list[Entry]:
-    """Leave out what refers to a conversation that only a later row of the batch makes."""
-    made: set[int] = set()
-    later = [row.conversation for each in entries for row in each.inserts if isinstance(row, ConversationRow)]
-
-    def fits(row: Record) -> bool:
-        if isinstance(row, ConversationRow):
-            made.add(row.conversation)
-            return True
-        return getattr(row, "conversation", None) not in set(later) - made
-
-    return [
-        Entry(
-            tuple(filter(fits, each.inserts)),
-            tuple(filter(fits, each.puts)),
-            tuple(filter(fits, each.otherwise)),
-        )
-        for each in entries
-    ]
-
-
 def answers(store: IStore) -> list[Any]:
     """Ask everything there is to ask."""
     names, numbers = ["a", "b", "B", "é", ""], range(5)
@@ -131,8 +110,8 @@ def answers(store: IStore) -> list[Any]:
     return [now(each) for each in asked]
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(entries, max_size=6).map(in_order), max_size=4))
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(entries, max_size=6), max_size=4))
 def test_random_batches_read_the_same(batches: list[list[Entry]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         memory, sql = MemoryPlace().store(), SqlitePlace(Path(folder) / "alpha.db").store()
@@ -144,7 +123,7 @@ def test_random_batches_read_the_same(batches: list[list[Entry]]) -> None:
         now(sql.close())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.lists(st.tuples(NAMES, st.sampled_from("pq"), st.integers(1, 3)), max_size=12), max_size=4)
 )
