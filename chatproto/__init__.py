@@ -1,0 +1,89 @@
+"""Federated multi-realm chat: a Twisted library, a server and a client.
+
+The public names of the library. Each is imported when it is first used, so that ``chatproto --help`` does not
+wait for Twisted, and importing one thing does not import everything.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from chatproto import version
+
+if TYPE_CHECKING:
+    from chatproto.client import ChatClient
+    from chatproto.errors import ChatError
+    from chatproto.events import Message
+    from chatproto.interfaces import IStore
+    from chatproto.limits import Limits
+    from chatproto.names import Address, GroupName, RealmName, UserName
+    from chatproto.protocols import (
+        ChatClientFactory,
+        ChatClientProtocol,
+        ChatServerFactory,
+        ChatServerProtocol,
+    )
+    from chatproto.realm import ClientSession, PasswordHasher, Policy, Realm, Registration
+    from chatproto.store import MemoryDisk, MemoryStore, SqlStore, open_store
+
+__version__ = version.VERSION
+
+#: Where each public name is defined.
+_HOMES = {
+    "Address": "names",
+    "ChatClient": "client",
+    "ChatClientFactory": "protocols",
+    "ChatClientProtocol": "protocols",
+    "ChatError": "errors",
+    "ChatServerFactory": "protocols",
+    "ChatServerProtocol": "protocols",
+    "ClientSession": "realm",
+    "GroupName": "names",
+    "IStore": "interfaces",
+    "Limits": "limits",
+    "MemoryDisk": "store",
+    "MemoryStore": "store",
+    "Message": "events",
+    "PasswordHasher": "realm",
+    "Policy": "realm",
+    "Realm": "realm",
+    "RealmName": "names",
+    "Registration": "realm",
+    "SqlStore": "store",
+    "UserName": "names",
+    "open_store": "store",
+}
+
+__all__ = [
+    "Address",
+    "ChatClient",
+    "ChatClientFactory",
+    "ChatClientProtocol",
+    "ChatError",
+    "ChatServerFactory",
+    "ChatServerProtocol",
+    "ClientSession",
+    "GroupName",
+    "IStore",
+    "Limits",
+    "MemoryDisk",
+    "MemoryStore",
+    "Message",
+    "PasswordHasher",
+    "Policy",
+    "Realm",
+    "RealmName",
+    "Registration",
+    "SqlStore",
+    "UserName",
+    "__version__",
+    "open_store",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'chatproto' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"chatproto.{home}"), name)

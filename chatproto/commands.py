@@ -4,6 +4,7 @@ A declaration is the whole truth about its command:
 
 * the fields are the members of the JSON object (``do`` is the tag) and are validated from their types;
 * ``forms`` is the grammar of the text dialect, one string per form (see below);
+* ``replies`` are the types that an OK reply may have;
 * ``guard`` says who may ask, and ``pipelined`` whether the connection reads on before the answer;
 * the docstring is the help text and the row in ``docs/protocol.rst``.
 
@@ -21,6 +22,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct, field
 
+from chatproto import events
 from chatproto.limits import LIST_ITEMS, PAGE_ITEMS, RECIPIENTS
 
 #: A name, an address or a token as a client writes it; the realm parses it. Longer ones are none.
@@ -50,6 +52,8 @@ class Command(Struct, frozen=True, kw_only=True, tag_field="do", tag=str.lower):
     guard: ClassVar[Guard] = Guard.USER
     #: The connection reads on while this command is being answered; replies keep their order.
     pipelined: ClassVar[bool] = False
+    #: What an OK reply is.
+    replies: ClassVar[tuple[type[events.Reply], ...]] = (events.Done,)
     #: Forms of the text dialect.
     forms: ClassVar[tuple[str, ...]] = ()
     #: Whether the JSON dialect carries it.
@@ -74,6 +78,7 @@ class Command(Struct, frozen=True, kw_only=True, tag_field="do", tag=str.lower):
 class Hello(Command, frozen=True, kw_only=True):
     """Tell the realm's name, version, limits, commands and the epoch of its log."""
 
+    replies = (events.Greeting,)
     guard = Guard.ANYONE
 
 
@@ -89,6 +94,7 @@ class Register(Command, frozen=True, kw_only=True):
     country: Word | None = None
     compact: bool = False
 
+    replies = (events.LoggedIn,)
     guard = Guard.ANYONE
     forms = ("register user password name_ country *", "register user password")
     preset: ClassVar[dict[str, object]] = {"compact": True}
@@ -106,6 +112,7 @@ class Login(Command, frozen=True, kw_only=True):
     device: Word | None = None
     compact: bool = False
 
+    replies = (events.LoggedIn,)
     guard = Guard.ANYONE
     forms = ("auth user password *",)
     preset: ClassVar[dict[str, object]] = {"compact": True}
@@ -116,6 +123,7 @@ class Resume(Command, frozen=True, kw_only=True):
 
     token: Word
 
+    replies = (events.LoggedIn,)
     guard = Guard.ANYONE
 
 
@@ -139,6 +147,7 @@ class Send(Command, frozen=True, kw_only=True):
     text: str
     cid: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
 
+    replies = (events.Sent, events.SentEach)
     forms = ("send|sendprivate [token] to text...",)
     pipelined = True
 
@@ -149,6 +158,7 @@ class SendGroup(Command, frozen=True, kw_only=True, tag="sendgroup"):
     to: str
     text: str
 
+    replies = (events.Sent, events.SentEach)
     forms = ("sendgroup [token] to text...",)
     json = False
 
@@ -164,6 +174,8 @@ class Listen(Command, frozen=True, kw_only=True):
     epoch: Word | None = None
     own: bool = False
     receipts: bool = False
+
+    replies = (events.Listening,)
 
 
 class Ack(Command, frozen=True, kw_only=True):
@@ -186,6 +198,8 @@ class History(Command, frozen=True, kw_only=True):
     after: Seq | None = None
     limit: Annotated[int, Meta(ge=1, le=PAGE_ITEMS)] = 50
 
+    replies = (events.HistoryPage,)
+
 
 class Conversations(Command, frozen=True, kw_only=True):
     """List the conversations with their unread counts, those with the oldest news first.
@@ -195,6 +209,8 @@ class Conversations(Command, frozen=True, kw_only=True):
 
     since: Seq = 0
     limit: Annotated[int, Meta(ge=1, le=LIST_ITEMS)] = LIST_ITEMS
+
+    replies = (events.ConversationPage,)
 
 
 class Read(Command, frozen=True, kw_only=True):
@@ -211,6 +227,7 @@ class Create(Command, frozen=True, kw_only=True):
 
     group: Word
 
+    replies = (events.GroupChanged,)
     forms = ("addgroup|creategroup [token] group *",)
 
 
@@ -219,6 +236,7 @@ class Join(Command, frozen=True, kw_only=True):
 
     group: Word
 
+    replies = (events.GroupChanged,)
     forms = ("joingroup [token] group *",)
 
 
@@ -226,6 +244,8 @@ class Leave(Command, frozen=True, kw_only=True):
     """Stop being a member of a group; what was said until now stays readable."""
 
     group: Word
+
+    replies = (events.GroupChanged,)
 
 
 class Members(Command, frozen=True, kw_only=True):
@@ -235,6 +255,8 @@ class Members(Command, frozen=True, kw_only=True):
     after: Word = ""
     limit: Annotated[int, Meta(ge=1, le=LIST_ITEMS)] = LIST_ITEMS
 
+    replies = (events.MemberPage,)
+
 
 class Active(Command, frozen=True, kw_only=True):
     """List the users who have a connection now, those after ``after`` only."""
@@ -243,9 +265,13 @@ class Active(Command, frozen=True, kw_only=True):
     after: Word = ""
     limit: Annotated[int, Meta(ge=1, le=LIST_ITEMS)] = LIST_ITEMS
 
+    replies = (events.ActivePage,)
+
 
 class Sessions(Command, frozen=True, kw_only=True):
     """List the sessions of the account."""
+
+    replies = (events.SessionList,)
 
 
 class Revoke(Command, frozen=True, kw_only=True):
@@ -257,6 +283,7 @@ class Revoke(Command, frozen=True, kw_only=True):
 class Inbox(Command, frozen=True, kw_only=True):
     """Take everything received since the last call, by sender (text dialect)."""
 
+    replies = (events.InboxTaken,)
     forms = ("inbox [token] *",)
     json = False
 
@@ -266,6 +293,7 @@ class InboxGroup(Command, frozen=True, kw_only=True, tag="inboxgroup"):
 
     group: Word
 
+    replies = (events.InboxTaken,)
     forms = ("inboxgroup [token] group *",)
     json = False
 
@@ -273,6 +301,7 @@ class InboxGroup(Command, frozen=True, kw_only=True, tag="inboxgroup"):
 class Info(Command, frozen=True, kw_only=True):
     """Tell who is logged in, with names and countries (text dialect)."""
 
+    replies = (events.InfoTaken,)
     guard = Guard.ANYONE
     forms = ("info *",)
     json = False
@@ -304,6 +333,7 @@ class UserList(Command, frozen=True, kw_only=True, tag="user-list"):
     after: Word = ""
     limit: Annotated[int, Meta(ge=1, le=LIST_ITEMS)] = LIST_ITEMS
 
+    replies = (events.UserPage,)
     guard = Guard.ADMINISTRATOR
 
 

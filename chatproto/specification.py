@@ -13,35 +13,11 @@ from typing import Any, get_args
 
 import msgspec
 
-from chatproto import commands, events
+from chatproto import events
 from chatproto.commands import Command, Tag, all_commands
 from chatproto.errors import BY_CODE, ConnectionUnavailable, UnknownRemoteError
 from chatproto.version import VERSION
 
-#: What an OK reply to each command of the JSON dialect is.
-REPLIES: dict[type[Command], tuple[type[events.Reply], ...]] = {
-    commands.Hello: (events.Greeting,),
-    commands.Register: (events.LoggedIn,),
-    commands.Login: (events.LoggedIn,),
-    commands.Resume: (events.LoggedIn,),
-    commands.Logout: (events.Done,),
-    commands.Send: (events.Sent, events.SentEach),
-    commands.Listen: (events.Listening,),
-    commands.Ack: (events.Done,),
-    commands.History: (events.HistoryPage,),
-    commands.Conversations: (events.ConversationPage,),
-    commands.Read: (events.Done,),
-    commands.Create: (events.GroupChanged,),
-    commands.Join: (events.GroupChanged,),
-    commands.Leave: (events.GroupChanged,),
-    commands.Members: (events.MemberPage,),
-    commands.Active: (events.ActivePage,),
-    commands.Sessions: (events.SessionList,),
-    commands.Revoke: (events.Done,),
-    commands.UserAdd: (events.Done,),
-    commands.UserPasswd: (events.Done,),
-    commands.UserList: (events.UserPage,),
-}
 _EVENTS = get_args(events.Event)
 #: Errors that a client makes for itself; no server sends their codes.
 _OWN_ERRORS = (UnknownRemoteError, ConnectionUnavailable)
@@ -55,7 +31,7 @@ def json_schema() -> Schema:
     ``commands`` and ``events`` say by name where in ``$defs`` the lines are described.
     """
     asked = [command for command in all_commands() if command.json]
-    replies = list(dict.fromkeys(reply for command in asked for reply in REPLIES[command]))
+    replies = list(dict.fromkeys(reply for command in asked for reply in command.replies))
     (tag, *references), definitions = msgspec.json.schema_components(
         (Tag, *asked, *replies, *_EVENTS, events.Refused), ref_template="#/$defs/{name}"
     )
@@ -73,7 +49,7 @@ def json_schema() -> Schema:
                 "guard": command.guard.value,
                 "pipelined": command.pipelined,
                 "request": of[command],
-                "reply": _one_of([of[reply] for reply in REPLIES[command]]),
+                "reply": _one_of([of[reply] for reply in command.replies]),
             }
             for command in asked
         },

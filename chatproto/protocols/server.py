@@ -7,7 +7,6 @@ text, and each is answered in its own.
 
 from __future__ import annotations
 
-import enum
 import random
 import re
 from collections import Counter, deque
@@ -23,9 +22,10 @@ from zope.interface import implementer
 
 from chatproto.commands import Request
 from chatproto.errors import ChatError, InternalError, LineTooLong, LoginTimeout, TooManyConnections
-from chatproto.events import Event, Goodbye, Reply
+from chatproto.events import Event, Goodbye
 from chatproto.limits import Limits
 from chatproto.protocols.framing import LineFraming
+from chatproto.protocols.order import Pause, Slot
 from chatproto.protocols.outbox import Outbox, Turn
 from chatproto.realm import ClientSession, Realm
 from chatproto.realm.session import Waiting
@@ -40,40 +40,6 @@ _HTTP = re.compile(rb"[A-Z]+ [^ ]+ HTTP/[0-9]")
 _DRAIN_SECONDS = 5.0
 #: Clients that were sent away come back spread over this time.
 _COME_BACK_SECONDS = 5.0
-
-
-class Pause(enum.Flag):
-    """Why a connection is not read."""
-
-    NONE = 0
-    COMMAND = enum.auto()  # a command that runs alone is being carried out
-    HELD = enum.auto()  # a command that runs alone waits for those before it
-    PIPELINE = enum.auto()  # as many commands as allowed are in flight
-    OUTBOX = enum.auto()  # the client does not read its replies
-    WRITER = enum.auto()  # the realm has as much to store as it may hold
-    ENDING = enum.auto()  # nothing more will be read
-
-
-class Slot:
-    """The place of one reply in the order of replies. Called with what becomes of the command."""
-
-    __slots__ = ("_dialect", "_protocol", "_tag", "data")
-
-    def __init__(self, protocol: ChatServerProtocol, dialect: Dialect, tag: TagValue) -> None:
-        self._protocol = protocol
-        self._dialect = dialect
-        self._tag = tag
-        self.data: bytes | None = None
-
-    def __call__(self, outcome: Reply | ChatError) -> None:
-        """Fill the place, once."""
-        if not isinstance(outcome, ChatError):
-            self.data = self._dialect.encode_reply(outcome, self._tag)
-        else:
-            self.data = self._dialect.encode_refusal(outcome, self._tag)
-            if outcome.fatal:
-                self._protocol.pause(Pause.ENDING)
-        self._protocol.reply()
 
 
 @implementer(IHalfCloseableProtocol)

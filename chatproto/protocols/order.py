@@ -1,0 +1,61 @@
+"""The order of replies on one connection, and the reasons not to read from it.
+
+Replies are sent in the order of commands, whatever the order in which these are done. Each command holds a
+:class:`Slot` in a queue, and its reply is sent when all before it are.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Protocol
+
+from chatproto.errors import ChatError
+from chatproto.events import Reply
+from chatproto.wire.dialect import Dialect, TagValue
+
+
+class Pause(enum.Flag):
+    """Why a connection is not read."""
+
+    NONE = 0
+    COMMAND = enum.auto()  # a command that runs alone is being carried out
+    HELD = enum.auto()  # a command that runs alone waits for those before it
+    PIPELINE = enum.auto()  # as many commands as allowed are in flight
+    OUTBOX = enum.auto()  # the client does not read its replies
+    WRITER = enum.auto()  # the realm has as much to store as it may hold
+    ENDING = enum.auto()  # nothing more will be read
+
+
+class Replying(Protocol):
+    """The connection that a slot belongs to."""
+
+    def pause(self, why: Pause) -> None:
+        """Stop reading for a reason."""
+        ...
+
+    def reply(self) -> None:
+        """Send the replies whose turn has come."""
+        ...
+
+
+class Slot:
+    """The place of one reply in the order of replies. Called with what becomes of the command, once."""
+
+    __slots__ = ("_connection", "_dialect", "_tag", "data")
+
+    def __init__(self, connection: Replying, dialect: Dialect, tag: TagValue) -> None:
+        self._connection = connection
+        self._dialect = dialect
+        self._tag = tag
+        #: The reply as it is sent; None while there is none.
+        self.data: bytes | None = None
+
+    def __call__(self, outcome: Reply | ChatError) -> None:
+        """Fill the place; an error that is fatal ends the connection after it."""
+        if not isinstance(outcome, ChatError):
+            self.data = self._dialect.encode_reply(outcome, self._tag)
+        else:
+            self.data = self._dialect.encode_refusal(outcome, self._tag)
+            if outcome.fatal:
+                self._connection.pause(Pause.ENDING)
+        self._connection.reply()
