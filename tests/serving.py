@@ -124,7 +124,11 @@ class Connection:
 
     def write(self, **command: Any) -> None:
         """Send a command without waiting for its reply."""
-        self._socket.sendall(json.dumps(command).encode() + b"\r\n")
+        self.write_line(json.dumps(command).encode())
+
+    def write_line(self, line: bytes) -> None:
+        """Send a line as it is."""
+        self._socket.sendall(line + b"\r\n")
 
     def read(self) -> dict[str, Any] | None:
         """Return the next line's object, None at the end of the connection, however it ends."""
