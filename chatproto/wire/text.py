@@ -200,18 +200,26 @@ def _by_sender(entries: list[InboxEntry]) -> dict[str, list[dict[str, str]]]:
 def encode_command(request: Request) -> bytes:
     """Return a command as an older client sends it, with its end.
 
-    :raises ValueError: the command has no form that says all of its fields.
+    :raises ValueError: no form of the command says all that is in the request.
     """
     command = request.command
     for form in (form for forms in FORMS.values() for form in forms if type(command) is form.command):
-        if form.token or request.token is None:
-            words = [form.verbs[0]]
-            if request.token is not None:
-                words.append(request.token)
-            for name, blanks in form.fields:
-                value = str(getattr(command, name) or "")
-                words.append(value.replace(" ", "_") if blanks else value)
-            if form.rest is not None:
-                words.append(str(getattr(command, form.rest)))
-            return " ".join(words).encode() + b"\r\n"
-    raise ValueError("the text dialect does not carry this command")
+        words = [form.verbs[0]]
+        if request.token is not None:
+            words.append(request.token)
+        for name, blanks in form.fields:
+            value = str(getattr(command, name))
+            words.append(value.replace(" ", "_") if blanks else value)
+        if form.rest is not None:
+            words.append(str(getattr(command, form.rest)))
+        line = " ".join(words).encode()
+        if b"\n" not in line and not line.endswith(b"\r") and _means(line, request):
+            return line + b"\r\n"
+    raise ValueError("the text dialect cannot say this command")
+
+
+def _means(line: bytes, request: Request) -> bool:
+    try:
+        return TextDialect().decode(line) == request
+    except ChatError:
+        return False
