@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -21,9 +21,18 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatproto.commands import Request
-from chatproto.errors import ChatError, InternalError, LineTooLong, LoginTimeout, TooManyConnections
+from chatproto.errors import (
+    ChatError,
+    InternalError,
+    LineTooLong,
+    LoginTimeout,
+    StoreRefused,
+    TooManyConnections,
+    Unavailable,
+)
 from chatproto.events import Event, Goodbye
 from chatproto.limits import Limits
+from chatproto.protocols.connections import Connections, Refusing
 from chatproto.protocols.framing import LineFraming
 from chatproto.protocols.order import Pause, Slot
 from chatproto.protocols.outbox import Outbox, Turn
@@ -38,6 +47,8 @@ from chatproto.wire.text import TextDialect
 _HTTP = re.compile(rb"[A-Z]+ [^ ]+ HTTP/[0-9]")
 #: How long connections may take to read their last bytes when the server ends.
 _DRAIN_SECONDS = 5.0
+#: When to try again where there was no room; others have to leave first.
+_FULL_SECONDS = 10.0
 #: Clients that were sent away come back spread over this time.
 _COME_BACK_SECONDS = 5.0
 
@@ -198,6 +209,8 @@ class ChatServerProtocol(LineFraming):
     def _failed(self, slot: Slot, failure: Failure) -> None:
         if isinstance(failure.value, ChatError):
             slot(failure.value)
+        elif failure.check(StoreRefused):
+            slot(Unavailable())
         else:
             self._fault(slot, failure)
 
@@ -276,18 +289,6 @@ class ChatServerProtocol(LineFraming):
         self.session.drained()
 
 
-class _Refusing(Protocol):
-    """A connection for which there is no room: it is told so, as a client would spin on a silent end."""
-
-    def __init__(self, line: bytes) -> None:
-        self._line = line
-
-    def connectionMade(self) -> None:
-        transport = cast("Any", self.transport)
-        transport.write(self._line)
-        transport.loseConnection()
-
-
 class ChatServerFactory(ServerFactory):
     """Makes the server's ends of client connections to one realm.
 
@@ -316,33 +317,22 @@ class ChatServerFactory(ServerFactory):
         self.text = TextDialect(exact_bodies=exact_bodies)
         self.turn = Turn(reactor)
         self._random = random
-        self._protocols: set[ChatServerProtocol] = set()
-        self._by_address: Counter[str] = Counter()
-        self._empty: list[Deferred[None]] = []
-        realm.writer.on_fatal(lambda _: self._abort_all())
+        self._connections = Connections(self.limits)
+        realm.writer.on_fatal(lambda _: self._connections.abort())
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol:
         """Return a connection's protocol, or one that refuses it."""
         address = str(getattr(addr, "host", ""))
-        share = self.limits.connections_per_address
-        if len(self._protocols) >= self.limits.connections or (share and self._by_address[address] >= share):
-            return _Refusing(self.text.encode_refusal(TooManyConnections(retry_after=10.0), None))
+        if not self._connections.has_room(address):
+            return Refusing(self.text.encode_refusal(TooManyConnections(retry_after=_FULL_SECONDS), None))
         protocol = ChatServerProtocol(self, address)
         protocol.factory = self
-        self._protocols.add(protocol)
-        self._by_address[address] += 1
+        self._connections.add(protocol)
         return protocol
 
     def disconnected(self, protocol: ChatServerProtocol) -> None:
         """Hear that a connection is gone."""
-        self._protocols.discard(protocol)
-        self._by_address[protocol.address] -= 1
-        if not self._by_address[protocol.address]:
-            del self._by_address[protocol.address]
-        if not self._protocols:
-            empty, self._empty = self._empty, []
-            for done in empty:
-                done.callback(None)
+        self._connections.remove(protocol)
 
     def retry_after(self) -> float:
         """Return how long a client that is sent away should wait, spread so that not all come at once."""
@@ -354,21 +344,12 @@ class ChatServerFactory(ServerFactory):
         A connection that does not read its last bytes is closed without them after 5 seconds. The caller has
         stopped to listen before.
         """
-        done: Deferred[None] = Deferred()
-        if not self._protocols:
-            done.callback(None)
-            return done
-        self._empty.append(done)
-        for protocol in list(self._protocols):
+        for protocol in self._connections:
             protocol.goodbye(reason)
-        late = self.clock.callLater(_DRAIN_SECONDS, self._abort_all)
+        late = self.clock.callLater(_DRAIN_SECONDS, self._connections.abort)
 
         def drained(_: None) -> None:
             if late.active():
                 late.cancel()
 
-        return done.addCallback(drained)
-
-    def _abort_all(self) -> None:
-        for protocol in list(self._protocols):
-            protocol.abort()
+        return self._connections.when_empty().addCallback(drained)

@@ -102,8 +102,9 @@ class Accounts:
         :raises UnknownUser: there is no such user; only older dialects may tell it from the next.
         :raises WrongPassword: it is not the password.
         """
-        account = await self.find(user) if _may_be_user(user) else None
-        stored = None if account is None else await self._store.password(account.name)
+        name = fold(user) if _may_be_user(user) else ""
+        account = await self.find(name)
+        stored = await self._store.password(name)
         if len(password.encode()) > PASSWORD_BYTES:
             password = ""  # no password is empty: refused after the usual time
         correct = await self._hasher.check(stored, password)

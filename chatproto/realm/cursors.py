@@ -62,7 +62,11 @@ class Cursors:
         self._moved[key] = seq
         if len(self._moved) >= self._size:
             self.write()
-        elif self._write_call is None:
+        else:
+            self._write_soon()
+
+    def _write_soon(self) -> None:
+        if self._write_call is None:
             self._write_call = self._clock.callLater(_WRITE_SECONDS, self.write)
 
     async def move_now(self, key: Key, seq: int) -> None:
@@ -88,6 +92,7 @@ class Cursors:
         """Take back moves that could not be stored; they are written with the next ones."""
         for key, seq in moved.items():
             self._moved[key] = max(seq, self._moved.get(key, 0))
+        self._write_soon()
 
 
 class _Moves(Work):

@@ -88,7 +88,8 @@ class Listener:
     async def prepare(self) -> int:
         """Subscribe, and return the newest published message: what follows it will be delivered."""
         account = self.login.account
-        self._router.subscribe(account, self)
+        if self._state is State.STARTING:  # the connection may be gone already
+            self._router.subscribe(account, self)
         while True:
             changes = self._groups.changes
             numbers = await self._reading.groups(self.login)

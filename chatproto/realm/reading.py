@@ -6,6 +6,7 @@ import msgspec
 from twisted.internet.defer import Deferred
 
 from chatproto.commands import Conversations, History
+from chatproto.errors import NotMember
 from chatproto.events import (
     ConversationPage,
     ConversationState,
@@ -140,12 +141,18 @@ class Reading:
         return key
 
     async def _window(self, login: Login, name: str) -> tuple[ConversationRow, MemberRow] | None:
-        """Return a conversation, and what of it the account may read."""
+        """Return a conversation, and what of it the account may read; None if nothing was ever said.
+
+        :raises NoSuchUser: nothing has the address.
+        :raises NotMember: it is a group that the account never joined.
+        """
         conversation = await self._routes.conversation(login, name)
         if conversation is None:
             return None
         member = await self._store.member(conversation.row.conversation, fold(login.address))
-        return None if member is None else (conversation.row, member)
+        if member is None:
+            raise NotMember
+        return conversation.row, member
 
 
 def _other(conversation: ConversationRow, own: str) -> str:

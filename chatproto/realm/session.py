@@ -81,13 +81,11 @@ class ClientSession:
         """Return the session that speaks, if it may still."""
         if not self.logins:
             return None
-        login = self.logins[-1]
         now = self.realm.clock.seconds()
         if now >= self._believed_until:
-            if not self.realm.logins.touch(login):
-                raise BadToken
             self._believed_until = now + _BELIEVED_SECONDS
-        return login
+            self._drop([login for login in self.logins if not self.realm.logins.touch(login)])
+        return self.logins[-1] if self.logins else None
 
     def bind(self, login: Login) -> None:
         """Let a session speak on this connection."""
@@ -107,11 +105,12 @@ class ClientSession:
 
     def _ended(self) -> None:
         """Hear that a session of this connection was ended, from here or from elsewhere."""
-        ended = [login for login in self.logins if login.ended]
+        self._drop([login for login in self.logins if login.ended])
+
+    def _drop(self, ended: list[Login]) -> None:
         for login in ended:
             self._unbind(login)
         if self.listener is not None and self.listener.login in ended:
-            self.stop_listening()
             self.sink.goodbye("logged-out")
 
     def stop_listening(self) -> None:
