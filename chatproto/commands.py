@@ -167,7 +167,7 @@ class Listen(Command, frozen=True, kw_only=True):
     """Be told of messages as they are stored, first of those after ``after``.
 
     Without ``after`` from now on. ``epoch`` is the epoch in which ``after`` was heard. The
-    device's own messages are left out unless ``own``.
+    device's own messages are left out unless ``own``. ``receipts`` is accepted; this version sends none.
     """
 
     after: Seq | None = None

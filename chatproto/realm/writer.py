@@ -82,6 +82,7 @@ class Writer:
         self._rows = 0
         self._bytes = 0
         self._start_call: IDelayedCall | None = None
+        self._starting = False
         self._seq = state.seq
         self._serial = state.serial
         #: Number of the newest batch that is on disk.
@@ -142,7 +143,7 @@ class Writer:
         self._bytes += work.size
         if self._start_call is None and not self._committing:
             # At the end of this turn of the reactor, so that all lines of a read share the batch.
-            self._start_call = self._clock.callLater(0, self._start)
+            self._start_call = self._clock.callLater(0, self._start_now)
 
     def save(self, inserts: Sequence[Record] = (), puts: Sequence[Record] = ()) -> Deferred[None]:
         """Add an entry, and fire when it is on disk.
@@ -162,13 +163,20 @@ class Writer:
             self._idle.append(done)
         return done
 
-    def _start(self) -> None:
+    def _start_now(self) -> None:
         self._start_call = None
-        if self._committing or not self._open or self.failure is not None:
+        self._start()
+
+    def _start(self) -> None:
+        """Commit the open batch, and those after it for as long as the store answers at once."""
+        if self._starting:
             return
-        self._committing, self._open = self._open, []
-        batch = Batch(self.committed + 1, self._seq, self._serial, self._committing)
-        self._store.commit(batch).addCallbacks(self._stored, self._not_stored).addErrback(self._broken)
+        self._starting = True
+        while self._open and not self._committing and self.failure is None:
+            self._committing, self._open = self._open, []
+            batch = Batch(self.committed + 1, self._seq, self._serial, self._committing)
+            self._store.commit(batch).addCallbacks(self._stored, self._not_stored).addErrback(self._broken)
+        self._starting = False
 
     def _stored(self, broken: Sequence[int]) -> None:
         works, self._committing = self._committing, []
@@ -219,8 +227,7 @@ class Writer:
             self._bytes -= work.size
 
     def _go_on(self) -> None:
-        if self._open:
-            self._start()
+        self._start()
         if not self._open and not self._committing:
             idle, self._idle = self._idle, []
             for done in idle:
