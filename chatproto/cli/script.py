@@ -73,7 +73,7 @@ class ScriptInput(LineFraming):
             self.end(result)
         elif self._talk.ended:
             self.end(None)
-        else:
+        elif not self.over.called:
             self.resumeProducing()
 
     def readConnectionLost(self) -> None:
@@ -82,6 +82,7 @@ class ScriptInput(LineFraming):
 
     def writeConnectionLost(self) -> None:
         """Stop: nobody reads what the script prints."""
+        self.transport = None
         self.end(Failure(click.ClickException("nobody reads what is printed")))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -90,8 +91,8 @@ class ScriptInput(LineFraming):
         self._printed.callback(None)
 
     def end(self, result: Failure | None) -> None:
-        """End the script, with an error if it could not be carried out."""
-        if not self.over.called:
+        """End the script if it goes on, with an error if it could not be carried out."""
+        if self._talk is not None and not self.over.called:
             self.over.callback(result)
 
 

@@ -94,8 +94,18 @@ class Talk:
             arrival.callback(None)
 
     def _failed(self, reason: str) -> None:
+        if self._client.state is State.CLOSED:
+            return  # whoever closed it knows
         self.fine = False
         self._complain(self._printing.error(reason))
+
+    async def greet(self) -> None:
+        """Tell what came while nobody listened."""
+        page = await self._client.conversations()
+        unread = [state for state in page.conversations if state.unread]
+        if unread:
+            shown = ", ".join(f"{self._printing.name(state.with_)} ({state.unread})" for state in unread)
+            self._show(self._printing.note(f"unread: {shown}; /history NAME shows it"))
 
     async def _send(self, to: str, text: str) -> None:
         sending = self._client.send(to, text)
@@ -207,7 +217,7 @@ class Outages:
         """Hear of a change of the client's state."""
         if state is State.WAITING and not self._away:
             self._away = True
-            self._show(self._printing.note(f"{reason}, and so on until the realm is back"))
+            self._show(self._printing.note(f"{reason}; trying again until the realm is back"))
         elif state is State.ONLINE and self._away:
             self._away = False
             self._show(self._printing.note("connected"))

@@ -7,6 +7,7 @@ above the line that is being typed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import click
@@ -16,7 +17,6 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.posixbase import PosixReactorBase
-from twisted.python.failure import Failure
 
 from chatproto.cli.logs import start_logging
 from chatproto.cli.places import Place
@@ -81,7 +81,7 @@ class Terminal:
 
     async def run(self, loop: asyncio.AbstractEventLoop) -> None:
         """Show the prompt until the user leaves or the realm refuses them."""
-        self._client.connect().addErrback(self._refused)
+        Deferred.fromCoroutine(self._connect())
         completer = WordCompleter(list(SLASHES), sentence=True)
         while not self._talk.ended and self.error is None:
             try:
@@ -111,8 +111,10 @@ class Terminal:
                 self._session.app.exit(exception=EOFError())
         self._session.app.invalidate()
 
-    def _refused(self, failure: Failure) -> None:
-        failure.trap(ChatError)  # _changed() was told
+    async def _connect(self) -> None:
+        with contextlib.suppress(ChatError):  # _changed() was told of a refusal
+            await self._client.connect()
+            await self._talk.greet()
 
     def _bar(self) -> Any:
         parts = [self._client.address or self._user, self._client.state.value]

@@ -146,7 +146,8 @@ class Link:
                 self._enter(State.CONNECTING, "")
                 reason, pause = await self._hold()
                 delay = max(self._backoff.next(), min(pause, LONGEST_PAUSE))
-                self._enter(State.WAITING, f"{reason}; next attempt in {delay:.1f} s")
+                self._log.info("{reason}; next attempt in {delay:.1f} s", reason=reason, delay=delay)
+                self._enter(State.WAITING, reason)
                 await deferLater(self._clock, delay)
         except CancelledError:
             return
