@@ -17,7 +17,10 @@ _REALM = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _LOCAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 _CID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_COUNTER = re.compile(r"0|[1-9][0-9]{0,14}")
+
+#: Digits of the counter in an ordered cid, so that every store and every client can hold the number.
+COUNTER_DIGITS = 15
+_COUNTER = re.compile(rf"0|[1-9][0-9]{{0,{COUNTER_DIGITS - 1}}}")
 
 #: Characters that reorder the text around them; in a name they would let one user look like another.
 _BIDIRECTIONAL = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})

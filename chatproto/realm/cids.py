@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 
 from chatproto.interfaces import IStore
-from chatproto.names import OrderedCid, parse_cid
+from chatproto.names import COUNTER_DIGITS, OrderedCid, parse_cid
 from chatproto.realm.cache import Cache
 from chatproto.realm.writer import Writer
 from chatproto.records import CidRow
@@ -34,7 +34,7 @@ class Cids:
         """Return the parts of a cid that is above all others of its prefix, if memory alone can tell."""
         prefix, _, digits = cid.rpartition(":")
         newest = self._newest.get((account, prefix))
-        if newest is None or not digits.isdecimal():
+        if newest is None or len(digits) > COUNTER_DIGITS or not digits.isdecimal():
             return None  # only prefixes of well-formed ordered cids are in memory
         counter = int(digits)
         return OrderedCid(prefix, counter) if counter > newest and str(counter) == digits else None

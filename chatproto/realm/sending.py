@@ -38,6 +38,8 @@ Answer = Callable[[Reply | ChatError], None]
 
 #: Names in an older client's list: one transaction must stay small beside a batch.
 _LISTED = 1000
+#: Characters of an impossible recipient that are told back: the longest address has 128.
+_NAMED = 128
 #: A character takes at most four bytes, so a shorter text needs no counting.
 _SURELY_SHORT = TEXT_BYTES // 4
 
@@ -150,9 +152,7 @@ class Sending:
         if command.cid is not None and await self._answer_repeat(login, command, command.cid, answer):
             return  # before any rule that may have changed since the first time
         while True:
-            for to in recipients:
-                if self._routes.known(login, to) is None:
-                    await self._find(login, to)
+            await self._find(login, recipients)
             # And again last: between here and _post nothing waits, so nobody else can have taken the cid.
             if command.cid is not None and await self._answer_repeat(login, command, command.cid, answer):
                 return
@@ -175,11 +175,18 @@ class Sending:
             answer(_reply(command.to, row.outcome))
         return first is not None or row is not None
 
-    async def _find(self, login: Login, to: str) -> None:
-        try:
-            await self._routes.find(login, to)
-        except NoSuchUser:
-            raise NoSuchUser(f"there is no user or group {to[:128]}") from None
+    async def _find(self, login: Login, recipients: Sequence[str]) -> None:
+        """Find the routes that are missing, or refuse all that cannot be found in one error."""
+        impossible: dict[str, ChatError] = {}
+        for to in recipients:
+            if self._routes.known(login, to) is None:
+                try:
+                    await self._routes.find(login, to)
+                except (NoSuchUser, NoSuchRealm, NotMember) as error:
+                    impossible[to[:_NAMED]] = error
+        if impossible:
+            first = next(iter(impossible.values()))
+            raise type(first)(f"{first.text}: {', '.join(impossible)}")
 
     async def known_recipients(self, login: Login, target: str) -> str | list[str]:
         """Return what an older client's target stands for: a group or a user, or the known ones of a list.
