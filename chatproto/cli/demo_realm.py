@@ -1,0 +1,91 @@
+"""A realm in a process of its own, for the demo: real enough to be killed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.interfaces import IProcessTransport
+from twisted.internet.posixbase import PosixReactorBase
+from twisted.internet.protocol import ProcessProtocol, connectionDone
+from twisted.python.failure import Failure
+
+#: A realm is ready in less than a second; this is for a machine that has much else to do.
+_START_SECONDS = 30.0
+
+
+class RealmEnded(Exception):
+    """The realm's process ended before it was ready; the message has its log."""
+
+
+class _Life(ProcessProtocol):
+    """One life of the process, from its start to its end."""
+
+    def __init__(self) -> None:
+        self.ready: Deferred[list[str]] = Deferred()
+        self.ended: Deferred[None] = Deferred()
+        self.over = False
+        self._output = b""
+
+    def outReceived(self, data: bytes) -> None:
+        self._output += data
+        lines = self._output.decode().splitlines()
+        if lines[-1].startswith("ready ") and self._output.endswith(b"\n") and not self.ready.called:
+            self.ready.callback(lines)
+
+    def processEnded(self, reason: Failure = connectionDone) -> None:
+        if not self.ready.called:
+            self.ready.errback(RealmEnded())
+        self.over = True
+        self.ended.callback(None)
+
+
+class RealmProcess:
+    """``chatproto serve --lab`` with its store in ``folder``, on one port through all its lives."""
+
+    def __init__(self, reactor: PosixReactorBase, name: str, folder: Path) -> None:
+        self.name = name
+        self.store = folder / f"{name}.db"
+        self.port = 0
+        self._reactor = reactor
+        self._log = folder / f"{name}.log"
+        self._process: IProcessTransport | None = None
+        self._life: _Life | None = None
+
+    async def start(self) -> None:
+        """Start the process and return when it accepts connections.
+
+        :raises RealmEnded: it did not come so far.
+        """
+        command = [
+            *(sys.executable, "-m", "chatproto", "serve", "--realm", self.name, "--lab"),
+            *("--store", f"sqlite:///{self.store}"),
+            *("--listen", f"client=tcp:{self.port}:interface=127.0.0.1"),
+        ]
+        self._life = life = _Life()
+        with self._log.open("ab") as log:
+            self._process = self._reactor.spawnProcess(
+                life, sys.executable, command, env=None, childFDs={0: "w", 1: "r", 2: log.fileno()}
+            )
+        try:
+            lines = await life.ready.addTimeout(_START_SECONDS, self._reactor)
+        except (RealmEnded, DeferredTimeoutError):
+            raise RealmEnded(f"the realm is not ready:\n{self._log.read_text(errors='replace')}") from None
+        self.port = int(lines[0].rsplit(" ", 1)[1])
+
+    def kill(self) -> Deferred[None]:
+        """End the process as a power cut would, and fire when it is gone."""
+        return self._end("KILL")
+
+    def terminate(self) -> Deferred[None]:
+        """Ask the process to end, and fire when it is gone."""
+        return self._end("TERM")
+
+    def _end(self, sign: str) -> Deferred[None]:
+        process, life = self._process, self._life
+        if process is None or life is None or life.over:
+            return succeed(None)
+        process.signalProcess(sign)
+        return life.ended

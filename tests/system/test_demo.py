@@ -1,0 +1,91 @@
+"""``chatproto demo`` as a stranger sees it, and whether it would notice that something is wrong."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from chatproto.cli.demo_people import Ledger
+from tests.serving import COMMAND, SECONDS, environment
+
+
+def test_it_shows_a_talk_through_a_crash_and_ends_with_0(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "demo"],
+        env=environment(TMPDIR=str(tmp_path)),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    # Not a terminal: nothing but text, whoever reads it.
+    assert "\x1b" not in done.stdout
+    said = lines.index("messi to bola: The television is broken, come to my place!")
+    killed = lines.index("the realm is killed (kill -9)")
+    heard = lines.index("lineker hears messi in bola: The television is broken, come to my place!")
+    assert killed < said < heard
+    assert lines.count("henderson hears messi: Will you watch the match tonight?") == 1
+    assert lines.count("amsal finds, from Lionel Messi: Come at half past seven.") == 1
+    assert lines[-1] == "8 messages, 11 deliveries: everything arrived exactly once"
+    # It leaves no store, and no realm: the folder of a living one would still be there.
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_a_terminal_gets_colours_unless_it_wants_none(no_color: str, coloured: bool) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "demo"], env=environment(NO_COLOR=no_color), stdin=subprocess.DEVNULL, stdout=theirs
+    ) as demo:
+        os.close(theirs)
+        seen = b""
+        try:
+            while piece := os.read(ours, 65536):
+                seen += piece
+        except OSError:
+            pass  # the other end of the terminal is closed
+        finally:
+            os.close(ours)
+        assert demo.wait(SECONDS) == 0
+    assert (b"\x1b[" in seen) is coloured
+
+
+class TestLedger:
+    def ledger(self) -> Ledger:
+        ledger = Ledger()
+        ledger.said("one", "messi", "lineker")
+        ledger.said("two", "messi")
+        for name, text in (("messi", "one"), ("messi", "two"), ("lineker", "one")):
+            ledger.heard(name, text)
+        return ledger
+
+    def test_what_arrived_once_and_in_order_is_no_problem(self) -> None:
+        assert self.ledger().problems(["one", "two"]) == []
+
+    def test_it_notices_what_is_missing(self) -> None:
+        ledger = self.ledger()
+        ledger.said("three", "lineker")
+        assert ledger.problems(["one", "two"]) == [
+            "the realm's log: missing 'three'",
+            "lineker: missing 'three'",
+        ]
+
+    def test_it_notices_what_came_twice_or_to_the_wrong_one(self) -> None:
+        ledger = self.ledger()
+        ledger.heard("messi", "one")
+        ledger.heard("henderson", "two")
+        assert ledger.problems(["one", "two"]) == [
+            "messi: once too often 'one'",
+            "henderson: once too often 'two'",
+        ]
+
+    def test_it_notices_another_order(self) -> None:
+        problems = self.ledger().problems(["two", "one"])
+        assert problems == ["the realm's log: not in the order in which it was said"]
