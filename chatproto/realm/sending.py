@@ -165,15 +165,21 @@ class Sending:
 
     async def _answer_repeat(self, login: Login, command: Send, cid: str, answer: Answer) -> bool:
         """Answer a command whose cid is known with what became of the first one; tell whether it was."""
-        row = await self._cids.find(login.account, cid)
-        first = self.under_way.get((login.account, cid))
-        if first is not None:
-            _check_same(first.digest, command)
-            first.answers.append(answer)
-        elif row is not None:
-            _check_same(row.digest, command)
-            answer(_reply(command.to, row.outcome))
-        return first is not None or row is not None
+        while True:
+            committed = self._writer.committed
+            row = await self._cids.find(login.account, cid)
+            first = self.under_way.get((login.account, cid))
+            if first is not None:
+                _check_same(first.digest, command)
+                first.answers.append(answer)
+                return True
+            if row is not None:
+                _check_same(row.digest, command)
+                answer(_reply(command.to, row.outcome))
+                return True
+            if committed == self._writer.committed:
+                return False
+            # The first one may have been committed after this look began: look again.
 
     async def _find(self, login: Login, recipients: Sequence[str]) -> None:
         """Find the routes that are missing, or refuse all that cannot be found in one error."""

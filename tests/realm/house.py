@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -13,7 +13,6 @@ from chatproto import commands, events
 from chatproto.commands import Command, Request
 from chatproto.errors import ChatError
 from chatproto.events import Event, Reply
-from chatproto.interfaces import IStore
 from chatproto.limits import Limits
 from chatproto.realm import ClientSession, PasswordHasher, Policy, Realm, Registration
 from chatproto.realm.logins import Login
@@ -21,6 +20,7 @@ from chatproto.records import Record
 from chatproto.store.executors import InlineExecutor
 from chatproto.store.memory import MemoryDisk, MemoryStore
 from chatproto.testing.faults import FaultyStore
+from tests.realm.stores import SlowStore
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Record)
@@ -33,30 +33,25 @@ _TURNS = 100
 class House:
     """A realm on a disk. The disk stays when the realm is closed or crashes."""
 
-    def __init__(
-        self, *, store: Callable[[IStore], IStore] = lambda store: store, limits: Limits | None = None
-    ) -> None:
+    def __init__(self, *, limits: Limits | None = None) -> None:
         self.clock = Clock()
         self.clock.advance(1_700_000_000)
         self.disk = MemoryDisk()
         self.policy = Policy(limits=limits or Limits(), registration=Registration.OPEN)
         self.hasher = PasswordHasher(InlineExecutor(), cheap=True)
-        self._wrap = store
         self._random = 0
         self.realm: Realm
+        #: The store as the realm sees it, at once or slow, over one whose commits may fail.
+        self.slow: SlowStore
         self.faults: FaultyStore
         self.open()
 
     def open(self) -> None:
         """Open the realm, again after a close or a crash."""
         self.faults = FaultyStore(MemoryStore(self.disk))
+        self.slow = SlowStore(self.faults)
         opening = Realm.open(
-            "alpha",
-            self._wrap(self.faults),
-            self.clock,
-            policy=self.policy,
-            hasher=self.hasher,
-            entropy=self._entropy,
+            "alpha", self.slow, self.clock, policy=self.policy, hasher=self.hasher, entropy=self._entropy
         )
         self.realm = self.wait(opening)
 

@@ -15,7 +15,7 @@ from chatproto.interfaces import IStore
 _AT_ONCE = ("open", "close")
 
 
-class _Call:
+class Call:
     """One call of a method: not made yet, then made and not told."""
 
     def __init__(self, name: str, make: Callable[[], Deferred[Any]]) -> None:
@@ -24,15 +24,22 @@ class _Call:
         self._make: Callable[[], Deferred[Any]] | None = make
         self._made: Deferred[Any] | None = None
 
-    def go_on(self) -> bool:
-        """Make the call, or tell what it returned; tell whether that was all."""
+    def make(self) -> None:
+        """Make the call, if it was not made."""
         if self._make is not None:
             make, self._make = self._make, None
             self._made = make()
-            return False
+
+    @property
+    def made(self) -> bool:
+        """Whether it was made."""
+        return self._made is not None
+
+    def tell(self) -> None:
+        """Tell what the call returned."""
+        self.make()
         assert self._made is not None
         self._made.chainDeferred(self.told)
-        return True
 
 
 class SlowStore(proxyForInterface(IStore, "store")):  # type: ignore[misc]  # a base made at run time
@@ -45,31 +52,30 @@ class SlowStore(proxyForInterface(IStore, "store")):  # type: ignore[misc]  # a 
     def __init__(self, store: IStore) -> None:
         super().__init__(store)
         self.slow = False
-        self.calls: list[_Call] = []
+        self.calls: list[Call] = []
 
     def go_on(self, random: Random) -> None:
         """Let one call go one step further."""
         if self.calls:
             call = random.choice(self.calls)
-            if call.go_on():
-                self.calls.remove(call)
+            if call.made:
+                self._tell(call)
+            else:
+                call.make()
 
-    def make(self, name: str) -> None:
-        """Make the oldest call of a method that was not made, without telling what it returned."""
-        next(call for call in self.calls if call.name == name and call._make is not None).go_on()
-
-    def tell(self, name: str) -> None:
-        """Tell what the oldest call of a method returned, which is made now if it was not."""
-        call = next(call for call in self.calls if call.name == name)
-        self.calls.remove(call)
-        while not call.go_on():
-            pass
+    def tell_oldest(self, name: str | None = None) -> None:
+        """Tell what the oldest call, of a method or of any, returned."""
+        self._tell(next(call for call in self.calls if name in (None, call.name)))
 
     def rush(self) -> None:
         """Be fast again, and finish what is under way."""
         self.slow = False
         while self.calls:
-            self.tell(self.calls[0].name)
+            self.tell_oldest()
+
+    def _tell(self, call: Call) -> None:
+        self.calls.remove(call)
+        call.tell()
 
 
 def _slowed(name: str) -> Callable[..., Deferred[Any]]:
@@ -77,7 +83,7 @@ def _slowed(name: str) -> Callable[..., Deferred[Any]]:
         if not self.slow:
             result: Deferred[Any] = getattr(self.store, name)(*arguments)
             return result
-        call = _Call(name, lambda: getattr(self.store, name)(*arguments))
+        call = Call(name, lambda: getattr(self.store, name)(*arguments))
         self.calls.append(call)
         return call.told
 

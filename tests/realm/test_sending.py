@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from chatproto import commands, events
@@ -277,6 +279,28 @@ class TestCids:
         first = messi.send("tim", cid="c:1")
         messi.ask(commands.Leave(group="tim"))
         assert messi.send("tim", cid="c:1") == first
+
+    @pytest.mark.parametrize("seed", range(40))
+    def test_repeats_that_race_through_a_slow_store_are_stored_once(self, house: House, seed: int) -> None:
+        """A client came back and repeats its commands while its old connections' are still looking."""
+        random = Random(seed)
+        house.add("henderson")
+        connections = [house.client("messi") for _ in range(3)]
+        connections[0].send("henderson", cid="c:5")
+        house.slow.slow = True
+        cids = ["c:3", "c:7", "d:1", "random"]
+        asked: list[tuple[str, list[events.Reply | ChatError]]] = []
+        for _ in range(20):
+            cid = random.choice(cids)
+            asked.append((cid, random.choice(connections).begin(Send(to="henderson", text=cid, cid=cid))))
+            for _ in range(random.randrange(6)):
+                random.choice([house.turn, lambda: house.slow.go_on(random)])()
+        while house.slow.calls or not all(answers for _, answers in asked):
+            house.turn()
+            house.slow.go_on(random)
+        for cid in cids:
+            assert len({repr(answers) for asked_for, answers in asked if asked_for == cid}) <= 1
+        assert len(texts(house)) == 1 + len({cid for cid, _ in asked})
 
     @pytest.mark.parametrize("cid", ["with blank", "é", "a/b", "c:\u0667"])
     def test_a_malformed_cid_is_refused(self, messi: Client, cid: str) -> None:
