@@ -51,6 +51,10 @@ async def _play(reactor: PosixReactorBase, folder: Path, narrator: Narrator) -> 
     reactor.addSystemEventTrigger("before", "shutdown", realm.kill)
     try:
         return await Story(reactor, realm, narrator).tell()
+    except ChatError:
+        if realm.told_to_end:  # an interrupt reaches everybody, and the story fails before it is given up
+            raise click.Abort() from None
+        raise
     finally:
         await realm.terminate()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
+from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.internet.protocol import ProcessProtocol, connectionDone
@@ -27,6 +29,8 @@ class _Life(ProcessProtocol):
         self.ready: Deferred[list[str]] = Deferred()
         self.ended: Deferred[None] = Deferred()
         self.over = False
+        #: Whether its end is wanted, by whoever does not wait for its beginning any more.
+        self.told_to_end = False
         self._output = b""
 
     def outReceived(self, data: bytes) -> None:
@@ -36,10 +40,10 @@ class _Life(ProcessProtocol):
             self.ready.callback(lines)
 
     def processEnded(self, reason: Failure = connectionDone) -> None:
-        if not self.ready.called:
-            self.ready.errback(RealmEnded())
         self.over = True
         self.ended.callback(None)
+        if not self.ready.called and not self.told_to_end:
+            self.ready.errback(RealmEnded())
 
 
 class RealmProcess:
@@ -75,6 +79,11 @@ class RealmProcess:
             raise RealmEnded(f"the realm is not ready:\n{self._log.read_text(errors='replace')}") from None
         self.port = int(lines[0].rsplit(" ", 1)[1])
 
+    @property
+    def told_to_end(self) -> bool:
+        """Whether the present life's end is wanted."""
+        return self._life is not None and self._life.told_to_end
+
     def kill(self) -> Deferred[None]:
         """End the process as a power cut would, and fire when it is gone."""
         return self._end("KILL")
@@ -87,5 +96,7 @@ class RealmProcess:
         process, life = self._process, self._life
         if process is None or life is None or life.over:
             return succeed(None)
-        process.signalProcess(sign)
+        life.told_to_end = True
+        with contextlib.suppress(ProcessExitedAlready):
+            process.signalProcess(sign)
         return life.ended

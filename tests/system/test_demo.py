@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 from pathlib import Path
 
@@ -35,6 +36,32 @@ def test_it_shows_a_talk_through_a_crash_and_ends_with_0(tmp_path: Path) -> None
     assert lines.count("amsal finds, from Lionel Messi: Come at half past seven.") == 1
     assert lines[-1] == "8 messages, 11 deliveries: everything arrived exactly once"
     # It leaves no store, and no realm: the folder of a living one would still be there.
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("line", ["The realm", "A crash, with messages waiting"])
+def test_an_interrupt_ends_it_and_its_realm(tmp_path: Path, line: str) -> None:
+    # A terminal sends the signal to everybody in the foreground, so to the realm too.
+    with subprocess.Popen(
+        [*COMMAND, "demo"],
+        env=environment(TMPDIR=str(tmp_path)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as demo:
+        assert demo.stdout is not None
+        assert demo.stderr is not None
+        while demo.stdout.readline() != f"{line}\n":
+            assert demo.poll() is None
+        os.killpg(demo.pid, signal.SIGINT)
+        demo.stdout.read()
+        assert demo.stderr.read() == "chatproto: interrupted\n"
+        assert demo.wait(SECONDS) == 1
+    # Nobody is left in its group, and nothing on the disk.
+    with pytest.raises(ProcessLookupError):
+        os.killpg(demo.pid, 0)
     assert list(tmp_path.iterdir()) == []
 
 
