@@ -74,6 +74,8 @@ class Posting(Work):
     def committed(self) -> None:
         """Answer, then tell the listeners."""
         self._forget_cid()
+        if self.cid in self.sending.looks:
+            self.sending.looks[self.cid].done = self
         reply = _reply(self.to, self.outcome)
         for answer in self.answers:
             answer(reply)
@@ -89,6 +91,16 @@ class Posting(Work):
     def _forget_cid(self) -> None:
         if self.cid is not None:
             self.sending.under_way.pop(self.cid, None)
+
+
+class _Look:
+    """A cid that is being looked up in the store, and the command that took it meanwhile, if any did."""
+
+    __slots__ = ("done", "readers")
+
+    def __init__(self) -> None:
+        self.readers = 0
+        self.done: Posting | None = None
 
 
 def _reply(to: str | list[str], outcome: Sequence[tuple[str, int]]) -> Reply:
@@ -114,6 +126,8 @@ class Sending:
         self._mids = 0
         #: Commands with a cid that are in the open batch or being committed, by account and cid.
         self.under_way: dict[tuple[str, str], Posting] = {}
+        #: Cids that are being looked up; what is committed during a look may be missing in it.
+        self.looks: dict[tuple[str, str], _Look] = {}
 
     def send(self, login: Login, command: Send, answer: Answer) -> bool:
         """Append a command to the open batch; False if something has to be read before that.
@@ -149,37 +163,40 @@ class Sending:
         """
         check_text(command.text)
         recipients = [command.to] if isinstance(command.to, str) else command.to
-        if command.cid is not None and await self._answer_repeat(login, command, command.cid, answer):
-            return  # before any rule that may have changed since the first time
+        cid = command.cid
         while True:
-            await self._find(login, recipients)
-            # And again last: between here and _post nothing waits, so nobody else can have taken the cid.
-            if command.cid is not None and await self._answer_repeat(login, command, command.cid, answer):
+            # First, as a rule may have changed since the command came for the first time. And last: between
+            # here and _post nothing waits, so nobody else can have taken the cid.
+            if cid is not None and await self._answer_repeat(login, command, cid, answer):
                 return
             routes = [route for to in recipients if (route := self._routes.known(login, to)) is not None]
             if len(routes) == len(recipients):
-                cid = command.cid
                 ordered = None if cid is None else self._cids.certainly_new(login.account, cid)
                 self._post(login, command, routes, ordered, answer)
                 return
+            await self._find(login, recipients)
 
     async def _answer_repeat(self, login: Login, command: Send, cid: str, answer: Answer) -> bool:
         """Answer a command whose cid is known with what became of the first one; tell whether it was."""
-        while True:
-            committed = self._writer.committed
+        key = (login.account, cid)
+        look = self.looks.setdefault(key, _Look())
+        look.readers += 1
+        try:
             row = await self._cids.find(login.account, cid)
-            first = self.under_way.get((login.account, cid))
-            if first is not None:
-                _check_same(first.digest, command)
-                first.answers.append(answer)
-                return True
-            if row is not None:
-                _check_same(row.digest, command)
-                answer(_reply(command.to, row.outcome))
-                return True
-            if committed == self._writer.committed:
-                return False
-            # The first one may have been committed after this look began: look again.
+        finally:
+            look.readers -= 1
+            if not look.readers:
+                del self.looks[key]
+        first = self.under_way.get(key)
+        if first is not None:
+            _check_same(first.digest, command)
+            first.answers.append(answer)
+            return True
+        done = look.done or row
+        if done is not None:
+            _check_same(done.digest, command)
+            answer(_reply(command.to, done.outcome))
+        return done is not None
 
     async def _find(self, login: Login, recipients: Sequence[str]) -> None:
         """Find the routes that are missing, or refuse all that cannot be found in one error."""
