@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
-from pytest_twisted import ensureDeferred
+import pytest
+from pytest_twisted import blockon
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
@@ -22,11 +25,44 @@ MESSAGES = 3000
 KILLED_AT = (100, 1111, 2345)
 
 
-def client(port: int, user: str, **options: Any) -> ChatClient:
-    options = {"password": "surabaya"} | options
-    return ChatClient(
-        reactor, f"tcp:127.0.0.1:{port}", user=user, backoff=Backoff(shortest=0.05, longest=0.2), **options
-    )
+class Clients:
+    """Makes clients that tell what they go through, and closes them."""
+
+    def __init__(self) -> None:
+        self._made: list[ChatClient] = []
+
+    def __call__(self, port: int, user: str, **options: Any) -> ChatClient:
+        made = ChatClient(
+            reactor,
+            f"tcp:127.0.0.1:{port}",
+            user=user,
+            backoff=Backoff(shortest=0.05, longest=0.2),
+            on_state=lambda state, reason: print(user, state.value, reason),
+            **({"password": "surabaya"} | options),
+        )
+        self._made.append(made)
+        return made
+
+    async def close(self) -> None:
+        for each in self._made:
+            await each.close()
+
+
+@pytest.fixture
+def client() -> Iterator[Clients]:
+    clients = Clients()
+    yield clients
+    blockon(Deferred.fromCoroutine(clients.close()))
+
+
+def in_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Deferred[None]]:
+    """Let a test fail in time: a client by itself waits for its realm for ever."""
+
+    @functools.wraps(test)
+    def run(**fixtures: Any) -> Deferred[None]:
+        return Deferred.fromCoroutine(test(**fixtures)).addTimeout(2 * SECONDS, reactor)
+
+    return run
 
 
 def server(store: str, port: int = 0) -> Server:
@@ -42,8 +78,8 @@ async def until(condition: Any) -> None:
     raise AssertionError("it did not happen in 30 s")
 
 
-@ensureDeferred
-async def test_every_verb_works_with_the_real_server() -> None:
+@in_time
+async def test_every_verb_works_with_the_real_server(client: Clients) -> None:
     serving = await deferToThread(server, "memory:")
     with serving:
         [port] = serving.ports
@@ -86,8 +122,8 @@ async def test_every_verb_works_with_the_real_server() -> None:
             raise AssertionError("a wrong password is refused")
 
 
-@ensureDeferred
-async def test_a_killed_server_loses_and_repeats_nothing(tmp_path: Path) -> None:
+@in_time
+async def test_a_killed_server_loses_and_repeats_nothing(client: Clients, tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/alpha.db"
     serving = await deferToThread(server, store)
     [port] = serving.ports

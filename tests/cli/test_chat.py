@@ -88,10 +88,10 @@ def test_a_script_fails_if_one_line_fails_but_runs_the_others(place: str) -> Non
     )
     assert ran.returncode == 1
     assert ran.stdout == "messi\n"
-    assert ran.stderr.splitlines() == [
+    assert re.sub("(no-such-user: ).*", r"\1...", ran.stderr).splitlines() == [
         "error: whom to? begin with /to NAME",
         "error: there is no /nope; /help lists what there is",
-        "error: no-such-user: there is no user or group nobody",
+        "error: no-such-user: ...",
         "error: it is /to NAME",
         "error: x is not a number that makes sense here",
         "error: only 0 of 1 messages came",
@@ -247,7 +247,7 @@ def test_a_half_typed_line_survives_incoming_messages(place: str, screen: Callab
     terminal.type("/history", "Enter")
     terminal.shows("messi -> lineker: half a line")
     terminal.type("/msg nobody hi", "Enter")
-    terminal.shows("error: not sent to nobody: there is no user or group nobody")
+    terminal.shows("error: not sent to nobody: ")
     terminal.press("C-d")
     terminal.shows("code 0")
 
