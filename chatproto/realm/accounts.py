@@ -35,11 +35,7 @@ class Names:
 
         :raises NameTaken: as the class that the caller gave.
         """
-        if self._taken.get(name.folded) is None:
-            row = await self._store.name(name.folded)
-            if row is not None:
-                self._taken.learn(name.folded, row)
-        if self._taken.get(name.folded) is not None:
+        if await self._taken.find(name.folded, lambda: self._store.name(name.folded)) is not None:
             raise taken
 
     def claim(self, name: LocalName, kind: str) -> NameRow:
@@ -71,8 +67,7 @@ class Accounts:
     async def find(self, name: str) -> AccountRow | None:
         """Return an account by its name in any case, None if there is none."""
         key = fold(name)
-        row = self._known.get(key) or await self._store.account(key)
-        return None if row is None else self._known.learn(key, row)
+        return await self._known.find(key, lambda: self._store.account(key))
 
     def page(self, after: str, limit: int) -> Deferred[list[AccountRow]]:
         """Return accounts by name."""

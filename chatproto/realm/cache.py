@@ -6,7 +6,9 @@ be dropped and read again before that batch is committed: it would be read as it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
@@ -20,7 +22,7 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """At most ``size`` entries, beyond those whose change is not yet durable; the oldest go first."""
+    """At most ``size`` entries, the oldest go first; beyond those are the newest and what is not durable."""
 
     def __init__(self, size: int, writer: Writer) -> None:
         self._size = size
@@ -28,19 +30,29 @@ class Cache(Generic[K, V]):
         self._values: dict[K, V] = {}
         #: The batch that has the newest change of an entry, for changed entries only.
         self._changed: dict[K, int] = {}
+        #: What is being read, how often; it stays if it is changed meanwhile, since the read may be older.
+        self._reading: Counter[K] = Counter()
+        self._clears = 0
         writer.on_reset(self.clear)
 
     def get(self, key: K) -> V | None:
         """Return what is known under a key."""
         return self._values.get(key)
 
-    def learn(self, key: K, value: V) -> V:
-        """Keep what was read from the store, unless newer is known; return what is kept."""
-        known = self._values.get(key)
-        if known is not None:
-            return known
-        self._insert(key, value)
-        return value
+    async def find(self, key: K, read: Callable[[], Awaitable[V | None]]) -> V | None:
+        """Return what is known under a key; if nothing is, what is read, unless a change overtook that."""
+        while (known := self._values.get(key)) is None:
+            clears = self._clears
+            self._reading[key] += 1
+            try:
+                value = await read()
+            finally:
+                self._reading[key] -= 1
+                if not self._reading[key]:
+                    del self._reading[key]
+            if clears == self._clears:  # else a change was forgotten that may be newer than this
+                return self._learn(key, value)
+        return known
 
     def change(self, key: K, value: V) -> None:
         """Keep what a command of the open batch makes of an entry."""
@@ -49,6 +61,10 @@ class Cache(Generic[K, V]):
             self._values[key] = value
         else:
             self._insert(key, value)
+
+    def keep(self, key: K, value: V) -> None:
+        """Keep an entry for a while, unless it is known."""
+        self._learn(key, value)
 
     def forget(self, key: K) -> None:
         """Drop an entry."""
@@ -59,18 +75,31 @@ class Cache(Generic[K, V]):
         """Drop all."""
         self._values.clear()
         self._changed.clear()
+        self._clears += 1
+
+    def _learn(self, key: K, value: V | None) -> V | None:
+        known = self._values.get(key)
+        if known is None and value is not None:
+            self._insert(key, value)
+            return value
+        return known
 
     def _insert(self, key: K, value: V) -> None:
         self._values[key] = value
-        if len(self._values) > self._size:
-            self._evict()
+        excess = len(self._values) - self._size
+        if excess > 0:
+            self._evict(excess, key)
 
-    def _evict(self) -> None:
+    def _evict(self, count: int, but: K) -> None:
+        """Drop the oldest that may go; never the newest, which somebody is about to use."""
         durable = self._writer.committed
-        for key in self._values:
-            if self._changed.get(key, 0) <= durable:
-                self.forget(key)
-                return
+        old = (
+            key
+            for key in self._values
+            if self._changed.get(key, 0) <= durable and key not in self._reading and key != but
+        )
+        for key in list(islice(old, count)):
+            self.forget(key)
 
 
 class Registry(Generic[K, V]):
@@ -123,7 +152,7 @@ class Registry(Generic[K, V]):
         value = self._live.get(key) or value
         if value is not None:
             self._live[key] = value
-            self._recent.learn(key, value)
+            self._recent.keep(key, value)
         for shared in self._loading.pop(key):
             shared.callback(value)
         return value

@@ -73,9 +73,10 @@ class Cids:
         return CidRow(account, prefix, counter, True, digest, outcome)
 
     async def _load_newest(self, account: str, prefix: str) -> int:
-        key = (account, prefix)
-        newest = self._newest.get(key)
-        if newest is None:
+        async def read() -> int:
             stored = await self._store.newest_counter(account, prefix)
-            newest = self._newest.learn(key, -1 if stored is None else stored)
+            return -1 if stored is None else stored
+
+        newest = await self._newest.find((account, prefix), read)
+        assert newest is not None
         return newest

@@ -44,8 +44,8 @@ class Cursors:
         known = self.known(key)
         if known is not None:
             return known
-        known = self._known.learn(key, await self._store.cursor(*key))
-        return self._moved.get(key, known)
+        known = await self._known.find(key, lambda: self._store.cursor(*key))
+        return self._moved.get(key, known or 0)
 
     async def of_kind(self, account: str, kind: str) -> dict[int, int]:
         """Return all cursors of a kind by what they are for."""
