@@ -18,11 +18,8 @@ from twisted.internet.posixbase import PosixReactorBase
 from twisted.internet.task import react
 from zope.interface import implementer
 
-from chatproto.interfaces import IStore
-from chatproto.protocols.server import ChatServerFactory
-from chatproto.realm import Policy, Realm, Registration
+from chatproto import ChatServerFactory, IStore, MemoryDisk, MemoryStore, Policy, Realm, Registration
 from chatproto.records import Batch, MessageRow
-from chatproto.store.memory import MemoryDisk, MemoryStore
 
 
 @implementer(IStore)

@@ -9,7 +9,7 @@ import sys
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.internet.task import react
 
-from chatproto.client import ChatClient
+from chatproto import ChatClient
 
 
 async def main(reactor: PosixReactorBase, place: str, user: str) -> None:

@@ -11,9 +11,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.internet.task import react
 
-from chatproto.protocols.server import ChatServerFactory
-from chatproto.realm import Policy, Realm, Registration
-from chatproto.store import open_store
+from chatproto import ChatServerFactory, Policy, Realm, Registration, open_store
 
 
 async def main(reactor: PosixReactorBase, port: str = "8889") -> None:
