@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from chatproto.cli.demo import Narrator
 from chatproto.cli.demo_people import Ledger
 from tests.serving import COMMAND, SECONDS, environment
 
@@ -39,8 +40,7 @@ def test_it_shows_a_talk_through_a_crash_and_ends_with_0(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("line", ["The realm", "A crash, with messages waiting"])
-def test_an_interrupt_ends_it_and_its_realm(tmp_path: Path, line: str) -> None:
+def test_an_interrupt_ends_it_and_its_realm(tmp_path: Path) -> None:
     # A terminal sends the signal to everybody in the foreground, so to the realm too.
     with subprocess.Popen(
         [*COMMAND, "demo"],
@@ -53,7 +53,7 @@ def test_an_interrupt_ends_it_and_its_realm(tmp_path: Path, line: str) -> None:
     ) as demo:
         assert demo.stdout is not None
         assert demo.stderr is not None
-        while demo.stdout.readline() != f"{line}\n":
+        while demo.stdout.readline() != "A group\n":
             assert demo.poll() is None
         os.killpg(demo.pid, signal.SIGINT)
         demo.stdout.read()
@@ -65,11 +65,10 @@ def test_an_interrupt_ends_it_and_its_realm(tmp_path: Path, line: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
-def test_a_terminal_gets_colours_unless_it_wants_none(no_color: str, coloured: bool) -> None:
+def test_a_terminal_that_wants_no_colours_gets_none() -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, "demo"], env=environment(NO_COLOR=no_color), stdin=subprocess.DEVNULL, stdout=theirs
+        [*COMMAND, "demo"], env=environment(NO_COLOR="1"), stdin=subprocess.DEVNULL, stdout=theirs
     ) as demo:
         os.close(theirs)
         seen = b""
@@ -81,7 +80,15 @@ def test_a_terminal_gets_colours_unless_it_wants_none(no_color: str, coloured: b
         finally:
             os.close(ours)
         assert demo.wait(SECONDS) == 0
-    assert (b"\x1b[" in seen) is coloured
+    assert b"exactly once" in seen
+    assert b"\x1b" not in seen
+
+
+def test_the_narrator_can_do_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    Narrator(colours=True).says("messi", "lineker", "gol \x1b[2J!")
+    shown = capsys.readouterr().out
+    assert "\x1b[1m" in shown
+    assert "\x1b[2J" not in shown
 
 
 class TestLedger:
