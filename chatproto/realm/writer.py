@@ -75,8 +75,8 @@ class Writer:
     def __init__(self, store: IStore, clock: Clock, state: StoreState, limits: Limits) -> None:
         self._store = store
         self._clock = clock
-        self._max_rows = int(limits.open_rows * _CLIENTS_SHARE)
-        self._max_bytes = int(limits.open_bytes * _CLIENTS_SHARE)
+        self._max_rows = max(1, int(limits.open_rows * _CLIENTS_SHARE))
+        self._max_bytes = max(1, int(limits.open_bytes * _CLIENTS_SHARE))
         self._open: list[Work] = []
         self._committing: list[Work] = []
         self._rows = 0
