@@ -12,6 +12,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatproto.events import Event, Message
@@ -145,9 +146,9 @@ class Listener:
         self._become(State.BEHIND)
         Deferred.fromCoroutine(self._read_pages()).addErrback(self._lost)
 
-    def _lost(self, failure: object) -> None:
+    def _lost(self, failure: Failure) -> None:
         """End the connection: it would stay silent for ever. The client comes back and tries again."""
-        self._log.failure("the log could not be replayed")
+        self._log.failure("the log could not be replayed", failure=failure)
         if self._state is not State.CLOSED:
             self._sink.goodbye("unavailable")
 
