@@ -106,14 +106,16 @@ class Registry(Generic[K, V]):
     """One object per key for as long as anybody holds it, read from the store once when it is missing.
 
     Objects that change in place must not exist twice; so they are found again while a route or a session
-    holds them, and kept for a while after that.
+    holds them, and kept for a while after that. Those that are ``lasting`` are the same after a lost batch;
+    others are read again then.
     """
 
-    def __init__(self, size: int, writer: Writer) -> None:
+    def __init__(self, size: int, writer: Writer, *, lasting: bool = False) -> None:
         self._live: WeakValueDictionary[K, V] = WeakValueDictionary()
         self._recent: Cache[K, V] = Cache(size, writer)
         self._loading: dict[K, list[Deferred[V | None]]] = {}
-        writer.on_reset(self._live.clear)
+        if not lasting:
+            writer.on_reset(self._live.clear)
 
     def get(self, key: K) -> V | None:
         """Return the object if it is in memory."""

@@ -15,7 +15,7 @@ from chatproto import commands, events
 from chatproto.commands import Command
 from chatproto.errors import NoSuchRealm, NothingToLogOut, RegistrationClosed
 from chatproto.events import Reply
-from chatproto.limits import RECIPIENTS, SERVER_LINE_BYTES, TEXT_BYTES
+from chatproto.limits import LIST_ITEMS, RECIPIENTS, SERVER_LINE_BYTES, TEXT_BYTES
 from chatproto.names import fold
 from chatproto.realm.cursors import Key
 from chatproto.realm.listening import Listener
@@ -96,9 +96,9 @@ async def logout(session: ClientSession, login: Login | None, command: commands.
 
 
 async def sessions(session: ClientSession, login: Login, command: commands.Sessions) -> Reply:
-    """List the account's sessions."""
+    """List the account's sessions, the newest of them if there are very many."""
     text = Timestamps().text
-    rows = await session.realm.logins.listed(login.account)
+    rows = (await session.realm.logins.listed(login.account))[-LIST_ITEMS:]
     return events.SessionList(
         sessions=[
             events.SessionState(

@@ -167,6 +167,8 @@ class Listener:
                 # It did not fit, and is read again from here; do not read all of such a page for that.
                 self._page_items = min(max(2 * sent, _SMALLEST_PAGE), PAGE_ITEMS)
                 return
+            if row.seq > self._router.published:
+                break  # on disk, but the realm has not heard so yet; it is delivered when it has
             self._tell(self._reading.event(row, page.conversations[row.conversation]), row.device)
         self._page_items = PAGE_ITEMS
 

@@ -79,7 +79,7 @@ class Logins:
         self._entropy = entropy
         #: Found again while a connection uses them; and a while longer, as older clients send a token
         #: with each command.
-        self._logins: Registry[bytes, Login] = Registry(limits.cached_names, writer)
+        self._logins: Registry[bytes, Login] = Registry(limits.cached_names, writer, lasting=True)
 
     def known(self, token: str) -> Login | None:
         """Return a session that is in memory and has not ended."""
@@ -161,15 +161,15 @@ class Logins:
 
     async def _end_rows(self, rows: list[LoginRow]) -> None:
         now = self._now()
-        ended = []
-        for row in rows:
-            ended.append(msgspec.structs.replace(row, ended=now))
-            login = self._logins.get(row.token_hash)
-            if login is not None:
-                login.row = ended[-1]
-                calls, login.on_end = login.on_end, set()
-                for call in calls:
-                    call()
+        ended = [msgspec.structs.replace(row, ended=now) for row in rows]
+        for row in ended:
+            # One that is not in memory may be on its way there, as it was. An ended one needs no address.
+            login = self._logins.get(row.token_hash) or Login(row, "")
+            login.row = row
+            self._logins.change(row.token_hash, login)
+            calls, login.on_end = login.on_end, set()
+            for call in calls:
+                call()
         if ended:
             await self._writer.save(puts=ended)
 

@@ -216,6 +216,19 @@ class TestFull:
         store.rush()
         assert henderson.texts == [str(number) for number in range(300)]
 
+    def test_a_message_that_is_on_disk_unheard_is_told_when_the_realm_hears_of_it(
+        self, messi: Client, henderson: Client
+    ) -> None:
+        """Told before, a client would know of more than there is if it came back at once."""
+        messi.send("henderson", "published")
+        messi.house.faults.hold(stored=True)
+        messi.begin(Send(to="henderson", text="on disk"))
+        messi.house.turn()
+        henderson.listen(after=0)
+        assert henderson.texts == ["published"]
+        messi.house.faults.release()
+        assert henderson.texts == ["published", "on disk"]
+
     def test_a_log_that_cannot_be_read_ends_the_connection(
         self, messi: Client, henderson: Client, logged_failures: LoggedFailures
     ) -> None:
