@@ -119,7 +119,7 @@ class Connection:
     """A plain socket that speaks JSON lines; use it in a ``with`` statement."""
 
     def __init__(self, connected: socket.socket) -> None:
-        self._socket = connected
+        self.socket = connected
         self._lines = connected.makefile("rb")
 
     def write(self, **command: Any) -> None:
@@ -128,7 +128,7 @@ class Connection:
 
     def write_line(self, line: bytes) -> None:
         """Send a line as it is."""
-        self._socket.sendall(line + b"\r\n")
+        self.socket.sendall(line + b"\r\n")
 
     def read(self) -> dict[str, Any] | None:
         """Return the next line's object, None at the end of the connection, however it ends."""
@@ -152,4 +152,4 @@ class Connection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lines.close()
-        self._socket.close()
+        self.socket.close()

@@ -53,7 +53,8 @@ class ChatClient:
 
     Messages come from now on, or from the ``after`` and ``epoch`` of an earlier :attr:`position`, with
     ``own`` also those that this device sent. ``on_state`` hears of every change of :attr:`state`, with
-    words on why. ``backoff`` says how long to wait between attempts.
+    words on why. Who logs in anew with ``after`` but without ``device`` is a new device, and also hears what
+    the one before sent. ``backoff`` says how long to wait between attempts.
     """
 
     _log = Logger()

@@ -19,7 +19,7 @@ from chatproto.realm.times import Clock
 
 #: Bytes handed to the transport at a time; each time it takes them all, the other side has read something.
 _PIECE = 64 * 1024
-#: How long what is left at the end of a connection may take to be read.
+#: How long the other side may read nothing of what is left at the end of a connection.
 _CLOSE_SECONDS = 5.0
 
 
@@ -81,6 +81,7 @@ class Outbox:
         #: Whether the transport holds more than it should; nothing is handed to it then.
         self.full = False
         self._closing = False
+        self._finish: Callable[[], None] = transport.loseConnection
         self._timer: IDelayedCall | None = None
         #: Sends at once, past the transport's buffer, as long as that has never held anything: a third of
         #: what a lone reply costs is waiting for the reactor to say that a socket is writable.
@@ -132,13 +133,14 @@ class Outbox:
         self._waiting -= len(data)
         return data
 
-    def close(self) -> None:
-        """End the connection when everything was taken, or soon."""
+    def close(self, finish: Callable[[], None]) -> None:
+        """Call ``finish`` when everything was taken; abort the connection if that, or its end, takes long."""
         if not self._closing:
             self._closing = True
+            self._finish = finish
             self.flush()
             self._restart_timer(_CLOSE_SECONDS, self._transport.abortConnection)
-            self._close_if_sent()
+            self._finish_if_sent()
 
     def lost(self) -> None:
         """Hear that the connection is gone."""
@@ -157,22 +159,24 @@ class Outbox:
     def resumeProducing(self) -> None:
         """Hear that the transport has sent everything."""
         self.full = False
-        if not self._closing:
-            self._cancel_timer()
-        self.flush()
         if self._closing:
-            self._close_if_sent()
-        elif not self.full:
+            self._restart_timer(_CLOSE_SECONDS, self._transport.abortConnection)
+            self.flush()
+            self._finish_if_sent()
+            return
+        self._cancel_timer()
+        self.flush()
+        if not self.full:
             self._drained()
 
     def stopProducing(self) -> None:
         """Hear that the transport takes nothing any more; ``connectionLost`` follows."""
 
-    def _close_if_sent(self) -> None:
+    def _finish_if_sent(self) -> None:
         # With a producer registered a transport would wait for it and never close.
         if not self.full:
             self._transport.unregisterProducer()
-            self._transport.loseConnection()
+            self._finish()
 
     def _restart_timer(self, delay: float, call: Callable[[], None]) -> None:
         self._cancel_timer()

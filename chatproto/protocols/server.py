@@ -34,8 +34,9 @@ from chatproto.events import Event, Goodbye
 from chatproto.limits import Limits
 from chatproto.protocols.connections import Connections, Refusing
 from chatproto.protocols.framing import LineFraming
+from chatproto.protocols.lingering import Linger
 from chatproto.protocols.order import Pause, Slot
-from chatproto.protocols.outbox import Outbox, Turn
+from chatproto.protocols.outbox import Outbox, Transport, Turn
 from chatproto.realm import ClientSession, Realm
 from chatproto.realm.session import Waiting
 from chatproto.realm.times import Clock
@@ -75,6 +76,8 @@ class ChatServerProtocol(LineFraming):
         self._deadline: IDelayedCall | None = None
         self._outbox: Outbox | None = None
         self._goodbye: str | None = None
+        self._input_ended = False
+        self._linger: Linger | None = None
 
     # -- the connection
 
@@ -100,11 +103,16 @@ class ChatServerProtocol(LineFraming):
         self._cancel_deadline()
         if self._outbox is not None:
             self._outbox.lost()
+        if self._linger is not None:
+            self._linger.stop()
         self.session.closed()
         self._factory.disconnected(self)
 
     def readConnectionLost(self) -> None:
         """Hear that the client has said all it will, as a script does: answer what was read, and close."""
+        self._input_ended = True
+        if self._linger is not None:
+            self._linger.input_ended()
         self.pause(Pause.ENDING)
         self.reply()
 
@@ -140,6 +148,13 @@ class ChatServerProtocol(LineFraming):
             self._cancel_deadline()
 
     # -- reading
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take a read, or drop it at the end of the connection."""
+        if self._linger is None:
+            super().dataReceived(data)
+        else:
+            self._linger.heard()
 
     def lineReceived(self, line: bytes) -> None:
         """Carry out one line, or refuse it."""
@@ -255,7 +270,7 @@ class ChatServerProtocol(LineFraming):
         """Do what waited for replies to be sent."""
         if self._pause & Pause.ENDING:
             self._held = None
-            if not self._slots:
+            if not self._slots and self._linger is None:
                 self._end(outbox)
             return
         if self._held is not None and not self._slots:
@@ -272,7 +287,9 @@ class ChatServerProtocol(LineFraming):
             goodbye = Goodbye(reason=self._goodbye, retry_after=self._factory.retry_after())
             outbox.write(self._factory.json.encode_event(goodbye))
         self.session.stop_listening()
-        outbox.close()
+        transport = cast("Transport", self.transport)
+        self._linger = Linger(transport, self._factory.clock, input_ended=self._input_ended)
+        outbox.close(self._linger.begin)
 
     def push(self, event: Event) -> bool:
         """See :class:`~chatproto.realm.listening.Sink`. Only JSON clients ever listen."""

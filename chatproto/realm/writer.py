@@ -83,6 +83,7 @@ class Writer:
         self._bytes = 0
         self._start_call: IDelayedCall | None = None
         self._starting = False
+        self._refusing = False
         self._seq = state.seq
         self._serial = state.serial
         #: Number of the newest batch that is on disk.
@@ -181,6 +182,9 @@ class Writer:
     def _stored(self, broken: Sequence[int]) -> None:
         works, self._committing = self._committing, []
         self.committed += 1
+        if self._refusing:
+            self._refusing = False
+            self._log.info("the store takes batches again")
         if broken:
             self._log.error(
                 "{count} entries of batch {batch} broke a constraint", count=len(broken), batch=self.committed
@@ -203,7 +207,9 @@ class Writer:
 
     def _not_stored(self, failure: Failure) -> None:
         failure.trap(StoreRefused)
-        self._log.error("a batch was refused: {reason}", reason=failure.getErrorMessage())
+        if not self._refusing:  # a full disk would otherwise fill it with these lines
+            self._log.error("the store takes nothing now: {reason}", reason=failure.getErrorMessage())
+        self._refusing = True
         works, self._committing = self._committing, []
         self._release(works)
         self._reset(works, StoreFull())

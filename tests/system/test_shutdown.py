@@ -68,6 +68,23 @@ def test_a_realm_under_load_ends_quickly_and_has_stored_what_it_acknowledged(ser
     assert told == expected[: len(told)]
 
 
+def test_a_client_that_floods_and_does_not_read_still_gets_every_reply(server: RunningRealm) -> None:
+    """A socket that is closed with unread input is reset, and the reset takes replies with it."""
+    with server.login("messi") as messi:
+        messi.socket.settimeout(0.2)
+        for number in range(200_000):
+            try:
+                messi.write(do="send", id=number, to="lineker", text=f"text {number}", cid=f"flood:{number}")
+            except TimeoutError:
+                break  # the server has stopped reading, and both sockets are full
+        messi.socket.settimeout(None)
+        server.send_signal(signal.SIGTERM)
+        acknowledged = [(reply["mid"], reply["seq"]) for reply in rest_of(messi)]
+        assert server.wait() == 0
+    assert acknowledged == [(mid, seq) for mid, _, seq in stored(server)]
+    assert acknowledged
+
+
 def test_clients_that_do_nothing_do_not_hold_it_up(server: RunningRealm) -> None:
     with server.dial() as silent, OlderClient(server) as older, server.login("messi") as messi:
         older.ask("auth henderson surabaya \r\n")
