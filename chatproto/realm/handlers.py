@@ -87,11 +87,11 @@ async def logout(session: ClientSession, login: Login | None, command: commands.
         raise NothingToLogOut
     if command.everywhere:
         await session.realm.logins.end_all(login.account)
-    elif login in session.logins:
+    elif session.by_token:
+        await session.realm.logins.end(login)
+    else:
         for bound in list(session.logins):
             await session.realm.logins.end(bound)
-    else:
-        await session.realm.logins.end(login)
     return events.Done()
 
 

@@ -41,6 +41,9 @@ class ClientSession:
         #: Sessions bound to this connection; the last one speaks.
         self.logins: list[Login] = []
         self.listener: Listener | None = None
+        #: Whether the newest command names its session by a token.
+        self.by_token = False
+        self._closed = False
         self._believed_until = 0.0
 
     def handle(self, request: Request, answer: Answer) -> Waiting | None:
@@ -50,6 +53,7 @@ class ClientSession:
 
         :raises ChatError: the command is refused; the coroutine may raise it too.
         """
+        self.by_token = request.token is not None
         if request.token is None:
             return self._dispatch(request.command, self._current(), answer)
         login = self.realm.logins.known(request.token)
@@ -89,8 +93,8 @@ class ClientSession:
 
     def bind(self, login: Login) -> None:
         """Let a session speak on this connection."""
-        if login in self.logins:
-            return
+        if login in self.logins or self._closed:
+            return  # a connection may be lost while it logs in
         self.logins.append(login)
         self._believed_until = 0.0
         self.trusted = True
@@ -126,6 +130,7 @@ class ClientSession:
 
     def closed(self) -> None:
         """Hear that the connection is gone."""
+        self._closed = True
         self.stop_listening()
         for login in list(self.logins):
             self._unbind(login)

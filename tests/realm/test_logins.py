@@ -12,6 +12,7 @@ from chatproto.limits import Limits
 from chatproto.names import is_uuid4
 from chatproto.realm.logins import hash_token
 from chatproto.records import DeviceRow, LoginRow
+from chatproto.store.keys import KEYS
 from tests.realm.house import PASSWORD, Client, House
 
 DAY = 86400.0
