@@ -45,8 +45,8 @@ def main() -> None:
                 by_number[number].send()
         cost = (server.processor_seconds() - before) / stored * 1e6
         print(
-            f"waiting: {stored / seconds:,.0f} durable messages/s from {CONNECTIONS} connections that each wait, "
-            f"{cost:.1f} us of processor each (a sync here: {sync_milliseconds(server.folder):.2f} ms)"
+            f"waiting: {stored / seconds:,.0f} durable messages/s from {CONNECTIONS} connections that each "
+            f"wait, {cost:.1f} us of processor each (a sync here: {sync_milliseconds(server.folder):.2f} ms)"
         )
 
 
