@@ -59,6 +59,8 @@ class Accounts:
         self._names = names
         self._hasher = hasher
         self._known: Cache[str, AccountRow] = Cache(size, writer)
+        #: Hashes of passwords as of the open batch, for who replaces one.
+        self._hashes: Cache[str, str] = Cache(size, writer)
 
     def known(self, name: str) -> AccountRow | None:
         """Return an account if it is in memory."""
@@ -108,7 +110,7 @@ class Accounts:
         if not correct:
             raise WrongPassword
         if stored is not None and self._hasher.outdated(stored):
-            await self._rehash(account.name, password)
+            await self._rehash(account.name, password, stored)
         return account
 
     async def set_password(self, user: str, password: str) -> AccountRow:
@@ -119,15 +121,19 @@ class Accounts:
         account = await self.find(user)
         if account is None:
             raise NoSuchUser
-        hashed = await self._hasher.hash(password)
-        await self._writer.save(puts=(PasswordRow(account.name, hashed),))
+        await self._replace(account.name, await self._hasher.hash(password))
         return account
 
-    async def _rehash(self, account: str, password: str) -> None:
-        """Store a password again at today's cost. The login does not depend on it."""
+    async def _replace(self, account: str, hashed: str) -> None:
+        self._hashes.change(account, hashed)
+        await self._writer.save(puts=(PasswordRow(account, hashed),))
+
+    async def _rehash(self, account: str, password: str, stored: str) -> None:
+        """Store a password again at today's cost, unless it was changed. The login does not depend on it."""
         try:
             hashed = await self._hasher.hash(password)
-            await self._writer.save(puts=(PasswordRow(account, hashed),))
+            if await self._hashes.find(account, lambda: self._store.password(account)) == stored:
+                await self._replace(account, hashed)
         except ChatError as error:
             self._log.warn(
                 "the password of {account} keeps its old cost: {code}", account=account, code=error.code

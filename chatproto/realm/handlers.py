@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from chatproto.realm.realm import Realm
     from chatproto.realm.session import ClientSession, Waiting
 
+#: Accounts in one page: with the longest names, of four bytes a character, just below SERVER_LINE_BYTES.
+_USERS = 400
+
 
 async def hello(session: ClientSession, _: Login | None, command: commands.Hello) -> Reply:
     """Describe the realm to a client."""
@@ -270,13 +273,14 @@ async def user_passwd(session: ClientSession, _: Login | None, command: commands
 
 async def user_list(session: ClientSession, _: Login | None, command: commands.UserList) -> Reply:
     """List accounts."""
-    rows = await session.realm.accounts.page(command.after, command.limit + 1)
+    limit = min(command.limit, _USERS)
+    rows = await session.realm.accounts.page(command.after, limit + 1)
     text = Timestamps().text
     users = [
         events.UserState(user=row.shown, name=row.display, country=row.country, created=text(row.created))
-        for row in rows[: command.limit]
+        for row in rows[:limit]
     ]
-    return events.UserPage(users=users, complete=len(rows) <= command.limit)
+    return events.UserPage(users=users, complete=len(rows) <= limit)
 
 
 #: Commands whose handler returns the reply.
