@@ -34,7 +34,6 @@
     │   ├── StoreFull           store-full
     │   └── TooManyConnections  too-many-connections
     ├── InternalError           internal-error
-    ├── SlowConsumer            slow-consumer
     └── UnknownRemoteError      (a code that this version does not know)
 
 A ``ChatError`` is what the other side did, or may be told: its code and its message go on the
@@ -286,14 +285,6 @@ class InternalError(ChatError):
 
     code = "internal-error"
     message = "the server failed; its log says why"
-    fatal = True
-
-
-class SlowConsumer(ChatError):
-    """The client does not read what it is sent; nothing is lost, it may come back for it."""
-
-    code = "slow-consumer"
-    message = "the connection did not take what was sent"
     fatal = True
 
 

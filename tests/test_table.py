@@ -43,7 +43,6 @@ CODES = {
     "not-logged-in",
     "not-member",
     "registration-closed",
-    "slow-consumer",
     "store-full",
     "text-too-long",
     "too-few-words",
