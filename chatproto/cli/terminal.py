@@ -71,7 +71,8 @@ class Terminal:
         self.error: str | None = None
         self._user = user
         self._leaving = False
-        self._session: PromptSession[str] = PromptSession()
+        # Drawn again every second: the bar counts what is not sent yet, which changes without a key.
+        self._session: PromptSession[str] = PromptSession(refresh_interval=1.0)
         self._printing = Printing(colours=True)
         self._outages = Outages(self._printing, print)
         self._client = ChatClient(
