@@ -32,6 +32,8 @@ class Cursors:
         self._size = size
         self._known: Cache[Key, int] = Cache(size, writer)
         self._moved: dict[Key, int] = {}
+        #: What moved before that and is on its way to the disk.
+        self._writing: list[dict[Key, int]] = []
         self._write_call: IDelayedCall | None = None
 
     def known(self, key: Key) -> int | None:
@@ -49,11 +51,19 @@ class Cursors:
 
     async def of_kind(self, account: str, kind: str) -> dict[int, int]:
         """Return all cursors of a kind by what they are for."""
+        before = self._unwritten(account, kind)  # the read may miss what is written during it
         stored = await self._store.cursors(account, kind)
-        for (owner, its_kind, scope), seq in self._moved.items():
-            if owner == account and its_kind == kind:
-                stored[scope] = max(seq, stored.get(scope, 0))
+        for scope, seq in (*before, *self._unwritten(account, kind)):
+            stored[scope] = max(seq, stored.get(scope, 0))
         return stored
+
+    def _unwritten(self, account: str, kind: str) -> list[tuple[int, int]]:
+        return [
+            (scope, seq)
+            for moved in (*self._writing, self._moved)
+            for (owner, its_kind, scope), seq in moved.items()
+            if owner == account and its_kind == kind
+        ]
 
     def move(self, key: Key, seq: int) -> None:
         """Move a cursor that was loaded, within a second durably; it never goes back."""
@@ -84,12 +94,18 @@ class Cursors:
         self._write_call = None
         moved, self._moved = self._moved, {}
         if moved:
+            self._writing.append(moved)
             self._writer.append(_Moves(self, moved))
             for key, seq in moved.items():
                 self._known.change(key, seq)
 
+    def written(self, moved: dict[Key, int]) -> None:
+        """Hear that moves are durable."""
+        self._writing.remove(moved)
+
     def again(self, moved: dict[Key, int]) -> None:
         """Take back moves that could not be stored; they are written with the next ones."""
+        self._writing.remove(moved)
         for key, seq in moved.items():
             self._moved[key] = max(seq, self._moved.get(key, 0))
         self._write_soon()
@@ -104,6 +120,10 @@ class _Moves(Work):
         super().__init__(puts=[CursorRow(*key, seq) for key, seq in moved.items()])
         self.cursors = cursors
         self.moved = moved
+
+    def committed(self) -> None:
+        """See :class:`Work`."""
+        self.cursors.written(self.moved)
 
     def failed(self, error: ChatError) -> None:
         """See :class:`Work`."""

@@ -19,10 +19,8 @@ from chatproto.realm.reading import recipient
 from chatproto.realm.routes import Routes
 from chatproto.records import ConversationRow, MessageRow
 
-#: JSON around a text: names, keys, quotes.
-_ENTRY_BYTES = 512
-#: A character of a text takes at most six bytes in ASCII JSON.
-_ESCAPED = 6
+#: JSON around the texts of an entry: keys, quotes, and the sender's key if it has none yet.
+_AROUND_BYTES = 128
 
 
 class Inboxes:
@@ -69,10 +67,11 @@ class Inboxes:
             for row in rows:
                 conversation = conversations[row.conversation]
                 if _is_received(row, conversation, login):
-                    room -= len(row.text) * _ESCAPED + _ENTRY_BYTES
+                    entry = await self._entry(row, conversation, login)
+                    room -= _most_bytes(entry)
                     if room < 0 and entries:
                         break
-                    entries.append(await self._entry(row, conversation, login))
+                    entries.append(entry)
                 position = row.seq
         if position != start:
             await self._cursors.move_now(key, position)
@@ -112,3 +111,9 @@ def _is_received(row: MessageRow, conversation: ConversationRow, login: Login) -
     """Tell what an older client counts as mail: all of a group, and what the other one of two wrote."""
     own = fold(login.address)
     return conversation.is_group or fold(row.sender) != own or conversation.a == conversation.b
+
+
+def _most_bytes(entry: InboxEntry) -> int:
+    """Return what an entry takes at most in ASCII JSON: six bytes for every two in UTF-16."""
+    texts = (entry.sender, entry.msg_from, entry.msg_to, entry.msg, entry.group or "")
+    return _AROUND_BYTES + sum(3 * len(text.encode("utf-16-le")) for text in texts)
