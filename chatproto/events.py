@@ -73,8 +73,8 @@ class Listening(Reply, frozen=True, kw_only=True):
     reset: bool = False
 
 
-class Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="message"):
-    """A message, as the log has it. ``at`` is when the sender's realm stored it, RFC 3339 in UTC."""
+class HistoryItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A message as the log has it. ``at`` is when the sender's realm stored it, RFC 3339 in UTC."""
 
     seq: int
     mid: str
@@ -84,18 +84,11 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
     at: str
 
     def __repr__(self) -> str:
-        return f"Message(seq={self.seq}, mid={self.mid!r}, from={self.from_!r}, to={self.to!r})"
+        return f"{type(self).__name__}(seq={self.seq}, mid={self.mid!r}, from={self.from_!r}, to={self.to!r})"
 
 
-class HistoryItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A message in a page of history: the fields of a message event without ``event``."""
-
-    seq: int
-    mid: str
-    from_: str = field(name="from")
-    to: str
-    text: str
-    at: str
+class Message(HistoryItem, frozen=True, kw_only=True, tag_field="event", tag="message"):
+    """A message that was just stored, or that a listener missed."""
 
 
 class HistoryPage(Reply, frozen=True, kw_only=True):

@@ -169,7 +169,7 @@ class Listener:
                 return
             if row.seq > self._router.published:
                 break  # on disk, but the realm has not heard so yet; it is delivered when it has
-            self._tell(self._reading.event(row, page.conversations[row.conversation]), row.device)
+            self._tell(self._reading.told(Message, row, page.conversations[row.conversation]), row.device)
         self._page_items = PAGE_ITEMS
 
     def _go_live(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 from twisted.internet.defer import Deferred
 
@@ -12,7 +14,6 @@ from chatproto.events import (
     ConversationState,
     HistoryItem,
     HistoryPage,
-    Message,
 )
 from chatproto.interfaces import IStore
 from chatproto.limits import PAGE_ITEMS, SERVER_LINE_BYTES, UNREAD
@@ -22,6 +23,8 @@ from chatproto.realm.logins import Login
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Timestamps
 from chatproto.records import ConversationRow, MemberRow, Membership, MessageRow, ReplayPage
+
+M = TypeVar("M", bound=HistoryItem)
 
 #: Above every seq.
 _END = 2**53
@@ -64,23 +67,13 @@ class Reading:
         )
         complete = len(rows) <= command.limit
         rows = rows[-command.limit :] if newest else rows[: command.limit]
-        items = [self._item(row, conversation) for row in rows]
+        items = [self.told(HistoryItem, row, conversation) for row in rows]
         fitting = _fitting(items, newest=newest)
         return HistoryPage(messages=fitting, complete=complete and len(fitting) == len(items))
 
-    def _item(self, row: MessageRow, conversation: ConversationRow) -> HistoryItem:
-        return HistoryItem(
-            seq=row.seq,
-            mid=row.mid,
-            from_=row.sender,
-            to=recipient(conversation, row.sender),
-            text=row.text,
-            at=self._timestamps.text(row.at),
-        )
-
-    def event(self, row: MessageRow, conversation: ConversationRow) -> Message:
-        """Return a stored message as listeners are told of it."""
-        return Message(
+    def told(self, kind: type[M], row: MessageRow, conversation: ConversationRow) -> M:
+        """Return a stored message as it is told: an event for listeners, or an item of history."""
+        return kind(
             seq=row.seq,
             mid=row.mid,
             from_=row.sender,
