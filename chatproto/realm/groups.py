@@ -98,7 +98,9 @@ class Groups:
         if fold(login.address) not in group.members:
             raise NotMember
         names = sorted(group.members)
-        start = bisect_right(names, fold(after)) if after else 0
+        if after and "@" not in after:
+            after = f"{after}@{group.row.a.partition('@')[2]}"
+        start = bisect_right(names, fold(after))
         shown = [await self._shown(member) for member in names[start : start + limit]]
         return MemberPage(members=shown, complete=start + limit >= len(names))
 

@@ -144,7 +144,9 @@ class Reading:
             return None
         member = await self._store.member(conversation.row.conversation, fold(login.address))
         if member is None:
-            raise NotMember
+            if conversation.row.is_group:
+                raise NotMember
+            return None  # its first message is not durable yet
         return conversation.row, member
 
 
