@@ -1,0 +1,39 @@
+"""The place of a reply: filled once, in the dialect and with the tag of its command."""
+
+from __future__ import annotations
+
+from chatproto import events
+from chatproto.errors import Busy, LoginTimeout
+from chatproto.protocols.order import Pause, Slot
+from chatproto.wire.json import JsonDialect
+from chatproto.wire.text import TextDialect
+
+
+class Connection:
+    def __init__(self) -> None:
+        self.said: list[object] = []
+
+    def pause(self, why: Pause) -> None:
+        self.said.append(why)
+
+    def reply(self) -> None:
+        self.said.append("reply")
+
+
+def test_a_reply_is_encoded_as_its_command_was() -> None:
+    connection = Connection()
+    json, text = Slot(connection, JsonDialect(), 7), Slot(connection, TextDialect(), None)
+    assert json.data is None
+    for slot in (json, text):
+        slot(events.Done())
+    assert json.data == b'{"re":7,"status":"OK"}\r\n'
+    assert text.data == b'{"status": "OK"}\r\n\r\n'
+    assert connection.said == ["reply", "reply"]
+
+
+def test_only_a_fatal_error_ends_the_connection_and_before_the_reply_goes_out() -> None:
+    connection = Connection()
+    Slot(connection, JsonDialect(), 1)(Busy())
+    assert connection.said == ["reply"]
+    Slot(connection, JsonDialect(), 1)(LoginTimeout())
+    assert connection.said[1:] == [Pause.ENDING, "reply"]
