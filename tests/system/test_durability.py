@@ -67,7 +67,7 @@ def traced(
 
     def calls() -> list[Call]:
         assert realm.terminate() == 0
-        last = re.compile(rf"^{pid} \+\+\+ exited", re.MULTILINE)
+        last = re.compile(rf"^{pid} +\+\+\+ exited", re.MULTILINE)
         deadline = time.monotonic() + SECONDS
         while not last.search(text := trace.read_text()):
             assert time.monotonic() < deadline, "strace does not end"
