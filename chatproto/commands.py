@@ -3,6 +3,7 @@
 A declaration is the whole truth about its command:
 
 * the fields are the members of the JSON object (``do`` is the tag) and are validated from their types;
+  optional ones default to None, so that ``null`` is the same as leaving a member out;
 * ``forms`` is the grammar of the text dialect, one string per form (see below);
 * ``replies`` are the types that an OK reply may have;
 * ``guard`` says who may ask, and ``pipelined`` whether the connection reads on before the answer;
@@ -27,10 +28,12 @@ from chatproto.limits import LIST_ITEMS, PAGE_ITEMS, RECIPIENTS
 
 #: A name, an address or a token as a client writes it; the realm parses it. Longer ones are none.
 Word = Annotated[str, Meta(max_length=256)]
-#: 128 bytes is the bound on passwords; the realm counts bytes, this stops absurd lines early.
-Password = Annotated[str, Meta(min_length=1, max_length=128)]
+#: A password, of 1 to 128 bytes. The realm counts them, and a wrong length at login is a wrong password.
+Password = str
 #: A position in the log: JSON numbers are exact below 2**53.
 Seq = Annotated[int, Meta(ge=0, lt=2**53)]
+#: How many entries a page of a list may have; as many as fit into a line if the client does not say.
+ListLimit = Annotated[int, Meta(ge=1, le=LIST_ITEMS)] | None
 #: The client's tag of a command, given back in the reply.
 Tag = Annotated[str, Meta(max_length=64)] | Annotated[int, Meta(gt=-(2**53), lt=2**53)] | None
 
@@ -92,7 +95,7 @@ class Register(Command, frozen=True, kw_only=True):
     password: Password = field()
     name: Word | None = None
     country: Word | None = None
-    compact: bool = False
+    compact: bool | None = None
 
     replies = (events.LoggedIn,)
     guard = Guard.ANYONE
@@ -110,7 +113,7 @@ class Login(Command, frozen=True, kw_only=True):
     user: Word
     password: Password
     device: Word | None = None
-    compact: bool = False
+    compact: bool | None = None
 
     replies = (events.LoggedIn,)
     guard = Guard.ANYONE
@@ -130,7 +133,7 @@ class Resume(Command, frozen=True, kw_only=True):
 class Logout(Command, frozen=True, kw_only=True):
     """End the session, or with ``everywhere`` all sessions of the account."""
 
-    everywhere: bool = False
+    everywhere: bool | None = None
 
     guard = Guard.ANYONE
     forms = ("logout [token] *",)
@@ -172,8 +175,8 @@ class Listen(Command, frozen=True, kw_only=True):
 
     after: Seq | None = None
     epoch: Word | None = None
-    own: bool = False
-    receipts: bool = False
+    own: bool | None = None
+    receipts: bool | None = None
 
     replies = (events.Listening,)
 
@@ -196,7 +199,7 @@ class History(Command, frozen=True, kw_only=True):
     with_: Word = field(name="with")
     before: Seq | None = None
     after: Seq | None = None
-    limit: Annotated[int, Meta(ge=1, le=PAGE_ITEMS)] = 50
+    limit: Annotated[int, Meta(ge=1, le=PAGE_ITEMS)] | None = None
 
     replies = (events.HistoryPage,)
 
@@ -207,8 +210,8 @@ class Conversations(Command, frozen=True, kw_only=True):
     Only those with a message after ``since``.
     """
 
-    since: Seq = 0
-    limit: Annotated[int, Meta(ge=1, le=LIST_ITEMS)] = LIST_ITEMS
+    since: Seq | None = None
+    limit: ListLimit = None
 
     replies = (events.ConversationPage,)
 
@@ -252,8 +255,8 @@ class Members(Command, frozen=True, kw_only=True):
     """List the members of a group by name, those after ``after`` only."""
 
     group: Word
-    after: Word = ""
-    limit: Annotated[int, Meta(ge=1, le=LIST_ITEMS)] = LIST_ITEMS
+    after: Word | None = None
+    limit: ListLimit = None
 
     replies = (events.MemberPage,)
 
@@ -262,8 +265,8 @@ class Active(Command, frozen=True, kw_only=True):
     """List the users who have a connection now, those after ``after`` only."""
 
     realm: Word | None = None
-    after: Word = ""
-    limit: Annotated[int, Meta(ge=1, le=LIST_ITEMS)] = LIST_ITEMS
+    after: Word | None = None
+    limit: ListLimit = None
 
     replies = (events.ActivePage,)
 
@@ -330,8 +333,8 @@ class UserPasswd(Command, frozen=True, kw_only=True, tag="user-passwd"):
 class UserList(Command, frozen=True, kw_only=True, tag="user-list"):
     """List the accounts by name, those after ``after`` only."""
 
-    after: Word = ""
-    limit: Annotated[int, Meta(ge=1, le=LIST_ITEMS)] = LIST_ITEMS
+    after: Word | None = None
+    limit: ListLimit = None
 
     replies = (events.UserPage,)
     guard = Guard.ADMINISTRATOR

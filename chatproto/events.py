@@ -62,13 +62,15 @@ class SentEach(Reply, frozen=True, kw_only=True):
 
 
 class Listening(Reply, frozen=True, kw_only=True):
-    """Events follow. ``seq`` is the newest message there is, ``epoch`` the life of the log.
+    """Events follow, of every message past ``after``: with ``epoch`` the position to come back with.
 
-    ``reset`` says that the position the client gave belongs to another life of the store: what the
-    client holds beyond the common part was lost by the server or never was its own.
+    ``seq`` is the newest message there is. ``reset`` says that the position the client gave belongs to
+    another life of the store: what the client holds beyond the common part was lost by the server or never
+    was its own.
     """
 
     seq: int
+    after: int
     epoch: str
     reset: bool = False
 

@@ -21,6 +21,8 @@ TEXT_BYTES = 16 * 1024
 RECIPIENTS = 64
 #: Messages in one page of ``history`` or of a replay. Fixed: it is part of the protocol.
 PAGE_ITEMS = 200
+#: Messages in a page of ``history`` that does not say how many: about two screens.
+HISTORY_ITEMS = 50
 #: Entries in one page of members, conversations, sessions or users: with the longest names still below
 #: SERVER_LINE_BYTES.
 LIST_ITEMS = 1000

@@ -69,7 +69,10 @@ class LocalName(str):
             like a UUID4: older clients could not tell such a name from a token.
         """
         if _LOCAL.fullmatch(text) is None or is_uuid4(text):
-            raise BadName(f"a {cls.subject} has 1 to 64 of A-Z, a-z, 0-9, underscore, dot and hyphen")
+            raise BadName(
+                f"a {cls.subject} has 1 to 64 of A-Z, a-z, 0-9, underscore, dot and hyphen, "
+                "does not begin with dot or hyphen, and is not shaped like a UUID"
+            )
         return cls(text)
 
     @property

@@ -138,8 +138,10 @@ class RealmService(Service):
             end = Failure()
             self._log.failure("realm {realm} failed", failure=end, realm=self._config.realm)
             end = Failure(CannotServe(f"realm {self._config.realm} failed; the log says why"))
+        opened = self.realm is not None
         await self._close("failure" if isinstance(end, Failure) else end)
-        self._log.info("realm {realm} is closed", realm=self._config.realm)
+        if opened:
+            self._log.info("realm {realm} is closed", realm=self._config.realm)
         if isinstance(end, Failure):
             # Whoever waits for the start hears of it only when everything is closed again.
             self._started.tell(end)

@@ -167,7 +167,8 @@ class FakeRealm:
         after, newest = command["after"], len(self.log)
         reset = after is not None and command["epoch"] not in self.known_epochs
         connection.listening = newest if after is None else 0 if reset else after
-        return {"seq": newest, "epoch": self.epoch, **({"reset": True} if reset else {})}
+        reply = {"seq": newest, "after": connection.listening, "epoch": self.epoch}
+        return {**reply, **({"reset": True} if reset else {})}
 
     def do_send(self, connection: Connection, command: dict[str, Any]) -> dict[str, Any]:
         cid = command["cid"]

@@ -583,14 +583,14 @@ def test_after_a_reset_known_messages_are_not_repeated_and_new_ones_are_not_left
     talk.close()
 
 
-def test_a_reset_without_news_keeps_the_position_that_is_true() -> None:
+def test_a_reset_tells_the_position_to_come_back_with() -> None:
     talk = Talk()
     talk.listen()
     talk.connect()
     talk.say(["1", "2"])
     talk.realm.restart("C", keep=0)
     talk.turn(1)
-    assert talk.client.position == Position(2, "A")
+    assert talk.client.position == Position(0, "C")
     talk.realm.drop()
     talk.turn(1)
     talk.say(["1 anew"])

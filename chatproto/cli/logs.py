@@ -22,6 +22,9 @@ LEVELS = ("debug", "info", "warn", "error", "critical")
 def start_logging(level: str) -> None:
     """Write events of at least ``level`` to standard error from now on."""
     predicate = LogLevelFilterPredicate(defaultLogLevel=LogLevel.levelWithName(level))
+    # What Twisted tells of ports and of its main loop, the service says in the operator's words.
+    for namespace in ("log_legacy", "twisted.internet.base"):
+        predicate.setLogLevelForNamespace(namespace, max(LogLevel.warn, LogLevel.levelWithName(level)))
     observer = FilteringLogObserver(FileLogObserver(sys.stderr, _line), [predicate])
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
 

@@ -217,7 +217,7 @@ class Outages:
         """Hear of a change of the client's state."""
         if state is State.WAITING and not self._away:
             self._away = True
-            self._show(self._printing.note(f"{reason}; trying again until the realm is back"))
+            self._show(self._printing.note(f"{reason}; trying again"))
         elif state is State.ONLINE and self._away:
             self._away = False
             self._show(self._printing.note("connected"))

@@ -86,14 +86,10 @@ class Inbox:
         """Take what comes from now on. Called before the first message of this ``listen``."""
         self._hearing = Hearing.LIVE
         self._epoch = reply.epoch
-        if reply.reset:
-            # The realm counts anew, so no seq says what is known; and until a message came in the new count,
-            # the old position stays the one to come back with.
-            self._newest = 0
-            return
-        self._newest = self._heard.after or 0
-        self._heard = Position(reply.seq if self._heard.after is None else self._heard.after, reply.epoch)
-        if self.taken.after is None:
+        # After a reset the realm counts anew, and this is where its count and ours are the same again.
+        self._newest = reply.after
+        self._heard = Position(reply.after, reply.epoch)
+        if self.taken.after is None or (reply.reset and not self._held and self._busy_with is None):
             self.taken = self._heard
 
     def stop(self) -> None:

@@ -11,6 +11,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from twisted.logger import Logger
+
 from chatproto import commands, events
 from chatproto.commands import Command
 from chatproto.errors import NoSuchRealm, NothingToLogOut, RegistrationClosed
@@ -29,6 +31,8 @@ from chatproto.version import VERSION
 if TYPE_CHECKING:
     from chatproto.realm.realm import Realm
     from chatproto.realm.session import ClientSession, Waiting
+
+_log = Logger()
 
 #: Accounts in one page: with the longest names, of four bytes a character, just below SERVER_LINE_BYTES.
 _USERS = 400
@@ -56,7 +60,7 @@ async def hello(session: ClientSession, _: Login | None, command: commands.Hello
 # -- sessions
 
 
-async def _begin(session: ClientSession, account: AccountRow, device: str | None, compact: bool) -> Reply:
+async def _begin(session: ClientSession, account: AccountRow, device: str | None, *, compact: bool) -> Reply:
     login, token = await session.realm.logins.begin(account, device, compact=compact)
     session.bind(login)
     return events.LoggedIn(address=login.address, token=token)
@@ -68,13 +72,15 @@ async def register(session: ClientSession, _: Login | None, command: commands.Re
     if realm.policy.registration is not Registration.OPEN:
         raise RegistrationClosed
     account = await realm.accounts.add(command.user, command.password, command.name, command.country)
-    return await _begin(session, account, None, command.compact)
+    return await _begin(session, account, None, compact=bool(command.compact))
 
 
 async def login_(session: ClientSession, _: Login | None, command: commands.Login) -> Reply:
     """Check a password and begin a session."""
-    account = await session.realm.accounts.authenticate(command.user, command.password)
-    return await _begin(session, account, command.device, command.compact)
+    name, _at, realm = command.user.partition("@")
+    user = name if fold(realm) == session.realm.name else command.user  # who keeps the address may use it
+    account = await session.realm.accounts.authenticate(user, command.password)
+    return await _begin(session, account, command.device, compact=bool(command.compact))
 
 
 async def resume(session: ClientSession, _: Login | None, command: commands.Resume) -> Reply:
@@ -108,7 +114,7 @@ async def sessions(session: ClientSession, login: Login, command: commands.Sessi
                 session=row.login,
                 created=text(row.created),
                 used=text(row.used),
-                expires=text(row.expires),
+                expires=text(session.realm.logins.deadline(row)),
                 device=row.device_name,
                 current=row.login == login.row.login,
             )
@@ -151,8 +157,10 @@ async def listen(session: ClientSession, login: Login, command: commands.Listen,
     device = await realm.cursors.load(_device_cursor(login))
     newest = await listener.prepare()
     after, reset = realm.position(command.after, command.epoch, newest, device)
-    answer(events.Listening(seq=newest, epoch=realm.epoch, reset=reset))
-    listener.start(after, own=command.own)
+    if reset:
+        _log.warn("{account} heard another life of the log than this store has", account=login.account)
+    answer(events.Listening(seq=newest, after=after, epoch=realm.epoch, reset=reset))
+    listener.start(after, own=bool(command.own))
 
 
 def _device_cursor(login: Login) -> Key:
@@ -211,7 +219,8 @@ async def leave(session: ClientSession, login: Login, command: commands.Leave) -
 
 async def members(session: ClientSession, login: Login, command: commands.Members) -> Reply:
     """List a group's members."""
-    return await session.realm.groups.members(login, command.group, command.after, command.limit)
+    limit = command.limit or LIST_ITEMS
+    return await session.realm.groups.members(login, command.group, command.after or "", limit)
 
 
 async def active(session: ClientSession, login: Login, command: commands.Active) -> Reply:
@@ -221,12 +230,12 @@ async def active(session: ClientSession, login: Login, command: commands.Active)
         raise NoSuchRealm
     names = realm.present.accounts()
     start = bisect_right(names, fold(command.after).partition("@")[0]) if command.after else 0
-    page = names[start : start + command.limit]
-    found = [await realm.accounts.find(name) for name in page]
+    end = start + (command.limit or LIST_ITEMS)
+    found = [await realm.accounts.find(name) for name in names[start:end]]
     return events.ActivePage(
         users=[f"{account.shown}@{realm.name}" for account in found if account is not None],
         as_of=Timestamps().text(int(realm.clock.seconds() * 1000)),
-        complete=start + command.limit >= len(names),
+        complete=end >= len(names),
     )
 
 
@@ -273,8 +282,8 @@ async def user_passwd(session: ClientSession, _: Login | None, command: commands
 
 async def user_list(session: ClientSession, _: Login | None, command: commands.UserList) -> Reply:
     """List accounts."""
-    limit = min(command.limit, _USERS)
-    rows = await session.realm.accounts.page(command.after, limit + 1)
+    limit = min(command.limit or _USERS, _USERS)
+    rows = await session.realm.accounts.page(command.after or "", limit + 1)
     text = Timestamps().text
     users = [
         events.UserState(user=row.shown, name=row.display, country=row.country, created=text(row.created))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import DeferredLock
 
+from chatproto.errors import NotMember
 from chatproto.events import InboxEntry, InboxTaken
 from chatproto.interfaces import IStore
 from chatproto.limits import INBOX_BYTES, PAGE_ITEMS
@@ -41,6 +42,7 @@ class Inboxes:
         """Take what was said in one group, independently of :meth:`take_all`.
 
         :raises NoSuchGroup: there is no such group.
+        :raises NotMember: the account never joined it.
         """
         group = await self._routes.group(name)
         number = group.row.conversation
@@ -86,7 +88,7 @@ class Inboxes:
             return page.messages, page.conversations, page.complete
         member = await self._store.member(group.conversation, own)
         if member is None:
-            return [], {}, True
+            raise NotMember
         before = member.until + 1 if member.until else 2**53
         rows = await self._store.messages(
             group.conversation, max(after, member.since), before, PAGE_ITEMS, False

@@ -135,7 +135,7 @@ class Logins:
     async def listed(self, account: str) -> list[LoginRow]:
         """Return the sessions of an account that have neither ended nor expired."""
         now = self._now()
-        return [row for row in await self._store.logins(account) if now < self._deadline(row)]
+        return [row for row in await self._store.logins(account) if now < self.deadline(row)]
 
     async def end(self, login: Login) -> None:
         """End a session, for every connection that uses it."""
@@ -180,7 +180,7 @@ class Logins:
         """Tell whether a session may still be used; note that it is."""
         now = self._now()
         row = login.row
-        if row.ended or now >= self._deadline(row):
+        if row.ended or now >= self.deadline(row):
             return False
         if now - row.used >= _USED_SECONDS * 1000:
             login.row = msgspec.structs.replace(row, used=now)
@@ -188,7 +188,8 @@ class Logins:
             self._writer.save(puts=(login.row,)).addErrback(lambda _: None)
         return True
 
-    def _deadline(self, row: LoginRow) -> int:
+    def deadline(self, row: LoginRow) -> int:
+        """Return when a session ends if it is not used again."""
         return min(row.expires, row.used + self._idle)
 
     def _now(self) -> int:

@@ -16,7 +16,7 @@ from chatproto.events import (
     HistoryPage,
 )
 from chatproto.interfaces import IStore
-from chatproto.limits import PAGE_ITEMS, SERVER_LINE_BYTES, UNREAD
+from chatproto.limits import HISTORY_ITEMS, LIST_ITEMS, PAGE_ITEMS, SERVER_LINE_BYTES, UNREAD
 from chatproto.names import fold
 from chatproto.realm.cursors import Cursors, Key
 from chatproto.realm.logins import Login
@@ -57,16 +57,17 @@ class Reading:
             return HistoryPage(messages=[], complete=True)
         conversation, member = window
         newest = command.after is None
+        limit = command.limit or HISTORY_ITEMS
         before = min(_END if command.before is None else command.before, (member.until or _END - 1) + 1)
         rows = await self._store.messages(
             conversation.conversation,
             max(command.after or 0, member.since),
             before,
-            command.limit + 1,
+            limit + 1,
             newest,
         )
-        complete = len(rows) <= command.limit
-        rows = rows[-command.limit :] if newest else rows[: command.limit]
+        complete = len(rows) <= limit
+        rows = rows[-limit:] if newest else rows[:limit]
         items = [self.told(HistoryItem, row, conversation) for row in rows]
         fitting = _fitting(items, newest=newest)
         return HistoryPage(messages=fitting, complete=complete and len(fitting) == len(items))
@@ -98,11 +99,12 @@ class Reading:
     async def conversations(self, login: Login, command: Conversations) -> ConversationPage:
         """Return conversations with a message after ``since``, the oldest news first."""
         own = fold(login.address)
-        found = [entry for entry in await self._store.memberships(own) if entry.newest > command.since]
+        since, limit = command.since or 0, command.limit or LIST_ITEMS
+        found = [entry for entry in await self._store.memberships(own) if entry.newest > since]
         found.sort(key=lambda entry: entry.newest)
         read = await self._cursors.of_kind(login.account, "read")
         states = []
-        for entry in found[: command.limit]:
+        for entry in found[:limit]:
             position = max(read.get(entry.conversation.conversation, 0), entry.member.since)
             states.append(
                 ConversationState(
@@ -112,7 +114,7 @@ class Reading:
                     unread=await self._unread(login, entry, position),
                 )
             )
-        return ConversationPage(conversations=states, complete=len(found) <= command.limit)
+        return ConversationPage(conversations=states, complete=len(found) <= limit)
 
     async def _unread(self, login: Login, entry: Membership, position: int) -> int:
         """Count what others wrote past a position; in a conversation with oneself everything counts."""

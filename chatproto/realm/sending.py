@@ -200,16 +200,16 @@ class Sending:
 
     async def _find(self, login: Login, recipients: Sequence[str]) -> None:
         """Find the routes that are missing, or refuse all that cannot be found in one error."""
-        impossible: dict[str, ChatError] = {}
+        impossible: dict[type[ChatError], list[str]] = {}
         for to in recipients:
             if self._routes.known(login, to) is None:
                 try:
                     await self._routes.find(login, to)
                 except (NoSuchUser, NoSuchRealm, NotMember) as error:
-                    impossible[to[:_NAMED]] = error
+                    impossible.setdefault(type(error), []).append(to[:_NAMED])
         if impossible:
-            first = next(iter(impossible.values()))
-            raise type(first)(f"{first.text}: {', '.join(impossible)}")
+            why = "; ".join(f"{error.message}: {', '.join(names)}" for error, names in impossible.items())
+            raise next(iter(impossible))(why)
 
     async def known_recipients(self, login: Login, target: str) -> str | list[str]:
         """Return what an older client's target stands for: a group or a user, or the known ones of a list.

@@ -132,6 +132,14 @@ class TestLoggingIn:
         for user in ("Messi", "mESSI"):
             assert log_in(house, user, PASSWORD).address == "Messi@alpha"
 
+    def test_the_full_address_is_taken_for_the_name_and_that_of_another_realm_is_not(
+        self, house: House
+    ) -> None:
+        house.add("messi")
+        assert log_in(house, "Messi@Alpha", PASSWORD).address == "messi@alpha"
+        with pytest.raises(UnknownUser):
+            log_in(house, "messi@beta", PASSWORD)
+
     def test_whatever_is_wrong_it_is_one_code(self, house: House) -> None:
         house.add("messi")
         for user, password, kind in (

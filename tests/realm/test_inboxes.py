@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatproto import commands, events
-from chatproto.errors import NoSuchGroup, StoreFull
+from chatproto.errors import NoSuchGroup, NotMember, StoreFull
 from chatproto.realm import inboxes
 from chatproto.wire.text import TextDialect
 from tests.realm.house import Client, House
@@ -172,10 +172,11 @@ class TestGroups:
         messi.send("tim", "after")
         assert texts(group_box(henderson)) == texts(henderson.inbox()) == ["during"]
 
-    def test_who_never_joined_finds_nothing(self, messi: Client, henderson: Client) -> None:
+    def test_who_never_joined_is_told_so(self, messi: Client, henderson: Client) -> None:
         messi.ask(commands.Create(group="tim"))
         messi.send("tim", "a")
-        assert group_box(henderson) == []
+        with pytest.raises(NotMember):
+            group_box(henderson)
 
     def test_an_unknown_group_is_an_error(self, henderson: Client) -> None:
         with pytest.raises(NoSuchGroup):

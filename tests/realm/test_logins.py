@@ -141,7 +141,7 @@ class TestEnds:
         assert [(state.device, state.current) for state in listed] == [("phone", True), ("laptop", False)]
         assert [state.session for state in listed] == [phone.login.row.login, laptop.login.row.login]
         assert listed[0].created == "2023-11-14T22:13:20.000Z"
-        assert listed[0].expires == "2024-02-12T22:13:20.000Z"
+        assert listed[0].expires == "2023-12-14T22:13:20.000Z"  # 30 days, if it is not used again
 
     def test_a_revoked_session_is_over_on_every_connection_at_once(self, house: House) -> None:
         messi, phone = house.client("messi"), house.client("messi", "phone")

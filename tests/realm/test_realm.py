@@ -161,7 +161,8 @@ class TestPositions:
         messi = house.client("messi", "phone")
         messi.ask(commands.Ack(seq=8))
         listening = messi.listen(after=2, epoch="unknown", own=True)
-        assert (listening.seq, listening.epoch, listening.reset) == (9, lives[-1].epoch, True)
+        assert (listening.seq, listening.after, listening.reset) == (9, 8, True)
+        assert listening.epoch == lives[-1].epoch
         assert messi.texts == ["2.2"]
 
     def test_after_an_older_copy_was_put_back_the_lost_part_is_known(

@@ -156,7 +156,9 @@ class TestLists:
     def test_every_impossible_recipient_is_named(self, messi: Client) -> None:
         with pytest.raises(NoSuchUser) as raised:
             messi.send(["nobody", "henderson", "noone", "amsal@beta"])
-        assert raised.value.text == "there is no such user or group: nobody, noone, amsal@beta"
+        assert raised.value.text == (
+            "there is no such user or group: nobody, noone; there is no link to that realm: amsal@beta"
+        )
 
     def test_a_list_is_one_transaction(self, house: House, messi: Client) -> None:
         house.faults.refuse_next()

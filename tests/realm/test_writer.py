@@ -141,6 +141,20 @@ class TestRefused:
         house.turn()
         assert seen[2:] == ["c"]
 
+    def test_one_that_cannot_be_told_does_not_stop_the_others(
+        self, house: House, writer: Writer, seen: list[str], logged_failures: LoggedFailures
+    ) -> None:
+        class Broken(Work):
+            def failed(self, error: ChatError) -> None:
+                raise ZeroDivisionError
+
+        house.faults.refuse_next()
+        for work in (Told(seen, "a"), Broken(), Told(seen, "b")):
+            writer.append(work)
+        house.turn()
+        assert seen == ["a store-full", "b store-full"]
+        assert len(logged_failures.take(ZeroDivisionError)) == 1
+
     def test_numbers_are_never_given_twice(self, house: House, writer: Writer) -> None:
         house.faults.refuse_next()
         seq = writer.next_seq()

@@ -70,6 +70,7 @@ class TestCommands:
             Request(commands.Send(to=["a", "b"], text="halo")),
             Request(commands.Send(to="a", text="halo", cid="x:1")),
             Request(send("two words", "halo")),
+            Request(commands.Join(group="")),
             Request(send("a", "two\nlines")),
             Request(send("a", "ends\r")),
             Request(send("a", " padded ")),
