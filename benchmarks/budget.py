@@ -20,11 +20,11 @@ from twisted.internet.task import Clock
 from chatproto.commands import Listen, Request
 from chatproto.errors import ChatError
 from chatproto.events import Event, Message, Reply
+from chatproto.executors import InlineExecutor
 from chatproto.protocols.framing import LineFraming
 from chatproto.realm import ClientSession, PasswordHasher, Realm
 from chatproto.realm.listening import State
 from chatproto.store.database import Database
-from chatproto.store.executors import InlineExecutor
 from chatproto.store.sql import SqlStore
 from chatproto.store.sqlite import SqliteDatabase
 from chatproto.wire.json import JsonDialect

@@ -13,7 +13,7 @@ A form is written ``verb|alias [token] WORD REST...``: ``[token]`` marks command
 may be a session's token, a lower-case word is a field taken from one word, ``name_`` one in which
 an underscore stands for a blank, ``text...`` takes the rest of the line, and ``*`` ignores it.
 
-To add a command: a struct here, a handler in :mod:`chatproto.realm.session`, a verb of the realm.
+To add a command: a struct here, a handler in :mod:`chatproto.realm.handlers`, a verb of the realm.
 """
 
 from __future__ import annotations
@@ -355,3 +355,6 @@ class Request(Struct, frozen=True):
     command: Command
     id: str | int | None = None
     token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Request({self.command!r}, id={self.id!r}{'' if self.token is None else ', token=...'})"

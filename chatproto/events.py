@@ -179,6 +179,9 @@ class InboxEntry(Struct, frozen=True, kw_only=True):
     msg: str
     group: str | None = None
 
+    def __repr__(self) -> str:
+        return f"InboxEntry(sender={self.sender!r}, group={self.group!r})"
+
 
 class InboxTaken(Reply, frozen=True, kw_only=True):
     """What an older client took out of its inbox, oldest first."""

@@ -25,12 +25,12 @@ from twisted.python.failure import Failure
 
 from chatproto.configuration import SQLITE, Config
 from chatproto.errors import NameTaken, StoreError, StoreInUse
+from chatproto.executors import ThreadExecutor
 from chatproto.limits import LOOPBACK
 from chatproto.listeners import Listener
-from chatproto.protocols.server import ChatServerFactory
+from chatproto.protocols.factory import ChatServerFactory
 from chatproto.realm import PasswordHasher, Policy, Realm
 from chatproto.store import open_store
-from chatproto.store.executors import ThreadExecutor
 
 T = TypeVar("T")
 

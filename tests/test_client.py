@@ -450,7 +450,7 @@ def test_what_was_missed_comes_after_a_reconnect_and_a_restart() -> None:
         "epoch": "A",
         "id": 0,
         "own": False,
-        "receipts": False,
+        "receipts": None,
     }
     talk.close()
 

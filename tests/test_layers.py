@@ -14,7 +14,7 @@ ROOT = Path(chatproto.__file__).parent
 ORDER = (
     ("version", "names", "errors"),
     ("limits", "commands", "events", "frames", "records"),
-    ("interfaces",),
+    ("interfaces", "executors"),
     ("wire", "store"),
     ("realm",),
     ("federation",),
@@ -25,7 +25,7 @@ ORDER = (
 )
 LEVELS = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 #: The house rule is 350; a file that is a little over it need not be torn apart for that.
-LINES = 375
+LINES = 360
 #: Pairs that the order would allow.
 STRANGERS = {("wire", "store"), ("store", "wire"), ("protocols", "store")}
 #: These are plain values and bytes, and have nothing to wait for.

@@ -81,5 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _fail(line: str, code: int) -> NoReturn:
-    print(f"chatproto: {line}", file=sys.stderr)
+    from chatproto.cli.printing import printable  # noqa: PLC0415 - keeps --help fast
+
+    # The line may hold a server's words, which must not reach the terminal as they are.
+    print(f"chatproto: {printable(line)}", file=sys.stderr)
     sys.exit(code)

@@ -65,6 +65,7 @@ class Outbox:
         self._number = 0
         self._characters = 0
         self._flow = Flow.STOPPED
+        self._pumping = False
         self._protocol: ChatClientProtocol | None = None
         self._waiting: deque[_Outgoing] = deque()
         self._flying: dict[int, _Outgoing] = {}
@@ -115,11 +116,15 @@ class Outbox:
             self._settle(self._waiting.popleft(), error)
 
     def _pump(self) -> None:
+        if self._pumping:
+            return  # a message was refused before it left; the loop below goes on by itself
+        self._pumping = True
         while self._protocol is not None and self._may_send():
             item = self._waiting.popleft()
             self._flying[item.number] = item
             answer = self._protocol.request(item.command, item.expected)
             answer.addCallbacks(self._stored, self._failed, callbackArgs=(item,), errbackArgs=(item,))
+        self._pumping = False
 
     def _may_send(self) -> bool:
         return self._flow is Flow.FLOWING and bool(self._waiting) and len(self._flying) < WINDOW

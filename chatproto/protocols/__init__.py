@@ -4,6 +4,7 @@ They never import a store: what they serve is a realm, given to their factories.
 """
 
 from chatproto.protocols.client import ChatClientFactory, ChatClientProtocol
-from chatproto.protocols.server import ChatServerFactory, ChatServerProtocol
+from chatproto.protocols.factory import ChatServerFactory
+from chatproto.protocols.server import ChatServerProtocol
 
 __all__ = ["ChatClientFactory", "ChatClientProtocol", "ChatServerFactory", "ChatServerProtocol"]

@@ -23,6 +23,7 @@ class Pause(enum.Flag):
     PIPELINE = enum.auto()  # as many commands as allowed are in flight
     OUTBOX = enum.auto()  # the client does not read its replies
     WRITER = enum.auto()  # the realm has as much to store as it may hold
+    TURN = enum.auto()  # it had its share of this turn of the reactor
     ENDING = enum.auto()  # nothing more will be read
 
 

@@ -81,6 +81,7 @@ class Outbox:
         #: Whether the transport holds more than it should; nothing is handed to it then.
         self.full = False
         self._closing = False
+        self._lost = False
         self._finish: Callable[[], None] = transport.loseConnection
         self._timer: IDelayedCall | None = None
         #: Sends at once, past the transport's buffer, as long as that has never held anything: it saves two
@@ -97,6 +98,8 @@ class Outbox:
 
     def write(self, data: bytes) -> None:
         """Send bytes after everything before them."""
+        if self._lost:
+            return
         if len(data) <= _PIECE:
             self._pieces.append(data)
         else:
@@ -143,8 +146,8 @@ class Outbox:
             self._finish_if_sent()
 
     def lost(self) -> None:
-        """Hear that the connection is gone."""
-        self._closing = True
+        """Hear that the connection is gone, or will be at once."""
+        self._lost = self._closing = True
         self._pieces.clear()
         self._waiting = 0
         self._cancel_timer()

@@ -1,4 +1,4 @@
-"""The server's end of a client's connection, and the factory that makes it.
+"""The server's end of a client's connection.
 
 The protocol owns bytes, time-outs and the order of replies. Who speaks is the session's business, what a
 line means the dialect's. Both dialects share the port: a line that starts with ``{`` is JSON, any other is
@@ -7,15 +7,13 @@ text, and each is answered in its own.
 
 from __future__ import annotations
 
-import random
 import re
 from collections import deque
-from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol, ITCPTransport
-from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
+from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -26,32 +24,27 @@ from chatproto.errors import (
     InternalError,
     LineTooLong,
     LoginTimeout,
+    StoreFailed,
     StoreRefused,
-    TooManyConnections,
     Unavailable,
 )
 from chatproto.events import Event, Goodbye
-from chatproto.limits import Limits
-from chatproto.protocols.connections import Connections, Refusing
 from chatproto.protocols.framing import LineFraming
 from chatproto.protocols.lingering import Linger
 from chatproto.protocols.order import Pause, Slot
-from chatproto.protocols.outbox import Outbox, Transport, Turn
-from chatproto.realm import ClientSession, Realm
+from chatproto.protocols.outbox import Outbox, Transport
+from chatproto.protocols.stranger import Stranger
+from chatproto.realm import ClientSession
 from chatproto.realm.session import Waiting
-from chatproto.realm.times import Clock
 from chatproto.wire.dialect import Dialect, TagValue
-from chatproto.wire.json import JsonDialect
-from chatproto.wire.text import TextDialect
+
+if TYPE_CHECKING:
+    from chatproto.protocols.factory import ChatServerFactory
 
 #: A browser can be made to post commands to this machine; its request line gives it away.
 _HTTP = re.compile(rb"[A-Z]+ [^ ]+ HTTP/[0-9]")
-#: How long connections may take to read their last bytes when the server ends.
-_DRAIN_SECONDS = 5.0
-#: When to try again where there was no room; others have to leave first.
-_FULL_SECONDS = 10.0
-#: Clients that were sent away come back spread over this time.
-_COME_BACK_SECONDS = 5.0
+#: Commands that run alone which one connection may give in a turn of the reactor.
+_SHARE = 16
 
 
 @implementer(IHalfCloseableProtocol)
@@ -67,13 +60,12 @@ class ChatServerProtocol(LineFraming):
         self.address = address
         self.session = ClientSession(factory.realm, self, administrator=factory.administrator)
         self.line_limit = self._limits.line_bytes_before_login
-        self._stranger = True
+        self._stranger: Stranger | None = None
         self._dialect: Dialect | None = None  # that of the newest line
-        self._bad_lines = 0
+        self._alone = 0  # commands that ran alone since others had their turn
         self._slots: deque[Slot] = deque()
         self._held: tuple[Dialect, Request] | None = None
         self._pause = Pause.NONE
-        self._deadline: IDelayedCall | None = None
         self._outbox: Outbox | None = None
         self._goodbye: str | None = None
         self._input_ended = False
@@ -90,9 +82,8 @@ class ChatServerProtocol(LineFraming):
         clock = self._factory.clock
         progress = self._limits.progress_seconds
         self._outbox = Outbox(transport, self._factory.turn, clock, progress, self._drained, self.abort)
+        self._stranger = Stranger(self._limits, clock, self._too_late)
         self._look_at_trust()
-        if self._stranger and self._limits.login_seconds:
-            self._deadline = clock.callLater(self._limits.login_seconds, self._too_late)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget everything; lines that wait are not carried out."""
@@ -100,7 +91,8 @@ class ChatServerProtocol(LineFraming):
         self._pause |= Pause.ENDING
         self._held = None
         self._slots.clear()
-        self._cancel_deadline()
+        if self._stranger is not None:
+            self._stranger.end()
         if self._outbox is not None:
             self._outbox.lost()
         if self._linger is not None:
@@ -121,6 +113,8 @@ class ChatServerProtocol(LineFraming):
 
     def abort(self) -> None:
         """End the connection without another word."""
+        if self._outbox is not None:
+            self._outbox.lost()
         cast("Any", self.transport).abortConnection()
 
     def goodbye(self, reason: str) -> None:
@@ -130,22 +124,16 @@ class ChatServerProtocol(LineFraming):
         self.reply()
 
     def _too_late(self) -> None:
-        self._deadline = None
         # Whoever said nothing may be an older client, which would wait for the end of such a reply; a JSON
         # client reads its first line.
         self._refuse(self._dialect or self._factory.text, LoginTimeout())
 
-    def _cancel_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def _look_at_trust(self) -> None:
         """Lift the limits for strangers once the session is a user's."""
-        if self.session.trusted:
-            self._stranger = False
+        if self._stranger is not None and self.session.trusted:
+            self._stranger.end()
+            self._stranger = None
             self.line_limit = self._limits.line_bytes
-            self._cancel_deadline()
 
     # -- reading
 
@@ -168,35 +156,61 @@ class ChatServerProtocol(LineFraming):
         except ChatError as error:
             self._refuse_line(dialect, error, dialect.tag_of(line))
             return
-        if self._slots and not request.command.pipelined:
+        if self._factory.realm.writer.full or (self._slots and not request.command.pipelined):
             self._held = (dialect, request)
             self.pause(Pause.HELD)
+            self._look_for_room()
         else:
             self._start(dialect, request)
 
     def line_too_long(self, start: bytes) -> None:
         """Refuse an over-long line; a stranger's connection then ends."""
-        if self._stranger:
-            self._bad_lines = self._limits.bad_lines_before_login
-        self._refuse_line(self._dialect_of(start), LineTooLong(), None)
+        if self._stranger is not None:
+            self.pause(Pause.ENDING)
+        self._refuse(self._dialect_of(start), LineTooLong())
 
     def _dialect_of(self, line: bytes) -> Dialect:
         return self._factory.json if line[:1] == b"{" else self._factory.text
 
     def _refuse_line(self, dialect: Dialect, error: ChatError, tag: TagValue) -> None:
-        self._bad_lines += 1
-        if self._stranger and self._bad_lines > self._limits.bad_lines_before_login:
+        if self._stranger is not None and self._stranger.mistake():
             self.pause(Pause.ENDING)
         self._refuse(dialect, error, tag)
 
     def _refuse(self, dialect: Dialect, error: ChatError, tag: TagValue = None) -> None:
+        self._take_slot(dialect, tag)(error)
+
+    def _take_slot(self, dialect: Dialect, tag: TagValue) -> Slot:
         slot = Slot(self, dialect, tag)
         self._slots.append(slot)
-        slot(error)
+        if len(self._slots) >= self._limits.pipeline:
+            self.pause(Pause.PIPELINE)
+        return slot
+
+    def _look_for_room(self) -> None:
+        """Ask to be told when the realm can hold more, if it is full."""
+        writer = self._factory.realm.writer
+        if writer.full and not self._pause & Pause.WRITER:
+            self.pause(Pause.WRITER)
+            writer.when_room(self._has_room)
+
+    def _has_room(self) -> None:
+        self.resume(Pause.WRITER)
+        self._start_held()
+
+    def _start_held(self) -> None:
+        """Carry out the command that waits, if nothing is in its way any more."""
+        self._look_for_room()
+        if self._held is None or self._pause & Pause.WRITER:
+            return
+        dialect, request = self._held
+        if request.command.pipelined or not self._slots:
+            self._held = None
+            self._start(dialect, request)
+            self.resume(Pause.HELD)
 
     def _start(self, dialect: Dialect, request: Request) -> None:
-        slot = Slot(self, dialect, request.id)
-        self._slots.append(slot)
+        slot = self._take_slot(dialect, request.id)
         try:
             waiting = self.session.handle(request, slot)
         except ChatError as error:
@@ -207,16 +221,16 @@ class ChatServerProtocol(LineFraming):
             return
         if waiting is not None:
             self._wait(waiting, slot)
-        if len(self._slots) >= self._limits.pipeline:
-            self.pause(Pause.PIPELINE)
-        writer = self._factory.realm.writer
-        if writer.full and not self._pause & Pause.WRITER:
-            self.pause(Pause.WRITER)
-            writer.when_room(lambda: self.resume(Pause.WRITER))
 
     def _wait(self, waiting: Waiting, slot: Slot) -> None:
         """Read no more until a command that runs alone has ended."""
         self.pause(Pause.COMMAND)
+        self._alone += 1
+        if self._alone >= _SHARE:
+            # Those that need not wait would otherwise be carried out for a whole read, and others would.
+            self._alone = 0
+            self.pause(Pause.TURN)
+            self._factory.clock.callLater(0, self.resume, Pause.TURN)
         done = Deferred.fromCoroutine(waiting)
         done.addErrback(lambda failure: self._failed(slot, failure))
         done.addCallback(lambda _: self.resume(Pause.COMMAND))
@@ -224,6 +238,8 @@ class ChatServerProtocol(LineFraming):
     def _failed(self, slot: Slot, failure: Failure) -> None:
         if isinstance(failure.value, ChatError):
             slot(failure.value)
+        elif failure.check(StoreFailed):
+            pass  # what became of the command is unknown, and all connections are being aborted
         elif failure.check(StoreRefused):
             slot(Unavailable())
         else:
@@ -257,7 +273,7 @@ class ChatServerProtocol(LineFraming):
         while slots and (data := slots[0].data) is not None:
             slots.popleft()
             outbox.write(data)
-        if self._stranger:
+        if self._stranger is not None:
             self._look_at_trust()
         if outbox.unsent >= self._limits.push_bytes:
             outbox.flush()
@@ -273,11 +289,8 @@ class ChatServerProtocol(LineFraming):
             if not self._slots and self._linger is None:
                 self._end(outbox)
             return
-        if self._held is not None and not self._slots:
-            dialect, request = self._held
-            self._held = None
-            self._start(dialect, request)
-            self.resume(Pause.HELD)
+        if self._held is not None:
+            self._start_held()
         if len(self._slots) < self._limits.pipeline:
             self.resume(Pause.PIPELINE)
 
@@ -304,69 +317,3 @@ class ChatServerProtocol(LineFraming):
         """Hear that everything sent was taken."""
         self.resume(Pause.OUTBOX)
         self.session.drained()
-
-
-class ChatServerFactory(ServerFactory):
-    """Makes the server's ends of client connections to one realm.
-
-    ``administrator`` gives every connection an administrator's rights: for the control socket. With
-    ``exact_bodies`` the text dialect keeps the blanks around a text. A store that fails ends all connections
-    without another word, since what became of their commands is unknown.
-    """
-
-    noisy = False
-
-    def __init__(
-        self,
-        realm: Realm,
-        reactor: Clock,
-        *,
-        limits: Limits | None = None,
-        administrator: bool = False,
-        exact_bodies: bool = False,
-        random: Callable[[], float] = random.random,
-    ) -> None:
-        self.realm = realm
-        self.clock = reactor
-        self.limits = limits or realm.policy.limits
-        self.administrator = administrator
-        self.json = JsonDialect()
-        self.text = TextDialect(exact_bodies=exact_bodies)
-        self.turn = Turn(reactor)
-        self._random = random
-        self._connections = Connections(self.limits)
-        realm.writer.on_fatal(lambda _: self._connections.abort())
-
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """Return a connection's protocol, or one that refuses it."""
-        address = str(getattr(addr, "host", ""))
-        if not self._connections.has_room(address):
-            return Refusing(self.text.encode_refusal(TooManyConnections(retry_after=_FULL_SECONDS), None))
-        protocol = ChatServerProtocol(self, address)
-        protocol.factory = self
-        self._connections.add(protocol)
-        return protocol
-
-    def disconnected(self, protocol: ChatServerProtocol) -> None:
-        """Hear that a connection is gone."""
-        self._connections.remove(protocol)
-
-    def retry_after(self) -> float:
-        """Return how long a client that is sent away should wait, spread so that not all come at once."""
-        return round(_COME_BACK_SECONDS * self._random(), 1)
-
-    def drain(self, reason: str = "shutdown") -> Deferred[None]:
-        """Read no more, answer what was read, say goodbye, and fire when all connections are closed.
-
-        A connection that does not read its last bytes is closed without them after 5 seconds. The caller has
-        stopped to listen before.
-        """
-        for protocol in self._connections:
-            protocol.goodbye(reason)
-        late = self.clock.callLater(_DRAIN_SECONDS, self._connections.abort)
-
-        def drained(_: None) -> None:
-            if late.active():
-                late.cancel()
-
-        return self._connections.when_empty().addCallback(drained)

@@ -59,12 +59,10 @@ class Accounts:
         self._names = names
         self._hasher = hasher
         self._known: Cache[str, AccountRow] = Cache(size, writer)
+        #: Counts passwords that were replaced, for logins that were under way meanwhile.
+        self.password_changes = 0
         #: Hashes of passwords as of the open batch, for who replaces one.
         self._hashes: Cache[str, str] = Cache(size, writer)
-
-    def known(self, name: str) -> AccountRow | None:
-        """Return an account if it is in memory."""
-        return self._known.get(fold(name))
 
     async def find(self, name: str) -> AccountRow | None:
         """Return an account by its name in any case, None if there is none."""
@@ -100,7 +98,7 @@ class Accounts:
         :raises WrongPassword: it is not the password.
         """
         name = fold(user) if _may_be_user(user) else ""
-        account = await self.find(name)
+        account = await self._store.account(name)
         stored = await self._store.password(name)
         if len(password.encode()) > PASSWORD_BYTES:
             password = ""  # no password is empty: refused after the usual time
@@ -122,6 +120,7 @@ class Accounts:
         if account is None:
             raise NoSuchUser
         await self._replace(account.name, await self._hasher.hash(password))
+        self.password_changes += 1
         return account
 
     async def _replace(self, account: str, hashed: str) -> None:

@@ -66,8 +66,7 @@ class Cache(Generic[K, V]):
         """Keep an entry for a while, unless it is known."""
         self._learn(key, value)
 
-    def forget(self, key: K) -> None:
-        """Drop an entry."""
+    def _forget(self, key: K) -> None:
         self._values.pop(key, None)
         self._changed.pop(key, None)
 
@@ -99,7 +98,7 @@ class Cache(Generic[K, V]):
             if self._changed.get(key, 0) <= durable and key not in self._reading and key != but
         )
         for key in list(islice(old, count)):
-            self.forget(key)
+            self._forget(key)
 
 
 class Registry(Generic[K, V]):
@@ -125,10 +124,6 @@ class Registry(Generic[K, V]):
         """Keep an object that a command of the open batch makes or changes."""
         self._live[key] = value
         self._recent.change(key, value)
-
-    def release(self, key: K) -> None:
-        """Keep the object only as long as others hold it."""
-        self._recent.forget(key)
 
     def values(self) -> list[V]:
         """Return all objects that are in memory."""

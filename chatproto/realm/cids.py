@@ -18,7 +18,8 @@ from chatproto.records import CidRow
 
 def digest_of(to: str | list[str], text: str) -> bytes:
     """Return what tells one content from another: recipients as written, and the text."""
-    recipients = to if isinstance(to, str) else "\0".join(to)
+    # No name and no text that is stored has a NUL, so no two contents are written alike.
+    recipients = to if isinstance(to, str) else "\0".join((*to, ""))
     return hashlib.blake2b(f"{recipients}\0{text}".encode(), digest_size=8).digest()
 
 
@@ -38,6 +39,11 @@ class Cids:
             return None  # only prefixes of well-formed ordered cids are in memory
         counter = int(digits)
         return OrderedCid(prefix, counter) if counter > newest and str(counter) == digits else None
+
+    def decided(self, account: str, cid: str) -> bool:
+        """Tell whether memory still has what :meth:`find` went by: a lost batch may have taken it away."""
+        parts = parse_cid(cid)
+        return parts is None or self._newest.get((account, parts.prefix)) is not None
 
     async def find(self, account: str, cid: str) -> CidRow | None:
         """Return what became of an earlier command with this cid; None if there was none.

@@ -35,6 +35,7 @@ class Cursors:
         #: What moved before that and is on its way to the disk.
         self._writing: list[dict[Key, int]] = []
         self._write_call: IDelayedCall | None = None
+        self._closed = False
 
     def known(self, key: Key) -> int | None:
         """Return a cursor if it is in memory."""
@@ -76,7 +77,7 @@ class Cursors:
             self._write_soon()
 
     def _write_soon(self) -> None:
-        if self._write_call is None:
+        if self._write_call is None and not self._closed:
             self._write_call = self._clock.callLater(_WRITE_SECONDS, self.write)
 
     async def move_now(self, key: Key, seq: int) -> None:
@@ -102,6 +103,11 @@ class Cursors:
     def written(self, moved: dict[Key, int]) -> None:
         """Hear that moves are durable."""
         self._writing.remove(moved)
+
+    def close(self) -> None:
+        """Append what has moved, for the last time."""
+        self.write()
+        self._closed = True
 
     def again(self, moved: dict[Key, int]) -> None:
         """Take back moves that could not be stored; they are written with the next ones."""

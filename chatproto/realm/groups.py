@@ -36,8 +36,6 @@ class Groups:
         self._router = router
         self._writer = writer
         self._clock = clock
-        #: Counts memberships that became durable, for readers who must not miss one.
-        self.changes = 0
 
     async def create(self, login: Login, name: str) -> GroupChanged:
         """Make a group with the caller as its owner and first member.
@@ -84,7 +82,6 @@ class Groups:
         # A number of its own: 0 would mean that the window is open, and the newest may not exist yet.
         left = msgspec.structs.replace(member, until=self._writer.next_seq())
         await self._writer.save(puts=(left,))
-        self.changes += 1
         self._router.exit(login.account, group.row.conversation)
         return GroupChanged(group=group.row.shown_a)
 
@@ -110,5 +107,4 @@ class Groups:
         return address if account is None else f"{account.shown}@{realm}"
 
     def _entered(self, login: Login, conversation: int) -> None:
-        self.changes += 1
         self._router.enter(login.account, conversation)

@@ -25,7 +25,6 @@ from chatproto.realm.logins import Login
 from chatproto.realm.policy import Registration
 from chatproto.realm.sending import Answer
 from chatproto.realm.times import Timestamps
-from chatproto.records import AccountRow
 from chatproto.version import VERSION
 
 if TYPE_CHECKING:
@@ -60,8 +59,7 @@ async def hello(session: ClientSession, _: Login | None, command: commands.Hello
 # -- sessions
 
 
-async def _begin(session: ClientSession, account: AccountRow, device: str | None, *, compact: bool) -> Reply:
-    login, token = await session.realm.logins.begin(account, device, compact=compact)
+def _logged_in(session: ClientSession, login: Login, token: str) -> Reply:
     session.bind(login)
     return events.LoggedIn(address=login.address, token=token)
 
@@ -72,15 +70,22 @@ async def register(session: ClientSession, _: Login | None, command: commands.Re
     if realm.policy.registration is not Registration.OPEN:
         raise RegistrationClosed
     account = await realm.accounts.add(command.user, command.password, command.name, command.country)
-    return await _begin(session, account, None, compact=bool(command.compact))
+    return _logged_in(session, *await realm.logins.begin(account, None, compact=bool(command.compact)))
 
 
 async def login_(session: ClientSession, _: Login | None, command: commands.Login) -> Reply:
     """Check a password and begin a session."""
-    name, _at, realm = command.user.partition("@")
-    user = name if fold(realm) == session.realm.name else command.user  # who keeps the address may use it
-    account = await session.realm.accounts.authenticate(user, command.password)
-    return await _begin(session, account, command.device, compact=bool(command.compact))
+    realm = session.realm
+    name, _at, where = command.user.partition("@")
+    user = name if fold(where) == realm.name else command.user  # who keeps the address may use it
+    while True:
+        changes = realm.accounts.password_changes
+        account = await realm.accounts.authenticate(user, command.password)
+        login, token = await realm.logins.begin(account, command.device, compact=bool(command.compact))
+        if changes == realm.accounts.password_changes:
+            return _logged_in(session, login, token)
+        # A password was replaced meanwhile, perhaps this one, and the sessions that it began were ended.
+        await realm.logins.end(login)
 
 
 async def resume(session: ClientSession, _: Login | None, command: commands.Resume) -> Reply:
@@ -153,7 +158,7 @@ async def listen(session: ClientSession, login: Login, command: commands.Listen,
     """Subscribe, answer, and only then begin to tell."""
     realm = session.realm
     session.stop_listening()
-    session.listener = listener = Listener(realm.router, realm.reading, realm.groups, login, session.sink)
+    session.listener = listener = Listener(realm.router, realm.reading, login, session.sink)
     device = await realm.cursors.load(_device_cursor(login))
     newest = await listener.prepare()
     after, reset = realm.position(command.after, command.epoch, newest, device)
@@ -161,6 +166,7 @@ async def listen(session: ClientSession, login: Login, command: commands.Listen,
         _log.warn("{account} heard another life of the log than this store has", account=login.account)
     answer(events.Listening(seq=newest, after=after, epoch=realm.epoch, reset=reset))
     listener.start(after, own=bool(command.own))
+    session.watch_expiry()
 
 
 def _device_cursor(login: Login) -> Key:

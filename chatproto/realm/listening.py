@@ -18,7 +18,6 @@ from zope.interface import implementer
 from chatproto.events import Event, Message
 from chatproto.interfaces import ISubscriber
 from chatproto.limits import PAGE_ITEMS
-from chatproto.realm.groups import Groups
 from chatproto.realm.logins import Login
 from chatproto.realm.reading import Reading
 from chatproto.realm.router import Router
@@ -68,10 +67,9 @@ class Listener:
 
     _log = Logger()
 
-    def __init__(self, router: Router, reading: Reading, groups: Groups, login: Login, sink: Sink) -> None:
+    def __init__(self, router: Router, reading: Reading, login: Login, sink: Sink) -> None:
         self._router = router
         self._reading = reading
-        self._groups = groups
         self.login = login
         self._sink = sink
         self._state = State.STARTING
@@ -92,9 +90,9 @@ class Listener:
         if self._state is State.STARTING:  # the connection may be gone already
             self._router.subscribe(account, self)
         while True:
-            changes = self._groups.changes
+            exits = self._router.exits(account)
             numbers = await self._reading.groups(self.login)
-            if changes == self._groups.changes:  # else somebody joined or left while they were read
+            if exits == self._router.exits(account):  # else the account left a group while they were read
                 break
         if self._state is not State.CLOSED:
             for number in numbers:

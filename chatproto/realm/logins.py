@@ -18,7 +18,7 @@ from chatproto.errors import BadToken, NoSuchSession
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
 from chatproto.names import DeviceName
-from chatproto.realm.cache import Registry
+from chatproto.realm.cache import Cache, Registry
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, DeviceRow, LoginRow
@@ -79,6 +79,7 @@ class Logins:
         self._entropy = entropy
         #: Found again while a connection uses them; and a while longer, as older clients send a token
         #: with each command.
+        self._devices: Cache[tuple[str, str], int] = Cache(limits.cached_names, writer)
         self._logins: Registry[bytes, Login] = Registry(limits.cached_names, writer, lasting=True)
 
     def known(self, token: str) -> Login | None:
@@ -107,13 +108,12 @@ class Logins:
 
         :raises BadName: the device's name is malformed.
         """
-        devices: list[DeviceRow] = []
         name = None if device is None else DeviceName.parse(device)
-        number = None if name is None else await self._store.device(account.name, name.folded)
-        if number is None:
+        devices: list[DeviceRow] = []
+        if name is None:
             number = self._writer.next_serial()
-            if name is not None:
-                devices.append(DeviceRow(account.name, name.folded, number))
+        else:
+            number, devices = await self._device(account.name, name.folded)
         token = self._token(compact=compact)
         now = self._now()
         row = LoginRow(
@@ -131,6 +131,15 @@ class Logins:
         self._logins.change(row.token_hash, login)
         await self._writer.save(inserts=(row,), puts=devices)
         return login, token
+
+    async def _device(self, account: str, name: str) -> tuple[int, list[DeviceRow]]:
+        """Return the number of a named device, with the row that gives it one if it is new."""
+        number = await self._devices.find((account, name), lambda: self._store.device(account, name))
+        if number is not None:
+            return number, []
+        number = self._writer.next_serial()
+        self._devices.change((account, name), number)
+        return number, [DeviceRow(account, name, number)]
 
     async def listed(self, account: str) -> list[LoginRow]:
         """Return the sessions of an account that have neither ended nor expired."""

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorFromThreads
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatproto.executors import ThreadExecutor
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
 from chatproto.realm.accounts import Accounts, Names
@@ -32,7 +33,6 @@ from chatproto.realm.sending import Sending
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, EpochRow, StoreState
-from chatproto.store.executors import ThreadExecutor
 
 #: Threads that hash passwords: one leaves the other processor of a small machine to the reactor.
 _HASH_THREADS = 1
@@ -184,7 +184,7 @@ class Realm:
 
     async def close(self) -> None:
         """Make everything durable that was appended, and close the store."""
-        self.cursors.write()
-        await self.writer.when_idle()
+        self.cursors.close()
+        await self.writer.close()
         self._hasher.stop()
         await self._store.close()

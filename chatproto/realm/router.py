@@ -41,6 +41,18 @@ class GroupAudience:
                 subscriber.deliver(message, device)
 
 
+class _Present:
+    """What an account with a subscriber keeps alive."""
+
+    __slots__ = ("audience", "exits", "groups")
+
+    def __init__(self, audience: Audience) -> None:
+        self.audience = audience
+        #: The audiences of its groups, by conversation.
+        self.groups: dict[int, GroupAudience] = {}
+        self.exits = 0
+
+
 class Router:
     """The audiences of a realm. They live as long as a route or a subscriber needs them."""
 
@@ -49,8 +61,7 @@ class Router:
         self.published = published
         self._accounts: WeakValueDictionary[str, Audience] = WeakValueDictionary()
         self._groups: WeakValueDictionary[int, GroupAudience] = WeakValueDictionary()
-        #: What a listening account keeps alive: its audience, and those of its groups by conversation.
-        self._present: dict[str, tuple[Audience, dict[int, GroupAudience]]] = {}
+        self._present: dict[str, _Present] = {}
 
     def account(self, account: str) -> Audience:
         """Return the audience of an account."""
@@ -70,7 +81,7 @@ class Router:
         """Start to deliver an account's events to a subscriber; its groups are added by :meth:`enter`."""
         audience = self.account(account)
         if account not in self._present:
-            self._present[account] = (audience, {})
+            self._present[account] = _Present(audience)
         audience.subscribers = [*audience.subscribers, subscriber]
 
     def unsubscribe(self, account: str, subscriber: ISubscriber) -> None:
@@ -78,25 +89,30 @@ class Router:
         present = self._present.get(account)
         if present is None:
             return
-        audience, groups = present
+        audience = present.audience
         audience.subscribers = [other for other in audience.subscribers if other is not subscriber]
         if not audience.subscribers:
             del self._present[account]
-            for group in groups.values():
+            for group in present.groups.values():
                 group.accounts.pop(account, None)
 
     def enter(self, account: str, conversation: int) -> None:
         """Let an account hear a group, if it has a subscriber."""
         present = self._present.get(account)
         if present is not None:
-            audience, groups = present
-            group = groups[conversation] = self.group(conversation)
-            group.accounts[account] = audience
+            group = present.groups[conversation] = self.group(conversation)
+            group.accounts[account] = present.audience
 
     def exit(self, account: str, conversation: int) -> None:
         """Let an account no longer hear a group."""
         present = self._present.get(account)
         if present is not None:
-            group = present[1].pop(conversation, None)
+            present.exits += 1
+            group = present.groups.pop(conversation, None)
             if group is not None:
                 group.accounts.pop(account, None)
+
+    def exits(self, account: str) -> int:
+        """Count how often an account left a group while it had a subscriber."""
+        present = self._present.get(account)
+        return 0 if present is None else present.exits

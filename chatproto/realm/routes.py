@@ -21,7 +21,7 @@ from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, ConversationRow, GroupRow, MemberRow, Record
 
 #: Routes that one session keeps; a client that writes to more people at a time pays for a look-up.
-_ROUTES = 1024
+_ROUTES = 128
 
 
 class Conversation:

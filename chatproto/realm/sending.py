@@ -37,7 +37,7 @@ from chatproto.records import MessageRow, Record
 Answer = Callable[[Reply | ChatError], None]
 
 #: Names in an older client's list: one transaction must stay small beside a batch.
-_LISTED = 1000
+_LISTED = 256
 #: Characters of an impossible recipient that are told back: the longest address has 128.
 _NAMED = 128
 #: A character takes at most four bytes, so a shorter text needs no counting.
@@ -170,7 +170,7 @@ class Sending:
             if cid is not None and await self._answer_repeat(login, command, cid, answer):
                 return
             routes = [route for to in recipients if (route := self._routes.known(login, to)) is not None]
-            if len(routes) == len(recipients):
+            if len(routes) == len(recipients) and (cid is None or self._cids.decided(login.account, cid)):
                 ordered = None if cid is None else self._cids.certainly_new(login.account, cid)
                 self._post(login, command, routes, ordered, answer)
                 return

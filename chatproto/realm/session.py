@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
+from twisted.internet.interfaces import IDelayedCall
+
 from chatproto.commands import Command, Guard, Request
 from chatproto.errors import BadToken, NotAllowed, NotLoggedIn
 from chatproto.events import Reply
@@ -21,6 +23,9 @@ from chatproto.realm.sending import Answer
 
 #: How long a session is believed to be valid without looking at its times again.
 _BELIEVED_SECONDS = 60.0
+
+#: Sessions bound to one connection at a time; older clients may log in again and again.
+_BOUND = 16
 
 #: What ends when the next command may follow.
 Waiting = Coroutine[Any, Any, None]
@@ -45,6 +50,7 @@ class ClientSession:
         self.by_token = False
         self._closed = False
         self._believed_until = 0.0
+        self._expiry: IDelayedCall | None = None
 
     def handle(self, request: Request, answer: Answer) -> Waiting | None:
         """Carry out a command. ``answer`` gets the reply, now or later, unless an error is raised.
@@ -99,12 +105,16 @@ class ClientSession:
         self._believed_until = 0.0
         self.trusted = True
         login.on_end.add(self._ended)
+        if len(self.logins) > _BOUND:
+            self._drop(self.logins[:1])
         self.realm.present.enter(login.account)
 
     def _unbind(self, login: Login) -> None:
         self.logins.remove(login)
         login.on_end.discard(self._ended)
         self.realm.present.exit(login.account)
+        if not login.on_end:
+            login.routes.clear()  # no connection uses it now, and it stays in memory for a while
         self.realm.logins.touch(login)
 
     def _ended(self) -> None:
@@ -117,8 +127,23 @@ class ClientSession:
         if self.listener is not None and self.listener.login in ended:
             self.sink.goodbye("logged-out")
 
+    def watch_expiry(self) -> None:
+        """End a connection that only listens when its session expires: no command would show it."""
+        if self.listener is not None:
+            left = self.realm.logins.deadline(self.listener.login.row) / 1000 - self.realm.clock.seconds()
+            self._expiry = self.realm.clock.callLater(max(left, 0.0), self._look_again)
+
+    def _look_again(self) -> None:
+        self._expiry = None
+        self._believed_until = 0.0
+        self._current()
+        self.watch_expiry()
+
     def stop_listening(self) -> None:
         """Tell the connection nothing any more."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
         if self.listener is not None:
             self.listener.close()
             self.listener = None

@@ -7,6 +7,7 @@ which it was appended. This module does not know what the rows mean.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
@@ -25,10 +26,7 @@ _CLIENTS_SHARE = 7 / 8
 
 
 class Work(Entry):
-    """An entry that hears what became of it: exactly one of the two methods is called, once.
-
-    After a store failed neither is, since the outcome is unknown.
-    """
+    """An entry that hears what became of it: exactly one of the three methods is called, once."""
 
     __slots__ = ("size",)
 
@@ -48,6 +46,9 @@ class Work(Entry):
     def failed(self, error: ChatError) -> None:
         """Give up: the entry is not stored and never will be."""
 
+    def abandoned(self, failure: Failure) -> None:
+        """Hear that the store failed: what became of the entry is unknown, and no client may be answered."""
+
 
 class Saved(Work):
     """An entry that fires a Deferred."""
@@ -65,6 +66,10 @@ class Saved(Work):
     def failed(self, error: ChatError) -> None:
         """See :class:`Work`."""
         self.done.errback(error)
+
+    def abandoned(self, failure: Failure) -> None:
+        """See :class:`Work`."""
+        self.done.errback(failure)
 
 
 class Writer:
@@ -84,13 +89,13 @@ class Writer:
         self._start_call: IDelayedCall | None = None
         self._starting = False
         self._refusing = False
+        self._closed = False
         self._seq = state.seq
         self._serial = state.serial
         #: Number of the newest batch that is on disk.
         self.committed = state.batch
         self._resets: list[Callable[[], None]] = []
-        self._after: list[Callable[[], None]] = []
-        self._waiting_for_room: list[Callable[[], None]] = []
+        self._waiting_for_room: deque[Callable[[], None]] = deque()
         self._idle: list[Deferred[None]] = []
         #: Set when the store failed; nothing is written or answered any more.
         self.failure: Failure | None = None
@@ -120,10 +125,6 @@ class Writer:
         """Call ``forget`` when appended entries were lost, so that what was derived from them goes too."""
         self._resets.append(forget)
 
-    def on_committed(self, call: Callable[[], None]) -> None:
-        """Call after the entries of each batch were told that it is on disk."""
-        self._after.append(call)
-
     def on_fatal(self, call: Callable[[Failure], None]) -> None:
         """Call when the store failed."""
         self._fatal.append(call)
@@ -138,7 +139,13 @@ class Writer:
         self._waiting_for_room.append(call)
 
     def append(self, work: Work) -> None:
-        """Add an entry to the open batch."""
+        """Add an entry to the open batch. After a failure, or :meth:`close`, it is turned away."""
+        if self.failure is not None:
+            work.abandoned(self.failure)
+            return
+        if self._closed:
+            work.failed(Unavailable())
+            return
         self._open.append(work)
         self._rows += len(work.inserts) + len(work.puts)
         self._bytes += work.size
@@ -163,6 +170,11 @@ class Writer:
         else:
             self._idle.append(done)
         return done
+
+    async def close(self) -> None:
+        """Take no more entries; return when those appended so far are on disk, or the store failed."""
+        self._closed = True
+        await self.when_idle()
 
     def _start_now(self) -> None:
         self._start_call = None
@@ -195,8 +207,6 @@ class Writer:
         for index, work in enumerate(works):
             if index not in lost:
                 self._tell(work)
-        for call in self._after:
-            call()
         self._go_on()
 
     def _tell(self, work: Work) -> None:
@@ -238,19 +248,26 @@ class Writer:
             idle, self._idle = self._idle, []
             for done in idle:
                 done.callback(None)
-        if self._waiting_for_room and not self.full:
-            waiting, self._waiting_for_room = self._waiting_for_room, []
-            for call in waiting:
-                call()
+        while self._waiting_for_room and not self.full:  # one by one: each may take the room again
+            self._call(self._waiting_for_room.popleft())
+
+    def _call(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:
+            self._log.failure("who waited for room could not go on")
 
     def _broken(self, failure: Failure) -> None:
         """End: whether the batch is on disk is unknown, so nobody is told anything."""
         self.failure = failure
         self._log.failure("the store failed; the realm stops", failure=failure)
+        works = [*self._committing, *self._open]
         self._open.clear()
         self._committing.clear()
         for call in self._fatal:
             call(failure)
+        for work in works:
+            work.abandoned(failure)
         idle, self._idle = self._idle, []
         for done in idle:
             done.callback(None)

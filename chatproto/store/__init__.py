@@ -16,8 +16,8 @@ from sqlalchemy.exc import ArgumentError
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from chatproto.errors import ConfigError
+from chatproto.executors import ThreadExecutor
 from chatproto.interfaces import IStore
-from chatproto.store.executors import ThreadExecutor
 from chatproto.store.memory import MemoryDisk, MemoryStore
 from chatproto.store.sql import SqlStore
 from chatproto.store.sqlite import SqliteDatabase

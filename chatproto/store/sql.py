@@ -113,6 +113,7 @@ class SqlStore:
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
+        self._failed = True  # whoever asks later is turned away
         self._closing = True
         if self._upkeep is not None:
             await self._upkeep

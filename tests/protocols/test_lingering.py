@@ -13,10 +13,10 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
+from chatproto.executors import InlineExecutor
 from chatproto.limits import Limits
-from chatproto.protocols.server import ChatServerFactory
+from chatproto.protocols.factory import ChatServerFactory
 from chatproto.realm import PasswordHasher, Policy, Realm, Registration
-from chatproto.store.executors import InlineExecutor
 from chatproto.store.memory import MemoryDisk, MemoryStore
 
 

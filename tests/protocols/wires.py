@@ -12,7 +12,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 from chatproto.limits import Limits
-from chatproto.protocols.server import ChatServerFactory
+from chatproto.protocols.factory import ChatServerFactory
 from tests.realm.house import PASSWORD, House
 
 #: Where Twisted's transports begin to say that they are full.

@@ -13,11 +13,11 @@ from chatproto import commands, events
 from chatproto.commands import Command, Request
 from chatproto.errors import ChatError
 from chatproto.events import Event, Reply
+from chatproto.executors import InlineExecutor
 from chatproto.limits import Limits
 from chatproto.realm import ClientSession, PasswordHasher, Policy, Realm, Registration
 from chatproto.realm.logins import Login
 from chatproto.records import Record
-from chatproto.store.executors import InlineExecutor
 from chatproto.store.memory import MemoryDisk, MemoryStore
 from chatproto.testing.faults import FaultyStore
 from tests.realm.stores import SlowStore

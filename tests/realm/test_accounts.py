@@ -23,11 +23,11 @@ from chatproto.errors import (
     UserExists,
     WrongPassword,
 )
+from chatproto.executors import InlineExecutor
 from chatproto.interfaces import IExecutor
 from chatproto.limits import SERVER_LINE_BYTES
 from chatproto.realm import PasswordHasher, Policy
 from chatproto.records import AccountRow, NameRow, PasswordRow
-from chatproto.store.executors import InlineExecutor
 from chatproto.wire.json import JsonDialect
 from tests.realm.house import PASSWORD, Client, House
 

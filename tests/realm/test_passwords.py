@@ -10,9 +10,9 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from chatproto.errors import BadField, Busy
+from chatproto.executors import InlineExecutor
 from chatproto.interfaces import IExecutor
 from chatproto.realm.passwords import PasswordHasher
-from chatproto.store.executors import InlineExecutor
 from tests.realm.house import watch
 
 

@@ -8,11 +8,11 @@ from twisted.internet.task import Clock
 from chatproto import commands, events
 from chatproto.commands import Send
 from chatproto.errors import BadName, StoreError, StoreFailed, StoreFull, StoreInUse
+from chatproto.executors import InlineExecutor
 from chatproto.names import RealmName
 from chatproto.realm import PasswordHasher, Realm
 from chatproto.realm.realm import Present
 from chatproto.records import EpochRow
-from chatproto.store.executors import InlineExecutor
 from chatproto.store.memory import MemoryDisk, MemoryStore
 from chatproto.testing.faults import FaultyStore
 from tests.conftest import LoggedFailures

@@ -8,6 +8,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.internet.task import Clock
 
+from chatproto.executors import InlineExecutor, ThreadExecutor
 from chatproto.interfaces import IExecutor, IStore
 from chatproto.names import RealmName
 from chatproto.records import (
@@ -20,7 +21,6 @@ from chatproto.records import (
     MessageRow,
     Record,
 )
-from chatproto.store.executors import InlineExecutor, ThreadExecutor
 from chatproto.store.memory import MemoryDisk, MemoryStore
 from chatproto.store.sql import SqlStore
 from chatproto.store.sqlite import SqliteDatabase

@@ -10,8 +10,8 @@ from pytest_twisted import ensureDeferred
 from twisted.internet.defer import gatherResults
 from zope.interface.verify import verifyObject
 
+from chatproto.executors import InlineExecutor, ThreadExecutor
 from chatproto.interfaces import IExecutor
-from chatproto.store.executors import InlineExecutor, ThreadExecutor
 
 
 def executor(threads: int) -> ThreadExecutor:

@@ -1,4 +1,4 @@
-"""Where a store's blocking calls run: threads of their own, or at once.
+"""Where blocking calls run, of a store or of the hasher: threads of their own, or at once.
 
 An executor knows nothing of what it runs. One with a single thread also keeps the order of the calls.
 """

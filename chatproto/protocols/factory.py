@@ -1,0 +1,95 @@
+"""The factory of the server's ends of connections: what they share, how many there are, how they end."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Protocol, ServerFactory
+
+from chatproto.errors import (
+    TooManyConnections,
+)
+from chatproto.limits import Limits
+from chatproto.protocols.connections import Connections, Refusing
+from chatproto.protocols.outbox import Turn
+from chatproto.protocols.server import ChatServerProtocol
+from chatproto.realm import Realm
+from chatproto.realm.times import Clock
+from chatproto.wire.json import JsonDialect
+from chatproto.wire.text import TextDialect
+
+#: How long connections may take to read their last bytes when the server ends.
+_DRAIN_SECONDS = 5.0
+#: When to try again where there was no room; others have to leave first.
+_FULL_SECONDS = 10.0
+#: Clients that were sent away come back spread over this time.
+_COME_BACK_SECONDS = 5.0
+
+
+class ChatServerFactory(ServerFactory):
+    """Makes the server's ends of client connections to one realm.
+
+    ``administrator`` gives every connection an administrator's rights: for the control socket. With
+    ``exact_bodies`` the text dialect keeps the blanks around a text. A store that fails ends all connections
+    without another word, since what became of their commands is unknown.
+    """
+
+    noisy = False
+
+    def __init__(
+        self,
+        realm: Realm,
+        reactor: Clock,
+        *,
+        limits: Limits | None = None,
+        administrator: bool = False,
+        exact_bodies: bool = False,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        self.realm = realm
+        self.clock = reactor
+        self.limits = limits or realm.policy.limits
+        self.administrator = administrator
+        self.json = JsonDialect()
+        self.text = TextDialect(exact_bodies=exact_bodies)
+        self.turn = Turn(reactor)
+        self._random = random
+        self._connections = Connections(self.limits)
+        realm.writer.on_fatal(lambda _: self._connections.abort())
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol:
+        """Return a connection's protocol, or one that refuses it."""
+        address = str(getattr(addr, "host", ""))
+        if not self._connections.has_room(address):
+            return Refusing(self.text.encode_refusal(TooManyConnections(retry_after=_FULL_SECONDS), None))
+        protocol = ChatServerProtocol(self, address)
+        protocol.factory = self
+        self._connections.add(protocol)
+        return protocol
+
+    def disconnected(self, protocol: ChatServerProtocol) -> None:
+        """Hear that a connection is gone."""
+        self._connections.remove(protocol)
+
+    def retry_after(self) -> float:
+        """Return how long a client that is sent away should wait, spread so that not all come at once."""
+        return round(_COME_BACK_SECONDS * self._random(), 1)
+
+    def drain(self, reason: str = "shutdown") -> Deferred[None]:
+        """Read no more, answer what was read, say goodbye, and fire when all connections are closed.
+
+        A connection that does not read its last bytes is closed without them after 5 seconds. The caller has
+        stopped to listen before.
+        """
+        for protocol in self._connections:
+            protocol.goodbye(reason)
+        late = self.clock.callLater(_DRAIN_SECONDS, self._connections.abort)
+
+        def drained(_: None) -> None:
+            if late.active():
+                late.cancel()
+
+        return self._connections.when_empty().addCallback(drained)
