@@ -18,6 +18,7 @@ from chatproto import store as store_module
 from chatproto.configuration import Config, configure, settings_from_flags
 from chatproto.errors import StoreFailed
 from chatproto.interfaces import IStore
+from chatproto.records import Batch
 from chatproto.service import LAB_USERS, CannotServe, RealmService, realm_service
 from tests.conftest import LoggedFailures
 from tests.serving import Connection
@@ -165,6 +166,40 @@ async def test_a_broken_store_closes_clients_and_ends_the_service(
     with pytest.raises(CannotServe, match=r"^the store memory: failed; the log says why$"):
         await service.when_finished()
     assert logged_failures.take(StoreFailed)
+
+
+@ensureDeferred
+@pytest.mark.parametrize("commit", [1, 2, 4])  # of the epoch, and of the first and the last user of the lab
+async def test_a_store_that_fails_while_it_starts_ends_the_start(
+    monkeypatch: pytest.MonkeyPatch, logged_failures: LoggedFailures, tmp_path: Path, commit: int
+) -> None:
+    batches: list[Batch] = []
+
+    def open_store(url: str, reactor: Any) -> IStore:
+        opened = real(url, reactor)
+        stored = opened.commit
+
+        def commit_or_fail(batch: Batch) -> Deferred[Any]:
+            batches.append(batch)
+            return fail(StoreFailed("the disk is gone")) if len(batches) == commit else stored(batch)
+
+        monkeypatch.setattr(opened, "commit", commit_or_fail)
+        return opened
+
+    real = store_module.open_store
+    store = f"sqlite:///{tmp_path / 'alpha.db'}"
+    with monkeypatch.context() as broken:
+        broken.setattr("chatproto.service.open_store", open_store)
+        service = realm_service(reactor, config(store=store))
+        service.startService()
+        with pytest.raises(CannotServe, match=r"; the log says why$|the disk is gone$"):
+            await service.when_started().addTimeout(10, reactor)
+        with pytest.raises(CannotServe):
+            await service.when_finished().addTimeout(10, reactor)
+    assert logged_failures.take(StoreFailed)
+    again = realm_service(reactor, config(store=store))
+    await started(again)
+    await again.stopService()
 
 
 @ensureDeferred

@@ -98,6 +98,28 @@ class TestOrder:
         assert tags(messi.heard()) == [*range(600)]
         assert not messi.wire.paused
 
+    def test_lines_that_are_refused_count_as_in_flight(self, served: Served, messi: Peer) -> None:
+        served.house.faults.hold()
+        messi.say(send(0), *["foo"] * 255)
+        assert messi.wire.paused
+        messi.say(*["foo"] * 1000, b"x" * 70_000, b"\r\n")
+        served.house.faults.release()
+        served.house.turn()
+        replies = messi.heard()
+        assert [reply["status"] for reply in replies] == ["OK"] + ["ERROR"] * 1256
+        assert not messi.wire.paused
+
+    def test_over_long_lines_count_as_in_flight(self, served: Served, messi: Peer) -> None:
+        served.house.faults.hold()
+        messi.say(send(0))
+        for number in range(255):
+            assert not messi.wire.paused, number
+            messi.say(b"x" * 70_000 + b"\r\n")
+        assert messi.wire.paused
+        served.house.faults.release()
+        served.house.turn()
+        assert len(messi.heard()) == 256
+
     def test_a_pipeline_of_one_is_no_pipeline(self) -> None:
         served = Served(Limits(pipeline=1))
         served.house.add("henderson")
@@ -124,6 +146,32 @@ class TestOrder:
         served.house.turn()
         for peer in peers:
             assert tags(peer.heard()) == [*range(100)]
+            assert not peer.wire.paused
+
+    def test_room_is_given_to_one_after_the_other(self) -> None:
+        """Whoever waits gets no more than there is: one command above the bound, however many wait."""
+        bound = Limits(open_rows=64).open_rows * 7 // 8
+        served = Served(Limits(open_rows=64, connections_per_address=0))
+        names = [f"user{number}" for number in range(10)]
+        served.house.add(*names)
+        peers = [served.peer(names[0]) for _ in range(50)]
+        lines = [{"do": "send", "id": number, "to": names, "text": "halo"} for number in range(4)]
+        for peer in peers:
+            peer.ask(lines[0])  # to have the routes
+        writer = served.house.realm.writer
+        served.house.slow.slow = True
+        newest = writer.newest_seq
+        for peer in peers:
+            peer.say(*lines)
+        rounds = [writer.newest_seq - newest]
+        while served.house.slow.calls:
+            newest = writer.newest_seq
+            served.house.slow.tell_oldest("commit")
+            served.house.turn()
+            rounds.append(writer.newest_seq - newest)
+        assert max(rounds) < bound + len(names)
+        for peer in peers:
+            assert tags(peer.heard()) == [0, 1, 2, 3]
             assert not peer.wire.paused
 
     @pytest.mark.parametrize("seed", range(60))
@@ -164,6 +212,18 @@ class TestOrder:
         for reply, line in zip(replies, lines, strict=True):
             assert isinstance(line, dict)
             assert ("mid" in reply) == (line.get("to") in ("henderson", "lineker"))
+
+    def test_one_connection_has_16_commands_that_run_alone_in_a_turn(self, served: Served) -> None:
+        """They cost no time here, and would otherwise be carried out as long as there are any."""
+        flood, other = served.peer(), served.peer()
+        flood.protocol.dataReceived(b"".join(as_line({**HELLO, "id": number}) for number in range(1000)))
+        other.protocol.dataReceived(as_line(HELLO))
+        answered: list[tuple[int, int]] = []
+        served.house.clock.callLater(0, lambda: answered.append((len(flood.heard()), len(other.heard()))))
+        served.house.turn()
+        assert answered == [(16, 1)]
+        assert tags(flood.heard()) == [*range(16, 1000)]
+        assert not flood.wire.paused
 
     def test_all_replies_of_a_turn_are_one_write(self, messi: Peer) -> None:
         before = messi.wire.writes
@@ -474,6 +534,31 @@ class TestFaults:
         assert messi.wire.aborted
         assert idle.wire.aborted
         assert logged_failures.take(StoreFailed)
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            {"do": "register", "user": "amsal", "password": PASSWORD},
+            {"do": "create", "group": "tim"},
+            {"do": "login", "user": "messi", "password": PASSWORD, "device": "phone"},
+        ],
+        ids=lambda command: command["do"],
+    )
+    def test_who_waits_for_a_store_that_fails_is_told_nothing(
+        self, served: Served, messi: Peer, logged_failures: LoggedFailures, command: dict[str, Any]
+    ) -> None:
+        served.house.faults.hold()
+        served.house.faults.fail_next()
+        messi.say(command, HELLO)
+        other = served.peer()
+        other.protocol.dataReceived(as_line(HELLO))  # its reply would leave at the end of this turn
+        served.house.faults.release()
+        served.house.turn()
+        for peer in (messi, other):
+            peer.settle()
+            assert peer.heard() == []
+            assert peer.wire.aborted
+        assert len(logged_failures.take(StoreFailed)) == 1
 
     def test_a_full_disk_is_told_with_a_time_to_come_back(self, served: Served, messi: Peer) -> None:
         served.house.faults.refuse_next()

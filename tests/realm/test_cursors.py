@@ -83,6 +83,16 @@ def test_closing_writes_them(house: House, messi: Client) -> None:
     assert device_cursor(house, house.client("messi", "phone")) == 7
 
 
+def test_nothing_is_written_after_the_close_though_the_last_write_was_refused(
+    house: House, messi: Client
+) -> None:
+    messi.ask(commands.Ack(seq=7))
+    house.faults.refuse_next()
+    house.wait(house.realm.close())
+    messi.begin(commands.Ack(seq=8))
+    assert house.clock.getDelayedCalls() == []
+
+
 def test_each_device_has_its_own(house: House, messi: Client) -> None:
     laptop = house.client("messi", "laptop")
     messi.ask(commands.Ack(seq=7))

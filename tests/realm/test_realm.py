@@ -67,6 +67,17 @@ class TestOpening:
         assert outcome[0].check(StoreFull)
         assert not disk.locked
 
+    def test_a_store_that_fails_is_closed_again(self, logged_failures: LoggedFailures) -> None:
+        disk, clock = MemoryDisk(), Clock()
+        store = FaultyStore(MemoryStore(disk))
+        store.fail_next()
+        hasher = PasswordHasher(InlineExecutor(), cheap=True)
+        outcome = watch(Realm.open("alpha", store, clock, hasher=hasher))
+        clock.advance(0)
+        assert outcome[0].check(StoreFailed)
+        assert not disk.locked
+        assert logged_failures.take(StoreFailed)
+
     def test_mids_of_two_lives_differ(self, house: House) -> None:
         first = house.client("messi").send("messi").mid
         house.restart()

@@ -264,6 +264,12 @@ class TestCids:
         with pytest.raises(CidReused):
             messi.send(["lineker", "henderson"], cid="c:1")
 
+    def test_a_list_of_one_is_another_content_than_its_name(self, messi: Client) -> None:
+        for cid in ("c:1", "random"):
+            messi.send("henderson", cid=cid)
+            with pytest.raises(CidReused):
+                messi.send(["henderson"], cid=cid)
+
     def test_refused_sends_are_not_remembered(self, house: House, messi: Client) -> None:
         messi.send("henderson", cid="c:1")
         with pytest.raises(NoSuchUser):
@@ -303,6 +309,33 @@ class TestCids:
         for cid in cids:
             assert len({repr(answers) for asked_for, answers in asked if asked_for == cid}) <= 1
         assert len(texts(house)) == 1 + len({cid for cid, _ in asked})
+
+    def test_a_lower_counter_that_is_looked_up_while_a_batch_is_lost_is_stored_once(
+        self, house: House, messi: Client
+    ) -> None:
+        """What the look-up went by is forgotten with the batch; the route is known again before it ends."""
+        other = house.client()
+        other.ask(commands.Resume(token=messi.token))
+        messi.send("henderson", "to have the route")
+        house.faults.hold()
+        house.faults.refuse_next()
+        lost = messi.begin(Send(to="henderson", text="ten", cid="p:10"))
+        house.turn()
+        house.slow.slow = True
+        looking = other.begin(Send(to="henderson", text="five", cid="p:5"))
+        house.turn()
+        house.slow.tell_oldest("cid")
+        house.turn()
+        house.slow.slow = False
+        house.faults.release()
+        house.turn()
+        assert isinstance(lost[0], StoreFull)
+        messi.send("henderson", "another")
+        house.slow.rush()
+        house.turn()
+        (first,) = looking
+        assert messi.send("henderson", "five", cid="p:5") == first
+        assert texts(house) == ["to have the route", "another", "five"]
 
     @pytest.mark.parametrize("cid", ["with blank", "é", "a/b", "c:\u0667"])
     def test_a_malformed_cid_is_refused(self, messi: Client, cid: str) -> None:

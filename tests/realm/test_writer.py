@@ -242,6 +242,36 @@ class TestFailed:
         assert (seen, writer.failure is None) == ([], False)
         assert logged_failures.take(ZeroDivisionError)
 
+    def test_who_saves_is_told_and_whoever_comes_later_at_once(
+        self, house: House, writer: Writer, seen: list[str], logged_failures: LoggedFailures
+    ) -> None:
+        house.faults.hold()
+        house.faults.fail_next()
+        committing = watch(writer.save())
+        house.turn()
+        open_batch = watch(writer.save())
+        house.faults.release()
+        late = watch(writer.save())
+        assert [outcome[0].type for outcome in (committing, open_batch, late)] == [StoreFailed] * 3
+        assert logged_failures.take(StoreFailed)
+
+
+class TestClosed:
+    def test_what_was_appended_is_stored_and_what_comes_later_is_refused(
+        self, house: House, writer: Writer, seen: list[str]
+    ) -> None:
+        house.faults.hold()
+        writer.append(Told(seen, "a", name("a")))
+        closed = watch(writer.close())
+        writer.append(Told(seen, "b", name("b")))
+        house.turn()
+        assert (seen, closed) == (["b unavailable"], [])
+        house.faults.release()
+        house.turn()
+        assert seen == ["b unavailable", "a"]
+        assert [row.name for row in house.rows(NameRow)] == ["a"]
+        assert closed == [None]
+
 
 class TestRoom:
     def test_rows_and_bytes_are_bounded_and_room_is_told_once(self) -> None:
@@ -269,6 +299,34 @@ class TestRoom:
         watch(writer.save())
         house.turn()
         assert seen == ["a", "room"]
+
+    def test_who_takes_the_room_leaves_the_others_waiting(self) -> None:
+        house = House(limits=Limits(open_rows=1))
+        writer = house.realm.writer
+        seen: list[str] = []
+        for text in "ab":
+            writer.when_room(lambda text=text: writer.append(Told(seen, text, name(text))))  # type: ignore[misc]
+        writer.append(Told(seen, "first", name("first")))
+        house.slow.slow = True
+        for expected in (["first"], ["first", "a"], ["first", "a", "b"]):
+            house.turn()
+            assert [call.name for call in house.slow.calls] == ["commit"]
+            house.slow.rush()
+            house.slow.slow = True
+            assert seen == expected
+
+    def test_one_who_cannot_go_on_does_not_stop_the_others(
+        self, house: House, writer: Writer, seen: list[str], logged_failures: LoggedFailures
+    ) -> None:
+        def broken() -> None:
+            raise ZeroDivisionError
+
+        writer.when_room(broken)
+        writer.when_room(lambda: seen.append("room"))
+        writer.append(Told(seen, "a"))
+        house.turn()
+        assert (seen, writer.failure) == (["a", "room"], None)
+        assert len(logged_failures.take(ZeroDivisionError)) == 1
 
     def test_refused_rows_make_room_too(self) -> None:
         house = House(limits=Limits(open_rows=8))
