@@ -239,7 +239,7 @@ class ChatServerProtocol(LineFraming):
         if isinstance(failure.value, ChatError):
             slot(failure.value)
         elif failure.check(StoreFailed):
-            pass  # what became of the command is unknown, and all connections are being aborted
+            self._factory.realm.writer.fail(failure)  # nobody is answered; all connections are aborted
         elif failure.check(StoreRefused):
             slot(Unavailable())
         else:

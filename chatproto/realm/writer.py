@@ -257,6 +257,11 @@ class Writer:
         except Exception:
             self._log.failure("who waited for room could not go on")
 
+    def fail(self, failure: Failure) -> None:
+        """Hear that the store failed somebody else, while reading: it is the end all the same."""
+        if self.failure is None and not self._closed:
+            self._broken(failure)
+
     def _broken(self, failure: Failure) -> None:
         """End: whether the batch is on disk is unknown, so nobody is told anything."""
         self.failure = failure

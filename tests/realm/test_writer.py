@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from twisted.python.failure import Failure
 
 from chatproto import commands, events
 from chatproto.commands import Send
@@ -232,6 +233,22 @@ class TestFailed:
         assert idle == [None]
         assert watch(writer.when_idle()) == [None]
         assert logged_failures.take(StoreFailed)
+
+    def test_a_store_that_failed_a_reader_has_failed(
+        self, house: House, writer: Writer, seen: list[str], logged_failures: LoggedFailures
+    ) -> None:
+        failed = watch(house.realm.when_failed())
+        house.faults.hold()
+        writer.append(Told(seen, "a"))
+        house.turn()
+        writer.fail(Failure(StoreFailed()))
+        writer.fail(Failure(StoreFailed()))
+        assert len(failed) == 1
+        assert failed[0].check(StoreFailed)
+        house.faults.release()
+        house.turn()
+        assert seen == []
+        assert len(logged_failures.take(StoreFailed)) == 1
 
     def test_a_fault_of_the_store_that_nobody_foresaw_counts_as_failed(
         self, house: House, writer: Writer, seen: list[str], logged_failures: LoggedFailures
