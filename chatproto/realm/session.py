@@ -129,7 +129,7 @@ class ClientSession:
 
     def watch_expiry(self) -> None:
         """End a connection that only listens when its session expires: no command would show it."""
-        if self.listener is not None:
+        if self.listener is not None and self.listener.login in self.logins:
             left = self.realm.logins.deadline(self.listener.login.row) / 1000 - self.realm.clock.seconds()
             self._expiry = self.realm.clock.callLater(max(left, 0.0), self._look_again)
 

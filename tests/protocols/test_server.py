@@ -328,6 +328,23 @@ class TestPushes:
         assert henderson.heard() == [{"event": "goodbye", "reason": "logged-out", "retry_after": 2.5}]
         assert (henderson.closed, text.closed, other.closed) == (True, False, False)
 
+    def test_a_session_that_expires_says_goodbye_after_the_replies_and_then_nothing(self) -> None:
+        served = Served(Limits(session_seconds=86400))
+        henderson = self.listener(served)
+        served.house.turn(86399)
+        served.house.faults.hold()
+        henderson.say(send(1))
+        served.house.turn(1.001)
+        assert henderson.heard() == []
+        served.house.faults.release()
+        served.house.turn()
+        henderson.settle()
+        reply, goodbye = henderson.heard()
+        assert (reply["re"], reply["status"]) == (1, "OK")
+        assert goodbye == {"event": "goodbye", "reason": "logged-out", "retry_after": 2.5}
+        assert henderson.closed
+        assert served.peer("messi").ask(send(2))["status"] == "OK"
+
     def test_who_logs_out_while_listening_is_answered_first(self, served: Served) -> None:
         henderson = self.listener(served)
         henderson.say({"do": "logout", "id": 1})

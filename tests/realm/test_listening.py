@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail
 
 from chatproto import commands, events
 from chatproto.commands import Send
-from chatproto.errors import StoreFailed
+from chatproto.errors import ChatError, StoreFailed
 from chatproto.limits import PAGE_ITEMS
 from chatproto.names import fold
 from chatproto.realm.listening import State
@@ -268,6 +268,54 @@ def test_a_connection_lost_while_it_starts_to_listen_is_told_nothing(
     messi.send("henderson")
     assert henderson.pushed == []
     assert messi.house.realm.router.account("henderson").subscribers == []
+
+
+def until_it_reads_its_groups(house: House, answers: list[events.Reply | ChatError]) -> None:
+    while not answers and [call.name for call in house.slow.calls][:1] != ["memberships"]:
+        house.slow.tell_oldest()
+        house.turn()
+
+
+def test_listening_begins_though_others_join_and_leave_all_the_time(
+    house: House, messi: Client, henderson: Client
+) -> None:
+    messi.ask(commands.Create(group="tim"))
+    house.slow.slow = True
+    answers = henderson.begin(commands.Listen())
+    lineker = house.client()
+    for change in [commands.Join(group="tim"), commands.Leave(group="tim")] * 5:
+        until_it_reads_its_groups(house, answers)
+        house.slow.slow = False
+        if not lineker.session.logins:
+            house.add("lineker")
+            lineker.log_in("lineker")
+        lineker.ask(change)
+        if answers:
+            break
+        house.slow.slow = True
+        house.slow.tell_oldest()
+        house.turn()
+    assert len(answers) == 1
+
+
+def test_who_leaves_a_group_while_it_starts_to_listen_hears_no_more_of_it(
+    house: House, messi: Client, henderson: Client
+) -> None:
+    messi.ask(commands.Create(group="tim"))
+    henderson.ask(commands.Join(group="tim"))
+    other = house.client("henderson")
+    house.slow.slow = True
+    answers = henderson.begin(commands.Listen())
+    until_it_reads_its_groups(house, answers)
+    house.slow.calls[0].make()  # as it is before the account leaves
+    house.slow.slow = False
+    other.ask(commands.Leave(group="tim"))
+    house.slow.rush()
+    house.turn()
+    messi.send("tim", "among us")
+    messi.send("henderson", "to you")
+    assert len(answers) == 1
+    assert henderson.texts == ["to you"]
 
 
 @pytest.mark.parametrize("seed", range(150))

@@ -7,13 +7,24 @@ import pytest
 
 from chatproto import commands, events
 from chatproto.commands import Send
-from chatproto.errors import BadName, BadToken, NoSuchSession, NotLoggedIn, StoreFull
+from chatproto.errors import (
+    BadName,
+    BadToken,
+    ChatError,
+    LoginFailed,
+    NoSuchSession,
+    NotLoggedIn,
+    StoreFull,
+)
+from chatproto.executors import InlineExecutor
 from chatproto.limits import Limits
 from chatproto.names import is_uuid4
+from chatproto.realm import PasswordHasher
 from chatproto.realm.logins import hash_token
 from chatproto.records import DeviceRow, LoginRow
 from chatproto.store.keys import KEYS
 from tests.realm.house import PASSWORD, Client, House
+from tests.realm.test_passwords import HeldExecutor
 
 DAY = 86400.0
 
@@ -107,6 +118,28 @@ class TestTimes:
         messi.log_in("messi")
         messi.ask(commands.Conversations())
 
+    @pytest.mark.parametrize("at", [0, 0.0123, 0.4567891])
+    def test_a_listener_that_says_nothing_is_told_when_its_session_expires(
+        self, house: House, at: float
+    ) -> None:
+        house.turn(at)
+        messi = house.client("messi")
+        messi.listen()
+        house.turn(30 * DAY - 1)
+        assert messi.goodbyes == []
+        house.turn(1.001)
+        assert messi.goodbyes == ["logged-out"]
+
+    def test_a_listener_whose_session_is_used_elsewhere_stays(self, house: House) -> None:
+        messi = house.client("messi")
+        messi.listen()
+        house.turn(20 * DAY)
+        resume(house, messi.token)
+        house.turn(20 * DAY)
+        assert messi.goodbyes == []
+        house.turn(51 * DAY)
+        assert messi.goodbyes == ["logged-out"]  # not for ever
+
     def test_the_list_leaves_out_what_expired(self, house: House) -> None:
         house.client("messi")
         house.turn(31 * DAY)
@@ -123,6 +156,21 @@ class TestDevices:
         house.restart()
         assert house.client("messi", "phone").login.device == numbers[0]
         assert len(house.rows(DeviceRow)) == 2
+
+    def test_two_first_logins_at_the_same_time_get_one_number(self, house: House) -> None:
+        house.add("messi")
+        house.slow.slow = True
+        clients = [house.client(), house.client()]
+        for client in clients:
+            client.begin(commands.Login(user="messi", password=PASSWORD, device="phone"))
+        house.turn()
+        while others := [call.name for call in house.slow.calls if call.name != "device"]:
+            house.slow.tell_oldest(others[0])
+            house.turn()
+        house.slow.rush()
+        house.turn()
+        assert clients[0].login.device == clients[1].login.device
+        assert len(house.rows(DeviceRow)) == 1
 
     def test_devices_of_two_accounts_are_two(self, house: House) -> None:
         assert house.client("messi", "phone").login.device != house.client("henderson", "phone").login.device
@@ -186,6 +234,51 @@ class TestEnds:
         with pytest.raises(BadToken):
             resume(house, messi.token)
         messi.ask(commands.Login(user="messi", password="another"))
+
+    def check_refused(self, house: House, client: Client, answers: list[events.Reply | ChatError]) -> None:
+        (answer,) = answers
+        assert isinstance(answer, LoginFailed)
+        assert client.session.logins == []
+        assert all(row.ended for row in house.rows(LoginRow))
+        client.ask(commands.Login(user="messi", password="another"))
+
+    def test_a_login_that_waits_for_its_device_while_the_password_changes_is_refused(
+        self, house: House
+    ) -> None:
+        house.add("messi")
+        client, administrator = house.client(), Client(house, administrator=True)
+        house.slow.slow = True
+        answers = client.begin(commands.Login(user="messi", password=PASSWORD, device="phone"))
+        while house.slow.calls[0].name != "device":
+            house.slow.tell_oldest()
+            house.turn()
+        house.slow.slow = False
+        administrator.ask(commands.UserPasswd(user="messi", password="another"))
+        house.slow.rush()
+        house.turn()
+        self.check_refused(house, client, answers)
+
+    def test_a_login_that_waits_for_its_hash_while_the_password_changes_is_refused(
+        self, house: House
+    ) -> None:
+        house.add("messi")
+        executor = HeldExecutor()
+        house.hasher = PasswordHasher(executor)  # at another cost, so that the login hashes it again
+        house.restart()
+        client, administrator = house.client(), Client(house, administrator=True)
+        answers = client.begin(commands.Login(user="messi", password=PASSWORD))
+        house.turn()
+        changed = administrator.begin(commands.UserPasswd(user="messi", password="another"))
+        house.turn()
+        executor.go_on()  # the check and the new hash; the old password's new hash comes behind
+        house.turn()
+        assert (answers, changed) == ([], [events.Done()])
+        for _ in range(2):
+            executor.go_on()
+            house.turn()
+        house.hasher = PasswordHasher(InlineExecutor())
+        executor.run = house.hasher._executor.run  # type: ignore[method-assign]  # no more waiting
+        self.check_refused(house, client, answers)
 
     def test_one_that_ends_in_the_open_batch_is_not_read_again_before_that_is_durable(self) -> None:
         house = House(limits=Limits(cached_names=1))

@@ -140,6 +140,26 @@ class TestLogout:
         assert client.ask(commands.Members(group="his")).members == ["messi@alpha"]
 
 
+class TestBound:
+    def test_only_the_newest_16_sessions_stay_with_a_connection(self, house: House) -> None:
+        client, first = compact(house)
+        for _ in range(20):
+            client.log_in("messi")
+        assert len(client.session.logins) == 16
+        client.ask(commands.Conversations())
+        client.ask(commands.Logout())
+        client.ask(commands.Inbox(), token=first)  # it left the connection, and did not end
+
+    def test_a_listener_whose_session_leaves_the_connection_is_told(self, house: House) -> None:
+        messi = house.client("messi")
+        messi.listen()
+        for _ in range(15):
+            messi.log_in("messi")
+        assert messi.goodbyes == []
+        messi.log_in("messi")
+        assert messi.goodbyes == ["logged-out"]
+
+
 class TestPresence:
     def active(self, house: House) -> list[str]:
         users: list[str] = house.client("lineker").ask(commands.Active()).users
