@@ -314,6 +314,19 @@ def test_another_refusal_fails_the_message_and_only_it() -> None:
     talk.close()
 
 
+def test_any_number_of_messages_that_cannot_be_sent_fail_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are refused before they leave, each while the one before it is being settled."""
+    monkeypatch.setattr(outbox, "CHARACTERS", 2**53)
+    talk = Talk()
+    text = "\x01" * 12_000  # longer than a line when it is escaped
+    outcomes = [heard(talk.client.send("messi", text)) for _ in range(1000)]
+    talk.client.send("messi", "fine")
+    talk.connect()
+    assert len({type(error_of(outcome)) for outcome in outcomes}) == 1
+    assert talk.realm.stored == ["fine"]
+    talk.close()
+
+
 def test_the_outbox_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "MESSAGES", 2)
     talk = Talk()

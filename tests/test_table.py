@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from msgspec import Struct
+from msgspec.structs import fields
 
 from chatproto.commands import Command, Request, all_commands
 from chatproto.errors import BY_CODE, ChatError
@@ -95,6 +98,22 @@ def test_it_survives_a_round_trip_in_each_dialect_that_carries_it(kind: type[Com
         fields = {name: "word" for name, _ in form.fields} | ({form.rest: "a text"} if form.rest else {})
         request = Request(kind(**form.preset, **fields))
         assert TextDialect().decode(text.encode_command(request).removesuffix(b"\r\n")) == request
+
+
+def structs(kind: type[Struct] = Struct) -> Iterator[type[Struct]]:
+    for each in kind.__subclasses__():
+        if each.__module__ in ("chatproto.commands", "chatproto.events", "chatproto.records"):
+            yield each
+        yield from structs(each)
+
+
+@pytest.mark.parametrize("kind", sorted(set(structs()), key=str), ids=lambda kind: kind.__name__)
+def test_what_is_secret_or_said_is_in_no_repr(kind: type[Struct]) -> None:
+    """It would reach the log with the first traceback."""
+    hidden = {"password", "token", "text", "msg", "hash", "token_hash"}
+    names = [each.name for each in fields(kind)]
+    value = kind(**{name: "surabaya" if name in hidden else "x" for name in names})
+    assert "surabaya" not in repr(value)
 
 
 def test_no_handler_is_left_over() -> None:
