@@ -113,6 +113,7 @@ class ChatServerProtocol(LineFraming):
 
     def abort(self) -> None:
         """End the connection without another word."""
+        self.pause(Pause.ENDING)
         if self._outbox is not None:
             self._outbox.lost()
         cast("Any", self.transport).abortConnection()
@@ -147,7 +148,6 @@ class ChatServerProtocol(LineFraming):
     def lineReceived(self, line: bytes) -> None:
         """Carry out one line, or refuse it."""
         if self._dialect is None and _HTTP.match(line):
-            self.pause(Pause.ENDING)
             self.abort()
             return
         dialect = self._dialect = self._dialect_of(line)
