@@ -279,7 +279,7 @@ class ChatServerProtocol(LineFraming):
             outbox.flush()
             if outbox.full:
                 self.pause(Pause.OUTBOX)
-        if self._pause:
+        if self.paused:
             self._go_on(outbox)
 
     def _go_on(self, outbox: Outbox) -> None:
