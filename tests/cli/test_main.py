@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
+from chatproto import cli
 from chatproto.cli import COMMANDS
+from chatproto.errors import ChatError
 from chatproto.specification import rst_tables
 from chatproto.version import VERSION
 from tests.serving import chatproto, environment
@@ -53,3 +55,16 @@ def test_a_wrong_usage_is_one_line_that_names_the_help(arguments: tuple[str, ...
 def test_spec_prints_the_schema_and_the_tables() -> None:
     assert json.loads(chatproto("spec").stdout)["title"] == "chatproto client protocol"
     assert chatproto("spec", "--rst").stdout == rst_tables()
+
+
+def test_a_servers_words_do_not_control_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise ChatError("no\x1b[2J\nchatproto: done")
+
+    monkeypatch.setattr(cli.chatproto, "main", refused)
+    with pytest.raises(SystemExit) as ended:
+        cli.main([])
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "chatproto: error: no\\x1b[2J\\nchatproto: done\n"
