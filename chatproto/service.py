@@ -23,7 +23,7 @@ from twisted.internet.posixbase import PosixReactorBase
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatproto.configuration import SQLITE, Config
+from chatproto.configuration import Config
 from chatproto.errors import NameTaken, StoreError, StoreInUse
 from chatproto.executors import ThreadExecutor
 from chatproto.limits import LOOPBACK
@@ -234,16 +234,12 @@ async def open_realm(reactor: PosixReactorBase, config: Config) -> Realm:
         hasher = PasswordHasher(executor, cheap=True, waiting=config.limits.waiting_hashes)
     policy = Policy(limits=config.limits, registration=config.registration)
     try:
-        if config.store.startswith(SQLITE):
-            Path(config.store.removeprefix(SQLITE)).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = open_store(config.store, reactor)
         return await Realm.open(config.realm, store, reactor, policy=policy, hasher=hasher)
     except StoreInUse as error:
         raise CannotServe(f"store-in-use: another process has {config.store} open") from error
     except StoreError as error:
         raise CannotServe(f"store: {config.store}: {error}") from error
-    except OSError as error:
-        raise CannotServe(f"store: {config.store}: {error.strerror}") from error
 
 
 async def _add_lab_users(realm: Realm) -> None:

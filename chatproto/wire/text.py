@@ -100,10 +100,9 @@ class TextDialect:
     def decode(self, line: bytes) -> Request:
         """See :meth:`Dialect.decode`."""
         try:
-            text = line.decode()
+            words = line.decode().split(" ")
         except UnicodeDecodeError:
             raise BadRequest("the line is not UTF-8") from None
-        words = text.split(" ")
         forms = FORMS.get(words[0])
         if forms is None:
             raise UnknownCommand
@@ -118,24 +117,23 @@ class TextDialect:
             given -= 1  # most older clients put a blank before the line's end
         for form in forms:
             if form.takes(given):
-                return Request(self._command(form, text, words, position), token=token)
+                return Request(self._command(form, words, position), token=token)
         raise TooFewWords
 
-    def _command(self, form: Form, text: str, words: list[str], position: int) -> Command:
+    def _command(self, form: Form, words: list[str], position: int) -> Command:
         values: dict[str, Any] = dict(form.preset)
         for offset, (name, blanks) in enumerate(form.fields):
             word = words[position + offset]
             values[name] = word.replace("_", " ") if blanks else word
         if form.rest is not None:
-            values[form.rest] = self._body(
-                text.split(" ", position + len(form.fields))[-1:], words, form, position
-            )
+            values[form.rest] = self._body(words[position + len(form.fields) :])
         return form.command(**values)
 
-    def _body(self, tail: list[str], words: list[str], form: Form, position: int) -> str:
-        if len(words) <= position + len(form.fields):
+    def _body(self, words: list[str]) -> str:
+        if not words:
             return ""
-        return f" {tail[0]}\r\n" if self._exact_bodies else tail[0].strip(" ")
+        text = " ".join(words)
+        return f" {text}\r\n" if self._exact_bodies else text.strip(" ")
 
     def tag_of(self, line: bytes) -> TagValue:
         """See :meth:`Dialect.tag_of`: text commands have none."""
