@@ -16,10 +16,12 @@ from chatproto.names import RealmName
 from chatproto.records import (
     AccountRow,
     Batch,
+    BlockRow,
     CidRow,
     ConversationRow,
     EpochRow,
     GroupRow,
+    InviteRow,
     LoginRow,
     MemberRow,
     Membership,
@@ -79,8 +81,23 @@ class IStore(Interface):
     def logins(account: str) -> Deferred[list[LoginRow]]:
         """Return the sessions of an account that have ``ended`` 0, by number."""
 
+    def old_logins(before: int, unused: int, limit: int) -> Deferred[list[LoginRow]]:
+        """Return sessions that ended or expired before a time, or were not used since another, by number."""
+
+    def invite(token_hash: bytes) -> Deferred[InviteRow | None]:
+        """Return a leave to register."""
+
+    def invites() -> Deferred[list[InviteRow]]:
+        """Return all leaves to register, by number."""
+
+    def blocks(account: str) -> Deferred[list[BlockRow]]:
+        """Return whom an account blocks, by address."""
+
     def group(name: str) -> Deferred[GroupRow | None]:
-        """Return a group whose home is here."""
+        """Return a group whose home is here, deleted or not."""
+
+    def groups(after: str, limit: int) -> Deferred[list[GroupRow]]:
+        """Return groups that are not deleted with a name above ``after``, by name."""
 
     def conversation(a: str, b: str) -> Deferred[ConversationRow | None]:
         """Return the conversation of these two addresses, or of the group ``a`` if ``b`` is empty."""
@@ -98,21 +115,23 @@ class IStore(Interface):
         """Return every conversation that an address may read, by number."""
 
     def messages(
-        conversation: int, after: int, before: int, limit: int, newest: bool
+        conversation: int, after: int, before: int, limit: int, newest: bool, but: Sequence[str]
     ) -> Deferred[list[MessageRow]]:
         """Return messages with ``after < seq < before``, in order of seq, without void ones.
 
-        The first ``limit`` of them, or with ``newest`` the last ``limit``.
+        The first ``limit`` of them, or with ``newest`` the last ``limit``; none from the senders in ``but``.
         """
 
     def replay(member: str, after: int, limit: int) -> Deferred[ReplayPage]:
-        """Return the first messages past ``after`` that an address may read, without void ones."""
+        """Return the first messages past ``after`` that an address may read, without void ones.
 
-    def unread(conversation: int, after: int, until: int, sender: str, limit: int) -> Deferred[int]:
-        """Count messages with ``after < seq`` that ``sender`` did not send, up to ``limit``.
+        What was said before the last join of a group is history, and not among them.
+        """
 
-        With ``until`` not 0 only those with ``seq <= until``; with ``sender`` ``""`` anybody's; never
-        void ones.
+    def unread(conversation: int, after: int, until: int, but: Sequence[str], limit: int) -> Deferred[int]:
+        """Count messages with ``after < seq`` that nobody in ``but`` sent, up to ``limit``.
+
+        With ``until`` not 0 only those with ``seq <= until``; never void ones or notices.
         """
 
     def cursor(account: str, kind: str, scope: int) -> Deferred[int]:

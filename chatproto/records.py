@@ -10,6 +10,22 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+#: Kinds of messages that say what happened in a group. The text of ``topic`` is the topic, of ``history`` and
+#: ``access`` the option's value, of ``joined``, ``left`` and ``deleted`` nothing, of the others the address
+#: that it happened to.
+NOTICES = (
+    "access",
+    "deleted",
+    "demoted",
+    "history",
+    "joined",
+    "kicked",
+    "left",
+    "owner",
+    "promoted",
+    "topic",
+)
+
 
 class Record(Struct, frozen=True):
     """The base of all rows."""
@@ -26,13 +42,14 @@ class NameRow(Record, frozen=True):
 
 
 class AccountRow(Record, frozen=True):
-    """A user of this realm. Key: ``name``."""
+    """A user of this realm. Key: ``name``. ``deleted`` is when it was deleted, or 0: its name stays taken."""
 
     name: str
     shown: str
     display: str
     country: str
     created: int
+    deleted: int = 0
 
 
 class PasswordRow(Record, frozen=True):
@@ -74,6 +91,34 @@ class LoginRow(Record, frozen=True):
         return f"LoginRow(login={self.login}, account={self.account!r}, device={self.device})"
 
 
+class InviteRow(Record, frozen=True):
+    """A leave to register, for one use. Key: ``token_hash``; ``number`` is unique too.
+
+    ``note`` is what the operator wrote to know it by.
+    """
+
+    token_hash: bytes
+    number: int
+    created: int
+    expires: int
+    note: str
+
+    def __repr__(self) -> str:
+        return f"InviteRow(number={self.number})"
+
+
+class BlockRow(Record, frozen=True):
+    """An address from which an account wants to hear nothing. Key: ``account, address``.
+
+    ``address`` is folded, ``shown`` the same as registered.
+    """
+
+    account: str
+    address: str
+    shown: str
+    at: int
+
+
 class ConversationRow(Record, frozen=True):
     """A conversation. Key: ``conversation``; unique: ``a, b``.
 
@@ -94,20 +139,33 @@ class ConversationRow(Record, frozen=True):
 
 
 class GroupRow(Record, frozen=True):
-    """A group whose home is this realm. Key: ``name``."""
+    """A group whose home is this realm. Key: ``name``.
+
+    ``owner`` is the folded name of the account that made it; who owns it now stands in the members' roles.
+    ``history`` is ``"joined"`` or ``"all"``: what a newcomer may read. ``access`` is ``"open"`` or
+    ``"invited"``: who may join. ``deleted`` is when it was deleted, or 0: its name stays taken.
+    """
 
     name: str
     shown: str
     conversation: int
     owner: str
     created: int
+    topic: str = ""
+    history: str = "joined"
+    access: str = "open"
+    deleted: int = 0
 
 
 class MemberRow(Record, frozen=True):
     """What one address may read of one conversation: ``since < seq``, and ``seq <= until`` if it left.
 
     Key: ``conversation, member``. Both local users of a direct conversation have one, with since 0.
-    ``since`` moves to the newest seq at each join. ``until`` 0: still a member.
+    ``until`` 0: still a member. ``joined`` is the newest seq at the last join: what follows it is news to the
+    member, what is before it is at most history.
+
+    ``role`` is ``"owner"``, ``"admin"`` or ``"member"``; of who is none any more ``"left"`` or ``"kicked"``,
+    and ``"invited"`` of who may join.
     """
 
     conversation: int
@@ -115,14 +173,16 @@ class MemberRow(Record, frozen=True):
     since: int
     until: int
     role: str
+    joined: int = 0
 
 
 class MessageRow(Record, frozen=True):
     """A message: one row per realm, however many read it. Key: ``seq``; ordered by ``conversation, seq``.
 
     ``sender`` is an address as shown; ``device`` the number of the sending device, 0 if it has none here.
-    ``kind`` is ``"text"``, or ``"void"`` for a number that a failed command left. ``gseq`` is the
-    group's own number, 0 in a direct conversation.
+    ``kind`` is ``"text"``; ``"invitation"``, whose text is the address of a group; one of :data:`NOTICES`; or
+    ``"void"`` for a number that a failed command left. ``gseq`` is the group's own number, 0 in a direct
+    conversation.
     """
 
     seq: int
@@ -196,20 +256,23 @@ class Entry:
 
     ``inserts`` must be new (their key and unique columns); ``puts`` replace the row of the same key. If a
     constraint fails, none of them is stored and ``otherwise`` is inserted instead, so that a number that
-    others count on is not left out. Subclasses add what has to happen after the commit.
+    others count on is not left out. ``removes`` are rows whose key shall not be there any more, their other
+    fields do not matter; an entry names no key twice. Subclasses add what has to happen after the commit.
     """
 
-    __slots__ = ("inserts", "otherwise", "puts")
+    __slots__ = ("inserts", "otherwise", "puts", "removes")
 
     def __init__(
         self,
         inserts: Sequence[Record] = (),
         puts: Sequence[Record] = (),
         otherwise: Sequence[Record] = (),
+        removes: Sequence[Record] = (),
     ) -> None:
         self.inserts = inserts
         self.puts = puts
         self.otherwise = otherwise
+        self.removes = removes
 
 
 class StoreState(Struct, frozen=True):

@@ -91,7 +91,7 @@ class Inboxes:
             raise NotMember
         before = member.until + 1 if member.until else 2**53
         rows = await self._store.messages(
-            group.conversation, max(after, member.since), before, PAGE_ITEMS, False
+            group.conversation, max(after, member.since), before, PAGE_ITEMS, False, ()
         )
         return rows, {group.conversation: group}, len(rows) < PAGE_ITEMS
 

@@ -65,6 +65,7 @@ class Reading:
             before,
             limit + 1,
             newest,
+            (),
         )
         complete = len(rows) <= limit
         rows = rows[-limit:] if newest else rows[:limit]
@@ -121,10 +122,8 @@ class Reading:
         if position >= entry.newest:
             return 0
         conversation = entry.conversation
-        sender = "" if conversation.a == conversation.b else login.address
-        return await self._store.unread(
-            conversation.conversation, position, entry.member.until, sender, UNREAD
-        )
+        but = () if conversation.a == conversation.b else (login.address,)
+        return await self._store.unread(conversation.conversation, position, entry.member.until, but, UNREAD)
 
     async def read_cursor(self, login: Login, name: str) -> Key | None:
         """Return the account's reading cursor in a conversation, loaded; None if there is no conversation."""

@@ -12,12 +12,14 @@ from typing import Any
 
 from chatproto.records import (
     AccountRow,
+    BlockRow,
     CidRow,
     ConversationRow,
     CursorRow,
     DeviceRow,
     EpochRow,
     GroupRow,
+    InviteRow,
     LoginRow,
     MemberRow,
     MessageRow,
@@ -33,6 +35,8 @@ KEYS: dict[type[Record], tuple[str, ...]] = {
     PasswordRow: ("account",),
     DeviceRow: ("account", "name"),
     LoginRow: ("token_hash",),
+    InviteRow: ("token_hash",),
+    BlockRow: ("account", "address"),
     ConversationRow: ("conversation",),
     GroupRow: ("name",),
     MemberRow: ("conversation", "member"),
@@ -45,6 +49,7 @@ KEYS: dict[type[Record], tuple[str, ...]] = {
 #: Other fields that no two rows share.
 UNIQUE: dict[type[Record], tuple[str, ...]] = {
     LoginRow: ("login",),
+    InviteRow: ("number",),
     ConversationRow: ("a", "b"),
 }
 

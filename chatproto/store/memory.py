@@ -21,8 +21,10 @@ from chatproto.errors import StoreError, StoreFailed, StoreInUse
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
 from chatproto.records import (
+    NOTICES,
     AccountRow,
     Batch,
+    BlockRow,
     CidRow,
     ConversationRow,
     CursorRow,
@@ -30,6 +32,7 @@ from chatproto.records import (
     Entry,
     EpochRow,
     GroupRow,
+    InviteRow,
     LoginRow,
     MemberRow,
     Membership,
@@ -114,6 +117,7 @@ class MemoryStore:
 
     def _store(self, tables: MemoryTables, entry: Entry) -> bool:
         if tables.store(entry.inserts, entry.puts):
+            tables.remove(entry.removes)
             return True
         tables.store(entry.otherwise, ())
         return False
@@ -153,8 +157,40 @@ class MemoryStore:
             )
         )
 
+    def old_logins(self, before: int, unused: int, limit: int) -> Deferred[list[LoginRow]]:
+        def read(tables: MemoryTables) -> list[LoginRow]:
+            found = [
+                row
+                for row in tables.every(LoginRow)
+                if 0 < row.ended < before or row.expires < before or row.used < unused
+            ]
+            return sorted(found, key=attrgetter("login"))[:limit]
+
+        return self._now(read)
+
+    def invite(self, token_hash: bytes) -> Deferred[InviteRow | None]:
+        return self._now(lambda tables: tables.find(InviteRow, token_hash))
+
+    def invites(self) -> Deferred[list[InviteRow]]:
+        return self._now(lambda tables: sorted(tables.every(InviteRow), key=attrgetter("number")))
+
+    def blocks(self, account: str) -> Deferred[list[BlockRow]]:
+        return self._now(
+            lambda tables: sorted(
+                (row for row in tables.every(BlockRow) if row.account == account), key=attrgetter("address")
+            )
+        )
+
     def group(self, name: str) -> Deferred[GroupRow | None]:
         return self._now(lambda tables: tables.find(GroupRow, name))
+
+    def groups(self, after: str, limit: int) -> Deferred[list[GroupRow]]:
+        return self._now(
+            lambda tables: sorted(
+                (row for row in tables.every(GroupRow) if row.name > after and not row.deleted),
+                key=attrgetter("name"),
+            )[:limit]
+        )
 
     def conversation(self, a: str, b: str) -> Deferred[ConversationRow | None]:
         return self._now(lambda tables: tables.find_unique(ConversationRow, (a, b)))
@@ -185,10 +221,11 @@ class MemoryStore:
         return self._now(lambda tables: _memberships(tables, member))
 
     def messages(
-        self, conversation: int, after: int, before: int, limit: int, newest: bool
+        self, conversation: int, after: int, before: int, limit: int, newest: bool, but: Sequence[str]
     ) -> Deferred[list[MessageRow]]:
         def read(tables: MemoryTables) -> list[MessageRow]:
-            found = _not_void(tables.log(conversation, after, before))
+            log = tables.log(conversation, after, before)
+            found = [row for row in _not_void(log) if row.sender not in but]
             return found[max(0, len(found) - limit) :] if newest else found[:limit]
 
         return self._now(read)
@@ -196,7 +233,11 @@ class MemoryStore:
     def replay(self, member: str, after: int, limit: int) -> Deferred[ReplayPage]:
         def read(tables: MemoryTables) -> ReplayPage:
             memberships = {m.conversation.conversation: m for m in _memberships(tables, member)}
-            found = [row for m in memberships.values() for row in _readable(tables, m.member, after)]
+            found = [
+                row
+                for m in memberships.values()
+                for row in _readable(tables, m.member, max(after, m.member.joined))
+            ]
             found.sort(key=_by_seq)
             page = found[:limit]
             conversations = {row.conversation: memberships[row.conversation].conversation for row in page}
@@ -204,10 +245,12 @@ class MemoryStore:
 
         return self._now(read)
 
-    def unread(self, conversation: int, after: int, until: int, sender: str, limit: int) -> Deferred[int]:
+    def unread(
+        self, conversation: int, after: int, until: int, but: Sequence[str], limit: int
+    ) -> Deferred[int]:
         def read(tables: MemoryTables) -> int:
             found = _not_void(tables.log(conversation, after, until + 1 if until else MAXIMUM))
-            return min(limit, sum(not sender or row.sender != sender for row in found))
+            return min(limit, sum(row.kind not in NOTICES and row.sender not in but for row in found))
 
         return self._now(read)
 

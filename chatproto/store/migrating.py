@@ -34,11 +34,11 @@ def check_known(revision: str) -> None:
         ) from None
 
 
-def migrate(connection: Connection) -> None:
-    """Apply all missing revisions within the caller's transaction."""
+def migrate(connection: Connection, to: str = "head") -> None:
+    """Apply all missing revisions, up to one, within the caller's transaction."""
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def _config() -> Config:

@@ -6,19 +6,23 @@ SQLite and PostgreSQL have in common.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from msgspec import msgpack
 from sqlalchemy import Connection, Select, Table, and_, bindparam, func, or_, select
 
 from chatproto.records import (
+    NOTICES,
     AccountRow,
+    BlockRow,
     CidRow,
     ConversationRow,
     CursorRow,
     DeviceRow,
     EpochRow,
     GroupRow,
+    InviteRow,
     LoginRow,
     MemberRow,
     Membership,
@@ -31,11 +35,14 @@ from chatproto.store.keys import KEYS, MAXIMUM, VOID
 from chatproto.store.schema import (
     TABLES,
     accounts,
+    blocks,
     cid_runs,
     cids,
     conversations,
     cursors,
     epochs,
+    groups,
+    invites,
     logins,
     members,
     messages,
@@ -104,6 +111,46 @@ def login(connection: Connection, token_hash: bytes) -> LoginRow | None:
     return _row(connection, LoginRow, token_hash)
 
 
+def invite(connection: Connection, token_hash: bytes) -> InviteRow | None:
+    """Find a leave to register by its token."""
+    return _row(connection, InviteRow, token_hash)
+
+
+_INVITES = select(invites).order_by(invites.c.number)
+
+
+def invites_all(connection: Connection) -> list[InviteRow]:
+    """List the leaves to register."""
+    return _rows(connection, InviteRow, _INVITES)
+
+
+_BLOCKS = _where(blocks, "account").order_by(blocks.c.address)
+
+
+def blocks_of(connection: Connection, account: str) -> list[BlockRow]:
+    """List whom an account blocks."""
+    return _rows(connection, BlockRow, _BLOCKS, account=account)
+
+
+_OLD_LOGINS = (
+    select(logins)
+    .where(
+        or_(
+            and_(logins.c.ended != 0, logins.c.ended < bindparam("before")),
+            logins.c.expires < bindparam("before"),
+            logins.c.used < bindparam("unused"),
+        )
+    )
+    .order_by(logins.c.login)
+    .limit(bindparam("limit"))
+)
+
+
+def old_logins(connection: Connection, before: int, unused: int, limit: int) -> list[LoginRow]:
+    """List sessions that are over."""
+    return _rows(connection, LoginRow, _OLD_LOGINS, before=before, unused=unused, limit=limit)
+
+
 _LOGINS = _where(logins, "account").where(logins.c.ended == 0).order_by(logins.c.login)
 
 
@@ -115,6 +162,19 @@ def logins_of(connection: Connection, account: str) -> list[LoginRow]:
 def group(connection: Connection, name: str) -> GroupRow | None:
     """Find a group."""
     return _row(connection, GroupRow, name)
+
+
+_GROUPS = (
+    select(groups)
+    .where(groups.c.name > bindparam("after"), groups.c.deleted == 0)
+    .order_by(groups.c.name)
+    .limit(bindparam("limit"))
+)
+
+
+def groups_after(connection: Connection, after: str, limit: int) -> list[GroupRow]:
+    """List groups by name."""
+    return _rows(connection, GroupRow, _GROUPS, after=after, limit=limit)
 
 
 _CONVERSATION = _where(conversations, "a", "b")
@@ -188,26 +248,31 @@ def memberships(connection: Connection, member: str) -> list[Membership]:
 
 
 _RANGE = _where(messages, "conversation").where(
-    messages.c.seq > bindparam("after"), messages.c.seq < bindparam("before"), messages.c.kind != VOID
+    messages.c.seq > bindparam("after"),
+    messages.c.seq < bindparam("before"),
+    messages.c.kind != VOID,
 )
+_NOT_BUT = messages.c.sender.not_in(bindparam("but", expanding=True))
 _FIRST = _RANGE.order_by(messages.c.seq).limit(bindparam("limit"))
 _LAST = _RANGE.order_by(messages.c.seq.desc()).limit(bindparam("limit"))
 
 
 def messages_between(
-    connection: Connection, conversation: int, after: int, before: int, limit: int, newest: bool
+    connection: Connection,
+    conversation: int,
+    after: int,
+    before: int,
+    limit: int,
+    newest: bool,
+    but: Sequence[str] = (),
 ) -> list[MessageRow]:
     """Read a range of a conversation."""
     statement = _LAST if newest else _FIRST
-    found = _rows(
-        connection,
-        MessageRow,
-        statement,
-        conversation=conversation,
-        after=after,
-        before=before,
-        limit=limit,
-    )
+    values: dict[str, Any] = {"conversation": conversation, "after": after, "before": before, "limit": limit}
+    if but:
+        statement = statement.where(_NOT_BUT)
+        values["but"] = list(but)
+    found = _rows(connection, MessageRow, statement, **values)
     return found[::-1] if newest else found
 
 
@@ -217,21 +282,23 @@ _UNREAD = select(func.count()).select_from(
         messages.c.conversation == bindparam("conversation"),
         messages.c.seq > bindparam("after"),
         messages.c.seq < bindparam("before"),
-        messages.c.sender != bindparam("sender"),
-        messages.c.kind != VOID,
+        _NOT_BUT,
+        messages.c.kind.not_in((VOID, *NOTICES)),
     )
     .limit(bindparam("limit"))
     .subquery()
 )
 
 
-def unread(connection: Connection, conversation: int, after: int, until: int, sender: str, limit: int) -> int:
-    """Count messages of others. Nobody is called ``""``, so then everybody's count."""
+def unread(
+    connection: Connection, conversation: int, after: int, until: int, but: Sequence[str], limit: int
+) -> int:
+    """Count messages of others."""
     values = {
         "conversation": conversation,
         "after": after,
         "before": until + 1 if until else MAXIMUM,
-        "sender": sender,
+        "but": list(but),
         "limit": limit,
     }
     return connection.execute(_UNREAD, values).scalar_one()

@@ -22,7 +22,7 @@ from chatproto.store.schema import conversations, members, messages
 _LEAST = 16
 
 _AFTER: BindParameter[int] = bindparam("after")
-_START = case((members.c.since > _AFTER, members.c.since), else_=_AFTER)
+_START = case((members.c.joined > _AFTER, members.c.joined), else_=_AFTER)
 _NEXT = (
     select(messages.c.seq)
     .where(READABLE, messages.c.seq > _START)

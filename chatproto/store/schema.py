@@ -25,11 +25,13 @@ from sqlalchemy.dialects import postgresql
 
 from chatproto.records import (
     AccountRow,
+    BlockRow,
     ConversationRow,
     CursorRow,
     DeviceRow,
     EpochRow,
     GroupRow,
+    InviteRow,
     LoginRow,
     MemberRow,
     MessageRow,
@@ -39,7 +41,7 @@ from chatproto.records import (
 )
 
 #: The newest revision of the schema; the name of a file under ``migrations/versions`` begins with it.
-REVISION = "0001"
+REVISION = "0002"
 
 metadata = MetaData()
 
@@ -75,6 +77,7 @@ accounts = Table(
     _name("display"),
     _name("country"),
     _number("created"),
+    _number("deleted"),
 )
 
 passwords = Table("passwords", metadata, _key("account"), _name("hash"))
@@ -97,6 +100,19 @@ logins = Table(
     Index("logins_account", "account"),
 )
 
+invites = Table(
+    "invites",
+    metadata,
+    _key("token_hash", LargeBinary()),
+    _number("number"),
+    _number("created"),
+    _number("expires"),
+    _name("note"),
+    UniqueConstraint("number", name="invites_number"),
+)
+
+blocks = Table("blocks", metadata, _key("account"), _key("address"), _name("shown"), _number("at"))
+
 conversations = Table(
     "conversations",
     metadata,
@@ -116,6 +132,10 @@ groups = Table(
     _number("conversation", _conversation()),
     _name("owner"),
     _number("created"),
+    _name("topic"),
+    _name("history"),
+    _name("access"),
+    _number("deleted"),
 )
 
 members = Table(
@@ -126,6 +146,7 @@ members = Table(
     _number("since"),
     _number("until"),
     _name("role"),
+    _number("joined"),
     Index("members_member", "member"),
 )
 
@@ -184,6 +205,8 @@ TABLES: dict[type[Record], Table] = {
     PasswordRow: passwords,
     DeviceRow: devices,
     LoginRow: logins,
+    InviteRow: invites,
+    BlockRow: blocks,
     ConversationRow: conversations,
     GroupRow: groups,
     MemberRow: members,

@@ -25,10 +25,12 @@ from chatproto.names import RealmName
 from chatproto.records import (
     AccountRow,
     Batch,
+    BlockRow,
     CidRow,
     ConversationRow,
     EpochRow,
     GroupRow,
+    InviteRow,
     LoginRow,
     MemberRow,
     Membership,
@@ -229,8 +231,23 @@ class SqlStore:
     def logins(self, account: str) -> Deferred[list[LoginRow]]:
         return self._read(reading.logins_of, account)
 
+    def old_logins(self, before: int, unused: int, limit: int) -> Deferred[list[LoginRow]]:
+        return self._read(reading.old_logins, before, unused, limit)
+
+    def invite(self, token_hash: bytes) -> Deferred[InviteRow | None]:
+        return self._read(reading.invite, token_hash)
+
+    def invites(self) -> Deferred[list[InviteRow]]:
+        return self._read(reading.invites_all)
+
+    def blocks(self, account: str) -> Deferred[list[BlockRow]]:
+        return self._read(reading.blocks_of, account)
+
     def group(self, name: str) -> Deferred[GroupRow | None]:
         return self._read(reading.group, name)
+
+    def groups(self, after: str, limit: int) -> Deferred[list[GroupRow]]:
+        return self._read(reading.groups_after, after, limit)
 
     def conversation(self, a: str, b: str) -> Deferred[ConversationRow | None]:
         return self._read(reading.conversation, a, b)
@@ -248,15 +265,17 @@ class SqlStore:
         return self._read(reading.memberships, member)
 
     def messages(
-        self, conversation: int, after: int, before: int, limit: int, newest: bool
+        self, conversation: int, after: int, before: int, limit: int, newest: bool, but: Sequence[str]
     ) -> Deferred[list[MessageRow]]:
-        return self._read(reading.messages_between, conversation, after, before, limit, newest)
+        return self._read(reading.messages_between, conversation, after, before, limit, newest, but)
 
     def replay(self, member: str, after: int, limit: int) -> Deferred[ReplayPage]:
         return self._read(replay, member, after, limit)
 
-    def unread(self, conversation: int, after: int, until: int, sender: str, limit: int) -> Deferred[int]:
-        return self._read(reading.unread, conversation, after, until, sender, limit)
+    def unread(
+        self, conversation: int, after: int, until: int, but: Sequence[str], limit: int
+    ) -> Deferred[int]:
+        return self._read(reading.unread, conversation, after, until, but, limit)
 
     def cursor(self, account: str, kind: str, scope: int) -> Deferred[int]:
         return self._read(reading.cursor, account, kind, scope)

@@ -65,6 +65,13 @@ class MemoryTables:
             return False
         return True
 
+    def remove(self, rows: Sequence[Record]) -> None:
+        """Remove the rows of the same keys that are there."""
+        for row in rows:
+            old = self._rows[type(row)].get(KEY_OF[type(row)](row))
+            if old is not None:
+                self._drop(old)
+
     def _insert(self, row: Record, undo: Undo) -> None:
         if KEY_OF[type(row)](row) in self._rows[type(row)]:
             raise _Broken

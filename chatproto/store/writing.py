@@ -15,18 +15,19 @@ from typing import Any
 
 from msgspec import msgpack
 from msgspec.structs import astuple
-from sqlalchemy import Connection, Dialect, Insert, Table, insert, update
+from sqlalchemy import Connection, Dialect, Insert, Table, bindparam, delete, insert, tuple_, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from chatproto.records import Batch, CidRow, ConversationRow, Entry, Record
 from chatproto.store import schema
-from chatproto.store.keys import KEY_OF, REFERRING
+from chatproto.store.keys import KEY_OF, KEYS, REFERRING
 
 #: Makes an ``INSERT`` that replaces the row of the same key; databases differ in how.
 Replacing = Callable[[Table], Insert]
 Values = tuple[Any, ...]
 Inserts = dict[type[Record], list[Record]]
 Puts = dict[type[Record], dict[Any, Record]]
+Removes = dict[type[Record], dict[Any, Record]]
 
 #: Rows in one statement: more would not be cheaper, and would hold the database for longer at a time.
 LARGEST = 1024
@@ -85,7 +86,7 @@ class BatchWriting:
         return True
 
     def _store(self, connection: Connection, entries: Sequence[Entry]) -> None:
-        inserts, puts = _by_kind(entries)
+        inserts, puts, removes = _by_kind(entries)
         for kind, table in schema.TABLES.items():
             if kind in inserts:
                 self._run(connection, table, False, map(astuple, inserts[kind]))
@@ -95,6 +96,8 @@ class BatchWriting:
             self._run(connection, schema.cids, False, others)
         for kind, rows in puts.items():
             self._run(connection, schema.TABLES[kind], True, map(astuple, rows.values()))
+        for kind, rows in removes.items():
+            _remove(connection, kind, rows.values())
 
     def _run(self, connection: Connection, table: Table, replace: bool, rows: Iterable[Values]) -> None:
         width = len(table.columns)
@@ -119,14 +122,29 @@ class BatchWriting:
         return text
 
 
-def _by_kind(entries: Sequence[Entry]) -> tuple[Inserts, Puts]:
-    """Sort rows by kind, so that all inserts can go before all puts; the last put of a key counts.
+def _remove(connection: Connection, kind: type[Record], rows: Iterable[Record]) -> None:
+    """Remove rows, in pieces, by statements that SQLAlchemy keeps compiled."""
+    table = schema.TABLES[kind]
+    keys = [table.c[name] for name in KEYS[kind]]
+    statement = delete(table).where(tuple_(*keys).in_(bindparam("keys", expanding=True)))
+    values = [tuple(getattr(row, name) for name in KEYS[kind]) for row in rows]
+    for start in range(0, len(values), LARGEST):
+        connection.execute(statement, {"keys": values[start : start + LARGEST]})
+
+
+def _by_kind(entries: Sequence[Entry]) -> tuple[Inserts, Puts, Removes]:
+    """Sort rows by kind: all inserts can go before all puts, and these before all removes.
+
+    The last put of a key counts.
 
     :raises Clash: a row would fail in its own place, and pass if it were sorted.
     """
     inserts: Inserts = {}
     puts: Puts = {}
+    removes: Removes = {}
     for entry in entries:
+        if removes:
+            _check_not_removed(entry, removes)
         for row in entry.inserts:
             kind = type(row)
             if kind in puts and KEY_OF[kind](row) in puts[kind]:
@@ -137,9 +155,18 @@ def _by_kind(entries: Sequence[Entry]) -> tuple[Inserts, Puts]:
                 inserts[kind] = [row]
         for row in entry.puts:
             puts.setdefault(type(row), {})[KEY_OF[type(row)](row)] = row
+        for row in entry.removes:
+            removes.setdefault(type(row), {})[KEY_OF[type(row)](row)] = row
     if ConversationRow in inserts:
         _check_references(entries, {KEY_OF[ConversationRow](row) for row in inserts[ConversationRow]})
-    return inserts, puts
+    return inserts, puts, removes
+
+
+def _check_not_removed(entry: Entry, removes: Removes) -> None:
+    for row in chain(entry.inserts, entry.puts):
+        kind = type(row)
+        if kind in removes and KEY_OF[kind](row) in removes[kind]:
+            raise Clash
 
 
 def _check_references(entries: Sequence[Entry], to_come: set[int]) -> None:

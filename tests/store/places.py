@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -66,7 +67,7 @@ def conversation(number: int, a: str = "", b: str = "") -> ConversationRow:
 
 
 def member(number: int, name: str, since: int = 0, until: int = 0) -> MemberRow:
-    return MemberRow(number, name, since, until, "member")
+    return MemberRow(number, name, since, until, "member", since)
 
 
 def message(
@@ -90,8 +91,13 @@ def cid(prefix: str, counter: int = 0, ordered: bool = False, account: str = "me
     return CidRow(account, prefix, counter, ordered, b"digest" + bytes([counter % 256]), outcome)
 
 
-def entry(*inserts: Record, puts: tuple[Record, ...] = (), otherwise: tuple[Record, ...] = ()) -> Entry:
-    return Entry(inserts, puts, otherwise)
+def entry(
+    *inserts: Record,
+    puts: Sequence[Record] = (),
+    otherwise: Sequence[Record] = (),
+    removes: Sequence[Record] = (),
+) -> Entry:
+    return Entry(inserts, puts, otherwise, removes)
 
 
 def batch(number: int, *entries: Entry, seq: int = 0, serial: int = 0) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import gatherResults
@@ -11,11 +12,14 @@ from chatproto.errors import StoreError, StoreInUse
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
 from chatproto.records import (
+    NOTICES,
     AccountRow,
+    BlockRow,
     CursorRow,
     DeviceRow,
     EpochRow,
     GroupRow,
+    InviteRow,
     Membership,
     NameRow,
     PasswordRow,
@@ -93,7 +97,7 @@ class TestWriting:
         await store.close()
         store = place.store()
         await store.open(ALPHA)
-        assert await store.messages(1, 0, MAXIMUM, 10, False) == [message(5)]
+        assert await store.messages(1, 0, MAXIMUM, 10, False, ()) == [message(5)]
         await store.close()
 
     @ensureDeferred
@@ -137,7 +141,7 @@ class TestWriting:
         )
         assert failed == [0]
         assert await store.newest(1) == (3, 0)
-        assert await store.messages(1, 0, MAXIMUM, 9, False) == [message(3)]
+        assert await store.messages(1, 0, MAXIMUM, 9, False, ()) == [message(3)]
         assert await store.commit(batch(3, entry(void))) == [0]
 
     @ensureDeferred
@@ -218,7 +222,7 @@ class TestWriting:
     async def test_a_batch_of_any_size_keeps_every_row(self, store: IStore, size: int) -> None:
         rows = [message(seq, text=f"number {seq}") for seq in range(1, size + 1)]
         assert await store.commit(batch(1, entry(conversation(1)), *map(entry, rows), seq=size)) == []
-        assert await store.messages(1, 0, MAXIMUM, size + 1, False) == rows
+        assert await store.messages(1, 0, MAXIMUM, size + 1, False, ()) == rows
 
     @ensureDeferred
     async def test_any_text_comes_back_as_it_was(self, store: IStore) -> None:
@@ -227,7 +231,7 @@ class TestWriting:
             + "x" * 16000
         )
         await store.commit(batch(1, entry(conversation(1), message(2**53 - 1, text=text))))
-        assert (await store.messages(1, 0, MAXIMUM, 1, True))[0].text == text
+        assert (await store.messages(1, 0, MAXIMUM, 1, True, ()))[0].text == text
 
 
 class TestNames:
@@ -274,6 +278,72 @@ class TestNames:
         await store.commit(batch(1, *map(entry, rows)))
         assert await store.logins("messi") == [login(1), login(3)]
         assert await store.login(login(2).token_hash) == login(2, ended=50)
+
+    @ensureDeferred
+    async def test_sessions_that_are_over_are_listed_by_any_of_three_reasons(self, store: IStore) -> None:
+        times = [(1, 10, 90, 0), (2, 90, 90, 0), (3, 90, 10, 0), (4, 90, 90, 10), (5, 90, 90, 60)]
+        rows = [
+            msgspec.structs.replace(login(number), used=used, expires=expires, ended=ended)
+            for number, used, expires, ended in times
+        ]
+        await store.commit(batch(1, entry(*rows)))
+        assert [row.login for row in await store.old_logins(50, 50, 9)] == [1, 3, 4]
+        assert [row.login for row in await store.old_logins(50, 50, 2)] == [1, 3]
+
+    @ensureDeferred
+    async def test_invites_and_blocks_are_found_until_they_are_removed(self, store: IStore) -> None:
+        invites = [InviteRow(b"%032d" % number, number, 5, 50, "for ani") for number in (2, 1)]
+        blocks = [BlockRow("messi", f"{name}@alpha", name, 5) for name in ("c", "b")]
+        await store.commit(batch(1, entry(*invites, puts=blocks)))
+        assert await store.invites() == invites[::-1]
+        assert await store.invite(invites[0].token_hash) == invites[0]
+        assert await store.blocks("messi") == blocks[::-1]
+        assert await store.commit(batch(2, entry(removes=(invites[0], blocks[0])))) == []
+        assert await store.invites() == [invites[1]]
+        assert await store.blocks("messi") == [blocks[1]]
+        assert await store.blocks("lineker") == []
+
+    @ensureDeferred
+    async def test_deleted_groups_are_found_but_not_listed(self, store: IStore) -> None:
+        rows = [
+            GroupRow(name, name, 1, "messi", 5, "", "all", "invited", (name == "b" and 9) or 0)
+            for name in ("c", "b", "a")
+        ]
+        await store.commit(batch(1, entry(conversation(1), *rows)))
+        assert await store.groups("", 9) == [rows[2], rows[0]]
+        assert await store.groups("a", 9) == [rows[0]]
+        assert await store.groups("", 1) == [rows[2]]
+        assert await store.group("b") == rows[1]
+
+
+class TestRemoving:
+    @ensureDeferred
+    async def test_a_removed_row_may_come_again_in_the_same_batch(self, store: IStore) -> None:
+        row = BlockRow("messi", "b@alpha", "b@alpha", 1)
+        again = BlockRow("messi", "b@alpha", "b@alpha", 2)
+        await store.commit(batch(1, entry(row)))
+        assert await store.commit(batch(2, entry(removes=(row,)), entry(again))) == []
+        assert await store.blocks("messi") == [again]
+        assert await store.commit(batch(3, entry(puts=(row,)), entry(removes=(row,)))) == []
+        assert await store.blocks("messi") == []
+
+    @ensureDeferred
+    async def test_what_is_not_there_may_be_removed(self, store: IStore) -> None:
+        assert await store.commit(batch(1, entry(removes=(login(1), CursorRow("a", "device", 1, 0))))) == []
+
+    @ensureDeferred
+    async def test_an_entry_that_breaks_a_constraint_removes_nothing(self, store: IStore) -> None:
+        row = BlockRow("messi", "b@alpha", "b@alpha", 1)
+        await store.commit(batch(1, entry(row, NameRow("messi", "user"))))
+        assert await store.commit(batch(2, entry(NameRow("messi", "user"), removes=(row,)))) == [0]
+        assert await store.blocks("messi") == [row]
+
+    @ensureDeferred
+    async def test_many_are_removed_at_once(self, store: IStore) -> None:
+        rows = [CursorRow("messi", "device", number, 1) for number in range(2500)]
+        await store.commit(batch(1, entry(puts=tuple(rows))))
+        assert await store.commit(batch(2, entry(removes=tuple(rows[1:])))) == []
+        assert await store.cursors("messi", "device") == {0: 1}
 
 
 class TestConversations:
@@ -325,7 +395,7 @@ class TestMessages:
         await store.commit(batch(1, entry(conversation(1), conversation(2), *rows, message(20, 2))))
 
         async def read(after: int, before: int, limit: int, newest: bool) -> list[int]:
-            return [row.seq for row in await store.messages(1, after, before, limit, newest)]
+            return [row.seq for row in await store.messages(1, after, before, limit, newest, ())]
 
         assert await read(0, MAXIMUM, 3, False) == [1, 2, 3]
         assert await read(0, MAXIMUM, 3, True) == [7, 8, 9]
@@ -338,15 +408,41 @@ class TestMessages:
     async def test_unread_counts_what_others_said_up_to_a_limit(self, store: IStore) -> None:
         rows = [message(seq, sender="a" if seq % 2 else "b") for seq in range(1, 11)]
         await store.commit(batch(1, entry(conversation(1), *rows, message(11, kind="void"))))
-        assert await store.unread(1, 0, 0, "", 100) == 10
-        assert await store.unread(1, 0, 0, "a", 100) == 5
-        assert await store.unread(1, 4, 0, "a", 100) == 3
-        assert await store.unread(1, 4, 8, "a", 100) == 2
-        assert await store.unread(1, 0, 0, "", 3) == 3
-        assert await store.unread(2, 0, 0, "", 3) == 0
+        assert await store.unread(1, 0, 0, (), 100) == 10
+        assert await store.unread(1, 0, 0, ("a",), 100) == 5
+        assert await store.unread(1, 4, 0, ("a",), 100) == 3
+        assert await store.unread(1, 4, 8, ("a",), 100) == 2
+        assert await store.unread(1, 0, 0, (), 3) == 3
+        assert await store.unread(2, 0, 0, (), 3) == 0
+
+    @ensureDeferred
+    async def test_nobody_counts_notices(self, store: IStore) -> None:
+        rows = [message(seq, kind=kind) for seq, kind in enumerate(("text", "invitation", *NOTICES), 1)]
+        await store.commit(batch(1, entry(conversation(1), *rows)))
+        assert await store.unread(1, 0, 0, (), 100) == 2
+        assert await store.messages(1, 0, MAXIMUM, 100, False, ()) == rows
+
+    @ensureDeferred
+    async def test_some_senders_are_left_out_of_a_range(self, store: IStore) -> None:
+        rows = [message(seq, sender="abc"[seq % 3]) for seq in range(1, 10)]
+        await store.commit(batch(1, entry(conversation(1), *rows)))
+
+        async def read(limit: int, newest: bool) -> list[int]:
+            return [row.seq for row in await store.messages(1, 0, MAXIMUM, limit, newest, ("a", "c"))]
+
+        assert await read(9, False) == [1, 4, 7]
+        assert await read(2, True) == [4, 7]
 
 
 class TestReplay:
+    @ensureDeferred
+    async def test_what_was_said_before_the_last_join_is_no_news(self, store: IStore) -> None:
+        newcomer = msgspec.structs.replace(member(1, "me"), joined=3)
+        rows = [message(seq) for seq in range(1, 6)]
+        await store.commit(batch(1, entry(conversation(1), newcomer, *rows)))
+        assert (await store.replay("me", 0, 9)).messages == rows[3:]
+        assert [entry.newest for entry in await store.memberships("me")] == [5]
+
     @ensureDeferred
     async def test_all_conversations_come_merged_in_pages(self, store: IStore) -> None:
         numbers = range(1, 6)

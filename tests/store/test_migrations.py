@@ -19,6 +19,7 @@ from sqlalchemy import UniqueConstraint, create_engine
 
 from chatproto.errors import StoreError
 from chatproto.names import RealmName
+from chatproto.records import AccountRow, GroupRow, MemberRow
 from chatproto.store import migrating, schema
 from chatproto.store.keys import KEYS, REFERRING, UNIQUE
 from tests.store.places import ALPHA, SqlitePlace, batch, conversation, entry
@@ -27,8 +28,8 @@ SECOND = '''
 """Another column."""
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 def upgrade():
     op.add_column("names", sa.Column("more", sa.Text()))
 '''
@@ -44,9 +45,9 @@ def two_revisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the package have a second revision."""
     folder = tmp_path / "100% migrations"
     shutil.copytree(migrating.MIGRATIONS, folder)
-    (folder / "versions" / "0002_more.py").write_text(SECOND)
+    (folder / "versions" / "0003_more.py").write_text(SECOND)
     monkeypatch.setattr(migrating, "MIGRATIONS", folder)
-    monkeypatch.setattr(schema, "REVISION", "0002")
+    monkeypatch.setattr(schema, "REVISION", "0003")
     return folder
 
 
@@ -109,9 +110,9 @@ async def test_a_database_of_something_else_is_left_alone(place: SqlitePlace) ->
 async def test_a_store_of_an_unknown_revision_is_left_alone(place: SqlitePlace) -> None:
     await make(place)
     execute(place.path, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreError, match=r"newer version of chatproto.*9999.*0001"):
+    with pytest.raises(StoreError, match=r"newer version of chatproto.*9999.*0002"):
         await place.store().open(ALPHA)
-    execute(place.path, "UPDATE alembic_version SET version_num = '0001'")
+    execute(place.path, "UPDATE alembic_version SET version_num = '0002'")
     await make_again(place)
 
 
@@ -129,12 +130,38 @@ async def test_an_older_store_is_copied_and_brought_up_to_date(
     await make(place)
     request.getfixturevalue("two_revisions")
     await make_again(place)
-    assert execute(place.path, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert execute(place.path, "SELECT version_num FROM alembic_version") == [("0003",)]
     assert execute(place.path, "SELECT more FROM names") == []
-    copy = place.path.with_name("alpha.db.before-0001")
-    assert execute(copy, "SELECT version_num FROM alembic_version") == [("0001",)]
+    copy = place.path.with_name("alpha.db.before-0002")
+    assert execute(copy, "SELECT version_num FROM alembic_version") == [("0002",)]
     assert execute(copy, "SELECT a FROM conversations") == [("group1@alpha",)]
     assert copy.stat().st_mode & 0o077 == 0
+
+
+@ensureDeferred
+async def test_a_store_of_the_first_revision_keeps_what_it_has(place: SqlitePlace) -> None:
+    engine = create_engine(f"sqlite:///{place.path}")
+    with engine.begin() as connection:
+        migrating.migrate(connection, "0001")
+    engine.dispose()
+    for statement in (
+        "INSERT INTO meta VALUES ('realm', 'alpha')",
+        "INSERT INTO state VALUES (1, 1, 9, 9)",
+        "INSERT INTO conversations VALUES (1, 'g@alpha', '', 'G@alpha', '')",
+        "INSERT INTO groups VALUES ('g', 'G', 1, 'messi', 5)",
+        "INSERT INTO members VALUES (1, 'messi@alpha', 3, 0, 'owner'), (1, 'lineker@alpha', 2, 7, 'member')",
+        "INSERT INTO accounts VALUES ('messi', 'messi', 'Lionel Messi', 'Argentina', 5)",
+    ):
+        execute(place.path, statement)
+    store = place.store()
+    await store.open(ALPHA)
+    assert await store.group("g") == GroupRow("g", "G", 1, "messi", 5, "", "joined", "open", 0)
+    assert await store.member(1, "messi@alpha") == MemberRow(1, "messi@alpha", 3, 0, "owner", 3)
+    assert await store.member(1, "lineker@alpha") == MemberRow(1, "lineker@alpha", 2, 7, "left", 2)
+    assert await store.account("messi") == AccountRow("messi", "messi", "Lionel Messi", "Argentina", 5, 0)
+    assert await store.invites() == []
+    assert await store.blocks("messi") == []
+    await store.close()
 
 
 @ensureDeferred
@@ -143,11 +170,11 @@ async def test_a_migration_that_fails_leaves_the_store_as_it_was(
 ) -> None:
     await make(place)
     folder: Path = request.getfixturevalue("two_revisions")
-    with (folder / "versions" / "0002_more.py").open("a") as script:
+    with (folder / "versions" / "0003_more.py").open("a") as script:
         script.write("    op.drop_table('missing')\n")
     with pytest.raises(StoreError, match="missing"):
         await place.store().open(ALPHA)
-    assert execute(place.path, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert execute(place.path, "SELECT version_num FROM alembic_version") == [("0002",)]
     with pytest.raises(sqlite3.OperationalError):
         execute(place.path, "SELECT more FROM names")
 
@@ -160,7 +187,7 @@ async def test_the_store_of_another_realm_is_not_migrated(
     request.getfixturevalue("two_revisions")
     with pytest.raises(StoreError, match="belongs to the realm alpha"):
         await place.store().open(RealmName("beta"))
-    assert execute(place.path, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert execute(place.path, "SELECT version_num FROM alembic_version") == [("0002",)]
 
 
 @pytest.fixture

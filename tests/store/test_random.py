@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from chatproto.interfaces import IStore
 from chatproto.records import (
     AccountRow,
+    BlockRow,
     CidRow,
     ConversationRow,
     CursorRow,
@@ -63,14 +64,19 @@ puts: st.SearchStrategy[Record] = st.one_of(
     st.builds(AccountRow, NAMES, NAMES, NAMES, NAMES, SMALL),
     st.builds(DeviceRow, NAMES, NAMES, SMALL),
     st.builds(CursorRow, NAMES, st.sampled_from(["read", "device"]), SMALL, SMALL),
-    st.builds(MemberRow, CONVERSATIONS, NAMES, SMALL, SMALL, NAMES),
+    st.builds(MemberRow, CONVERSATIONS, NAMES, SMALL, SMALL, NAMES, SMALL),
+    st.builds(BlockRow, NAMES, NAMES, NAMES, SMALL),
+)
+removes: st.SearchStrategy[Record] = st.one_of(
+    st.builds(BlockRow, NAMES, NAMES, NAMES, SMALL),
+    st.builds(CursorRow, NAMES, st.sampled_from(["read", "device"]), SMALL, SMALL),
 )
 entries = st.builds(
     Entry,
     st.lists(inserts, max_size=3).map(tuple),
     st.lists(puts, max_size=2).map(tuple),
     st.lists(inserts, max_size=1).map(tuple),
-)
+) | st.builds(lambda rows: Entry((), (), (), rows), st.lists(removes, max_size=2))
 
 
 def now(deferred: Deferred[Any]) -> Any:
@@ -104,8 +110,8 @@ def answers(store: IStore) -> list[Any]:
             store.members(number),
             store.login(bytes([number])),
             *(store.member(number, name) for name in names),
-            *(store.messages(number, 3, MAXIMUM, 4, newest) for newest in (False, True)),
-            *(store.unread(number, 2, until, name, 5) for until in (0, 20) for name in names),
+            *(store.messages(number, 3, MAXIMUM, 4, newest, ()) for newest in (False, True)),
+            *(store.unread(number, 2, until, (name,), 5) for until in (0, 20) for name in names),
         ]
     return [now(each) for each in asked]
 

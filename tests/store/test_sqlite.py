@@ -95,7 +95,7 @@ class TestFiles:
             (tmp_path / path.name).write_bytes(path.read_bytes())
         copy = SqlitePlace(tmp_path / "alpha.db").store()
         assert (await copy.open(ALPHA)).batch == 1
-        assert await copy.messages(1, 0, MAXIMUM, 9, False) == [message(1)]
+        assert await copy.messages(1, 0, MAXIMUM, 9, False, ()) == [message(1)]
         await copy.close()
 
 
@@ -280,7 +280,7 @@ class TestFailures:
             )
         )
         assert failed == [1, 2]
-        assert await store.messages(1, 0, MAXIMUM, 9, False) == [message(3)]
+        assert await store.messages(1, 0, MAXIMUM, 9, False, ()) == [message(3)]
 
 
 class TestLog:
