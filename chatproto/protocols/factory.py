@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
@@ -17,7 +18,9 @@ from chatproto.protocols.connections import Connections, Refusing
 from chatproto.protocols.outbox import Turn
 from chatproto.protocols.server import ChatServerProtocol
 from chatproto.realm import Realm
+from chatproto.realm.meters import Traffic
 from chatproto.realm.times import Clock
+from chatproto.wire.dialect import Dialect
 from chatproto.wire.json import JsonDialect
 from chatproto.wire.text import TextDialect
 
@@ -32,8 +35,10 @@ _COME_BACK_SECONDS = 5.0
 class ChatServerFactory(ServerFactory):
     """Makes the server's ends of client connections to one realm.
 
-    ``administrator`` gives every connection an administrator's rights: for the control socket. With
-    ``exact_bodies`` the text dialect keeps the blanks around a text. A store that fails ends all connections
+    ``dialects`` has the dialect of a line by the line's first byte, and under ``b""`` the one of all other lines;
+    without it JSON is spoken where a line begins with ``{``, and text. What a listener is told is told in the dialect
+    of its ``listen``. ``administrator`` gives every connection an administrator's rights: for the control socket.
+    With ``exact_bodies`` the text dialect keeps the blanks around a text. A store that fails ends all connections
     without another word, since what became of their commands is unknown.
     """
 
@@ -47,15 +52,18 @@ class ChatServerFactory(ServerFactory):
         limits: Limits | None = None,
         administrator: bool = False,
         exact_bodies: bool = False,
+        dialects: Mapping[bytes, Dialect] | None = None,
         random: Callable[[], float] = random.random,
     ) -> None:
         self.realm = realm
         self.clock = reactor
         self.limits = limits or realm.policy.limits
         self.administrator = administrator
-        self.json = JsonDialect()
-        self.text = TextDialect(exact_bodies=exact_bodies)
+        self._dialects = dialects or {b"{": JsonDialect(), b"": TextDialect(exact_bodies=exact_bodies)}
+        #: That of lines whose first byte has no other, and of what is said before the first line.
+        self.dialect = self._dialects[b""]
         self.turn = Turn(reactor)
+        self.traffic = Traffic()
         self._random = random
         self._connections = Connections(self.limits)
         realm.writer.on_fatal(lambda _: self._connections.abort())
@@ -64,11 +72,21 @@ class ChatServerFactory(ServerFactory):
         """Return a connection's protocol, or one that refuses it."""
         address = str(getattr(addr, "host", ""))
         if not self._connections.has_room(address):
-            return Refusing(self.text.encode_refusal(TooManyConnections(retry_after=_FULL_SECONDS), None))
+            self.traffic.turned_away += 1
+            return Refusing(self.dialect.encode_refusal(TooManyConnections(retry_after=_FULL_SECONDS), None))
         protocol = ChatServerProtocol(self, address)
         protocol.factory = self
+        self.traffic.opened += 1
         self._connections.add(protocol)
         return protocol
+
+    def dialect_of(self, line: bytes) -> Dialect:
+        """Return the dialect of a line, or of the beginning of one."""
+        return self._dialects.get(line[:1], self.dialect)
+
+    def connections(self) -> list[ChatServerProtocol]:
+        """Return the open connections."""
+        return cast("list[ChatServerProtocol]", list(self._connections))
 
     def disconnected(self, protocol: ChatServerProtocol) -> None:
         """Hear that a connection is gone."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from chatproto.errors import ChatError
 from chatproto.events import Reply
+from chatproto.realm.meters import Traffic
 from chatproto.wire.dialect import Dialect, TagValue
 
 
@@ -29,6 +30,8 @@ class Pause(enum.Flag):
 
 class Replying(Protocol):
     """The connection that a slot belongs to."""
+
+    traffic: Traffic
 
     def pause(self, why: Pause) -> None:
         """Stop reading for a reason."""
@@ -55,7 +58,9 @@ class Slot:
         """Fill the place; an error that is fatal ends the connection after it."""
         if not isinstance(outcome, ChatError):
             self.data = self._dialect.encode_reply(outcome, self._tag)
+            self._connection.traffic.replies += 1
         else:
+            self._connection.traffic.refuse(outcome.code)
             self.data = self._dialect.encode_refusal(outcome, self._tag)
             if outcome.fatal:
                 self._connection.pause(Pause.ENDING)

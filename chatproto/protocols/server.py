@@ -1,8 +1,8 @@
 """The server's end of a client's connection.
 
 The protocol owns bytes, time-outs and the order of replies. Who speaks is the session's business, what a
-line means the dialect's. Both dialects share the port: a line that starts with ``{`` is JSON, any other is
-text, and each is answered in its own.
+line means the dialect's. Dialects share the port: a line's first byte says which one it is in (``{`` is JSON, any
+other is text, unless the factory was given others), and each line is answered in its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatproto.commands import Request
+from chatproto.commands import Listen, Request
 from chatproto.errors import (
     ChatError,
     InternalError,
@@ -57,11 +57,13 @@ class ChatServerProtocol(LineFraming):
         super().__init__()
         self._factory = factory
         self._limits = factory.limits
+        self.traffic = factory.traffic
         self.address = address
         self.session = ClientSession(factory.realm, self, administrator=factory.administrator)
         self.line_limit = self._limits.line_bytes_before_login
         self._stranger: Stranger | None = None
         self._dialect: Dialect | None = None  # that of the newest line
+        self._heard_in: Dialect = factory.dialect  # that of the newest ``listen``
         self._alone = 0  # commands that ran alone since others had their turn
         self._slots: deque[Slot] = deque()
         self._held: tuple[Dialect, Request] | None = None
@@ -70,6 +72,11 @@ class ChatServerProtocol(LineFraming):
         self._goodbye: str | None = None
         self._input_ended = False
         self._linger: Linger | None = None
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the client has not taken, beside those that the transport has."""
+        return 0 if self._outbox is None else self._outbox.unsent
 
     # -- the connection
 
@@ -127,7 +134,7 @@ class ChatServerProtocol(LineFraming):
     def _too_late(self) -> None:
         # Whoever said nothing may be an older client, which would wait for the end of such a reply; a JSON
         # client reads its first line.
-        self._refuse(self._dialect or self._factory.text, LoginTimeout())
+        self._refuse(self._dialect or self._factory.dialect, LoginTimeout())
 
     def _look_at_trust(self) -> None:
         """Lift the limits for strangers once the session is a user's."""
@@ -150,7 +157,7 @@ class ChatServerProtocol(LineFraming):
         if self._dialect is None and _HTTP.match(line):
             self.abort()
             return
-        dialect = self._dialect = self._dialect_of(line)
+        dialect = self._dialect = self._factory.dialect_of(line)
         try:
             request = dialect.decode(line)
         except ChatError as error:
@@ -167,10 +174,7 @@ class ChatServerProtocol(LineFraming):
         """Refuse an over-long line; a stranger's connection then ends."""
         if self._stranger is not None:
             self.pause(Pause.ENDING)
-        self._refuse(self._dialect_of(start), LineTooLong())
-
-    def _dialect_of(self, line: bytes) -> Dialect:
-        return self._factory.json if line[:1] == b"{" else self._factory.text
+        self._refuse(self._factory.dialect_of(start), LineTooLong())
 
     def _refuse_line(self, dialect: Dialect, error: ChatError, tag: TagValue) -> None:
         if self._stranger is not None and self._stranger.mistake():
@@ -211,6 +215,8 @@ class ChatServerProtocol(LineFraming):
 
     def _start(self, dialect: Dialect, request: Request) -> None:
         slot = self._take_slot(dialect, request.id)
+        if type(request.command) is Listen:
+            self._heard_in = dialect
         try:
             waiting = self.session.handle(request, slot)
         except ChatError as error:
@@ -298,17 +304,17 @@ class ChatServerProtocol(LineFraming):
         self.clear()
         if self._goodbye is not None and self.session.listener is not None:
             goodbye = Goodbye(reason=self._goodbye, retry_after=self._factory.retry_after())
-            outbox.write(self._factory.json.encode_event(goodbye))
+            outbox.write(self._heard_in.encode_event(goodbye))
         self.session.stop_listening()
         transport = cast("Transport", self.transport)
         self._linger = Linger(transport, self._factory.clock, input_ended=self._input_ended)
         outbox.close(self._linger.begin)
 
     def push(self, event: Event) -> bool:
-        """See :class:`~chatproto.realm.listening.Sink`. Only JSON clients ever listen."""
+        """See :class:`~chatproto.realm.listening.Sink`."""
         outbox = self._outbox
         assert outbox is not None
-        outbox.write(self._factory.json.encode_event(event))
+        outbox.write(self._heard_in.encode_event(event))
         if outbox.unsent >= self._limits.push_bytes:
             outbox.flush()
         return not outbox.full

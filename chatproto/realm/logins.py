@@ -130,6 +130,7 @@ class Logins:
         login = self._login(row, account)
         self._logins.change(row.token_hash, login)
         await self._writer.save(inserts=(row,), puts=devices)
+        self._writer.meters.logins += 1
         return login, token
 
     async def _device(self, account: str, name: str) -> tuple[int, list[DeviceRow]]:

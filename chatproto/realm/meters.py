@@ -7,12 +7,11 @@ batch or a question to the store. Who shows the numbers, and in which format, is
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 
 from twisted.internet.defer import Deferred
-from zope.interface import implementer
 
 from chatproto.interfaces import IStore
 from chatproto.realm.times import Clock
@@ -23,6 +22,9 @@ T = TypeVar("T")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 #: From a lone command to the default bound of open rows.
 _ENTRIES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
+
+#: Methods of a store that are no questions.
+_NOT_ASKED = frozenset({"open", "close", "commit"})
 
 
 class Histogram:
@@ -56,7 +58,16 @@ class Asked:
 class Meters:
     """What a realm has done since it was opened."""
 
-    __slots__ = ("asked", "batch_seconds", "broken", "commit_seconds", "entries", "logins", "messages", "refused")
+    __slots__ = (
+        "asked",
+        "batch_seconds",
+        "broken",
+        "commit_seconds",
+        "entries",
+        "logins",
+        "messages",
+        "refused",
+    )
 
     def __init__(self) -> None:
         #: Messages that are on disk.
@@ -96,23 +107,29 @@ class Traffic:
         self.refusals[code] = self.refusals.get(code, 0) + 1
 
 
-@implementer(IStore)
 class CountedStore:
-    """A store that counts and times what it is asked; ``commit`` is the writer's to count."""
+    """A store that counts and times what it is asked; ``commit`` is the writer's to count.
+
+    It has the methods of :class:`IStore` by its names, so it needs no change when that gets another.
+    """
 
     def __init__(self, store: IStore, meters: Meters, clock: Clock) -> None:
+        self._store = store
         self._asked = meters.asked
         self._clock = clock
         for name in IStore.names():
-            method = getattr(store, name)
-            counted = name not in ("open", "close", "commit")
-            setattr(self, name, partial(self._ask, name, method) if counted else method)
+            if name not in _NOT_ASKED:
+                setattr(self, name, partial(self._ask, name))
 
-    def _ask(self, name: str, method: Callable[..., Deferred[T]], *arguments: Any, **named: Any) -> Deferred[T]:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def _ask(self, name: str, *arguments: Any, **named: Any) -> Deferred[Any]:
         asked = self._asked.get(name)
         if asked is None:
             asked = self._asked[name] = Asked()
         start = self._clock.seconds()
+        answer: Deferred[Any] = getattr(self._store, name)(*arguments, **named)
 
         def answered(result: T) -> T:
             asked.waiting -= 1
@@ -121,9 +138,9 @@ class CountedStore:
 
         asked.count += 1
         asked.waiting += 1
-        return method(*arguments, **named).addBoth(answered)
+        return answer.addBoth(answered)
 
 
 def counted(store: IStore, meters: Meters, clock: Clock) -> IStore:
-    """Return a store that is the same, and counted."""
+    """Return the same store, counted."""
     return cast("IStore", CountedStore(store, meters, clock))

@@ -38,6 +38,8 @@ class PasswordHasher:
         )
         self._waiting = waiting
         self._under_way = 0
+        #: Hashes and checks that were done.
+        self.done = 0
         #: Compared with for an unknown user, so that it takes as long as for a known one.
         self._nobody = self._argon2.hash("nobody has this password")
 
@@ -65,6 +67,11 @@ class PasswordHasher:
         except InvalidHashError:
             return True
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """How many are under way or wait, and how many may."""
+        return self._under_way, self._waiting
+
     def stop(self) -> None:
         """Wait for what is under way and end the threads."""
         self._executor.stop()
@@ -82,6 +89,7 @@ class PasswordHasher:
 
         def done(result: T) -> T:
             self._under_way -= 1
+            self.done += 1
             return result
 
         return self._executor.run(work, *arguments).addBoth(done)

@@ -24,6 +24,7 @@ from chatproto.realm.cursors import Cursors
 from chatproto.realm.groups import Groups
 from chatproto.realm.inboxes import Inboxes
 from chatproto.realm.logins import Logins
+from chatproto.realm.meters import Meters, counted
 from chatproto.realm.passwords import PasswordHasher
 from chatproto.realm.policy import Policy
 from chatproto.realm.reading import Reading
@@ -81,10 +82,11 @@ class Realm:
         self.policy = policy
         self.clock = clock
         self.epochs = epochs
-        self._store = store
-        self._hasher = hasher
+        self.meters = Meters()
+        self._store = store = counted(store, self.meters, clock)
+        self.hasher = hasher
         self.present = Present()
-        self.writer = Writer(store, clock, state, limits)
+        self.writer = Writer(store, clock, state, limits, self.meters)
         self.router = Router(state.seq)
         names = Names(store, self.writer, size)
         self.accounts = Accounts(store, self.writer, clock, names, hasher, size)
@@ -186,5 +188,5 @@ class Realm:
         """Make everything durable that was appended, and close the store."""
         self.cursors.close()
         await self.writer.close()
-        self._hasher.stop()
+        self.hasher.stop()
         await self._store.close()

@@ -287,6 +287,7 @@ class Sending:
             at=self._timestamps.text(message.at),
         )
         self._router.published = message.seq
+        self._writer.meters.messages += 1
         for audience in route.audiences:
             audience.deliver(event, message.device)
 

@@ -15,9 +15,10 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatproto.errors import ChatError, StoreFull, StoreRefused, Unavailable
+from chatproto.errors import ChatError, StoreRefused, Unavailable
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
+from chatproto.realm.meters import Meters
 from chatproto.realm.times import Clock
 from chatproto.records import Batch, Entry, Record, StoreState
 
@@ -77,9 +78,16 @@ class Writer:
 
     _log = Logger()
 
-    def __init__(self, store: IStore, clock: Clock, state: StoreState, limits: Limits) -> None:
+    def __init__(
+        self, store: IStore, clock: Clock, state: StoreState, limits: Limits, meters: Meters | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
+        #: Counted here are batches; the messages and sessions in them by who makes them.
+        self.meters = meters or Meters()
+        #: When the open batch got its first entry; the same of the one being committed, and its start.
+        self._opened_at = 0.0
+        self._times = (0.0, 0.0)
         self._max_rows = max(1, int(limits.open_rows * _CLIENTS_SHARE))
         self._max_bytes = max(1, int(limits.open_bytes * _CLIENTS_SHARE))
         self._open: list[Work] = []
@@ -130,6 +138,16 @@ class Writer:
         self._fatal.append(call)
 
     @property
+    def load(self) -> tuple[int, int]:
+        """Rows and bytes that are open or being committed."""
+        return self._rows, self._bytes
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Rows and bytes at which the writer is full."""
+        return self._max_rows, self._max_bytes
+
+    @property
     def full(self) -> bool:
         """Whether clients have to wait before they append more."""
         return self._rows >= self._max_rows or self._bytes >= self._max_bytes
@@ -146,6 +164,8 @@ class Writer:
         if self._closed:
             work.failed(Unavailable())
             return
+        if not self._open:
+            self._opened_at = self._clock.seconds()
         self._open.append(work)
         self._rows += len(work.inserts) + len(work.puts)
         self._bytes += work.size
@@ -187,6 +207,7 @@ class Writer:
         self._starting = True
         while self._open and not self._committing and self.failure is None:
             self._committing, self._open = self._open, []
+            self._times = (self._opened_at, self._clock.seconds())
             batch = Batch(self.committed + 1, self._seq, self._serial, self._committing)
             self._store.commit(batch).addCallbacks(self._stored, self._not_stored).addErrback(self._broken)
         self._starting = False
@@ -194,6 +215,7 @@ class Writer:
     def _stored(self, broken: Sequence[int]) -> None:
         works, self._committing = self._committing, []
         self.committed += 1
+        self._count(len(works), len(broken))
         if self._refusing:
             self._refusing = False
             self._log.info("the store takes batches again")
@@ -209,6 +231,14 @@ class Writer:
                 self._tell(work)
         self._go_on()
 
+    def _count(self, entries: int, broken: int) -> None:
+        opened, begun = self._times
+        now = self._clock.seconds()
+        self.meters.entries.observe(entries)
+        self.meters.commit_seconds.observe(now - begun)
+        self.meters.batch_seconds.observe(now - opened)
+        self.meters.broken += broken
+
     def _tell(self, work: Work) -> None:
         try:
             work.committed()
@@ -217,12 +247,14 @@ class Writer:
 
     def _not_stored(self, failure: Failure) -> None:
         failure.trap(StoreRefused)
+        assert isinstance(failure.value, StoreRefused)
         if not self._refusing:  # a full disk would otherwise fill it with these lines
             self._log.error("the store takes nothing now: {reason}", reason=failure.getErrorMessage())
         self._refusing = True
+        self.meters.refused += 1
         works, self._committing = self._committing, []
         self._release(works)
-        self._reset(works, StoreFull())
+        self._reset(works, failure.value.told())
         self._go_on()
 
     def _reset(self, works: list[Work], error: ChatError | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chatproto import events
 from chatproto.errors import Busy, LoginTimeout
 from chatproto.protocols.order import Pause, Slot
+from chatproto.realm.meters import Traffic
 from chatproto.wire.json import JsonDialect
 from chatproto.wire.text import TextDialect
 
@@ -12,6 +13,7 @@ from chatproto.wire.text import TextDialect
 class Connection:
     def __init__(self) -> None:
         self.said: list[object] = []
+        self.traffic = Traffic()
 
     def pause(self, why: Pause) -> None:
         self.said.append(why)
@@ -29,6 +31,7 @@ def test_a_reply_is_encoded_as_its_command_was() -> None:
     assert json.data == b'{"re":7,"status":"OK"}\r\n'
     assert text.data == b'{"status": "OK"}\r\n\r\n'
     assert connection.said == ["reply", "reply"]
+    assert connection.traffic.replies == 2
 
 
 def test_only_a_fatal_error_ends_the_connection_and_before_the_reply_goes_out() -> None:
@@ -37,3 +40,4 @@ def test_only_a_fatal_error_ends_the_connection_and_before_the_reply_goes_out() 
     assert connection.said == ["reply"]
     Slot(connection, JsonDialect(), 1)(LoginTimeout())
     assert connection.said[1:] == [Pause.ENDING, "reply"]
+    assert connection.traffic.refusals == {"busy": 1, "login-timeout": 1}
