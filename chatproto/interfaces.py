@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from chatproto.events import Message
+from chatproto.events import Hint, Message
 from chatproto.names import RealmName
 from chatproto.records import (
     AccountRow,
@@ -168,3 +168,6 @@ class ISubscriber(Interface):
 
         Called in order of seq, on the reactor's thread, for every member who has a subscriber. Never raises.
         """
+
+    def hint(event: Hint) -> None:
+        """Take an event that is stored nowhere, or leave it. Never raises."""

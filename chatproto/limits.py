@@ -34,6 +34,12 @@ SERVER_LINE_BYTES = 256 * 1024
 INBOX_BYTES = 16 * 1024 * 1024
 
 
+#: Characters in a group's topic: a line or two.
+TOPIC_CHARACTERS = 256
+#: Members up to which a group has receipts and typing: their number grows with the square of it.
+HINTED_MEMBERS = 50
+
+
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The bounds that an operator may move; counts are of items, sizes of bytes, times of seconds."""
 
@@ -65,6 +71,12 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_idle_seconds: Seconds = 30 * 86400.0
     #: A session ends after so long, however much it is used (90 days).
     session_seconds: Seconds = 90 * 86400.0
+    #: Members of one group: each post looks up who of them is there, and each is a row.
+    members_per_group: Count = 20_000
+    #: Groups that one account may be in: each has a look-up in a replay.
+    groups_per_account: Count = 1_000
+    #: Addresses that one account may block: each is compared with in its groups.
+    blocks_per_account: Count = 1_000
     #: Accounts and groups kept in memory; the rest is read again when needed.
     cached_names: Count = 10_000
 

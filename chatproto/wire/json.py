@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import operator
 import re
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -41,6 +41,7 @@ COMMANDS = {command.wire_name(): command for command in all_commands() if comman
 _decode_command = msgspec.json.Decoder(functools.reduce(operator.or_, COMMANDS.values())).decode
 _decode_tag = msgspec.json.Decoder(_Tagged).decode
 _decode_named = msgspec.json.Decoder(_Named).decode
+_EVENTS = {event.__struct_config__.tag for event in get_args(Event)}
 _decode_event = msgspec.json.Decoder(Event).decode
 
 #: How msgspec names the field that it did not like.
@@ -173,7 +174,7 @@ def decode_from_server(line: bytes) -> Answer | Event | None:
     try:
         fields = _decode_answer(line)
         if fields.event is not None:
-            return _decode_event(line) if fields.event in ("message", "goodbye") else None
+            return _decode_event(line) if fields.event in _EVENTS else None
     except _UNREADABLE:
         raise BadRequest("the server sent a line that cannot be read") from None
     error = None

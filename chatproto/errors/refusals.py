@@ -1,45 +1,4 @@
-"""What can go wrong between a client and a realm, and the stable code of each.
-
-::
-
-    ChatError
-    ├── BadRequest              bad-request          the line cannot be understood
-    │   ├── BadField            bad-field
-    │   ├── BadName             bad-name
-    │   ├── TooFewWords         too-few-words
-    │   ├── UnknownCommand      unknown-command
-    │   ├── LineTooLong         line-too-long
-    │   ├── TextTooLong         text-too-long
-    │   └── CidReused           cid-reused
-    ├── NotLoggedIn             not-logged-in        who is asking?
-    │   └── NothingToLogOut     not-logged-in
-    ├── BadToken                bad-token
-    ├── LoginFailed             login-failed
-    │   ├── UnknownUser         login-failed
-    │   └── WrongPassword       login-failed
-    ├── LoginTimeout            login-timeout
-    ├── NotAllowed              not-allowed
-    ├── RegistrationClosed      registration-closed
-    ├── NameTaken               name-taken
-    │   ├── UserExists          user-exists
-    │   └── GroupExists         group-exists
-    ├── NoSuchUser              no-such-user
-    ├── NoSuchGroup             no-such-group
-    ├── NoSuchRealm             no-such-realm
-    ├── NoSuchSession           no-such-session
-    ├── AlreadyMember           already-member
-    ├── NotMember               not-member
-    ├── Unavailable             unavailable          not now: try again
-    │   ├── Busy                busy
-    │   ├── StoreFull           store-full
-    │   └── TooManyConnections  too-many-connections
-    ├── InternalError           internal-error
-    └── UnknownRemoteError      (a code that this version does not know)
-
-A ``ChatError`` is what the other side did, or may be told: its code and its message go on the
-wire. What our own caller did wrong is a ``ValueError`` or ``RuntimeError`` and never does; nor
-does the text of any other exception. Codes never change their meaning.
-"""
+"""What a client may be told: one class per refusal, with its code."""
 
 from __future__ import annotations
 
@@ -174,10 +133,38 @@ class LoginTimeout(ChatError):
 
 
 class NotAllowed(ChatError):
-    """The command is for administrators."""
+    """The command is for others: administrators of the realm, the owner or admins of a group, the invited."""
 
     code = "not-allowed"
     message = "this is for administrators"
+
+
+class Blocked(ChatError):
+    """The recipient does not want to hear from the sender."""
+
+    code = "refused"
+    message = "the recipient does not accept messages from you"
+
+
+class BadInvite(ChatError):
+    """The token that stands for a leave to register is unknown, used or expired."""
+
+    code = "bad-invite"
+    message = "registering here takes an invitation, and this is none that holds"
+
+
+class QuotaReached(ChatError):
+    """The account has as many of these as one may have; the message says of what, and how many."""
+
+    code = "quota-reached"
+    message = "you have as many as one may have"
+
+
+class NotSupported(ChatError):
+    """The realm is set up so that this cannot be done here; the message says where."""
+
+    code = "not-supported"
+    message = "this realm does not do this"
 
 
 class RegistrationClosed(ChatError):
@@ -306,26 +293,6 @@ class ConnectionUnavailable(ChatError):
 
     code = "connection-unavailable"
     message = "the connection to the realm was lost; the outcome is unknown"
-
-
-class StoreError(Exception):
-    """A store cannot do its work. Never told to a peer."""
-
-
-class StoreInUse(StoreError):
-    """Another process has the store open. One process may serve a store at a time."""
-
-
-class StoreFailed(StoreError):
-    """The outcome of a commit is unknown or the store is broken: the process has to end."""
-
-
-class StoreRefused(StoreError):
-    """A batch could not be stored for now, and certainly was not: a full disk, a busy file."""
-
-
-class ConfigError(Exception):
-    """A configuration is wrong; the message names the key and says what it should be."""
 
 
 def from_wire(code: str, message: str, retry_after: float | None = None) -> ChatError:

@@ -1,0 +1,131 @@
+"""Everything a client may ask, one frozen struct per command, by subject.
+
+:mod:`chatproto.commands.base` says what a declaration means, and how to add one.
+"""
+
+from __future__ import annotations
+
+from chatproto.commands import administration, groups, messages, older, people, sessions
+from chatproto.commands.administration import (
+    GroupDelete,
+    GroupKick,
+    GroupList,
+    GroupShow,
+    GroupTransfer,
+    InviteAdd,
+    InviteList,
+    InviteRevoke,
+    SessionList,
+    SessionRevoke,
+    UserAdd,
+    UserDelete,
+    UserList,
+    UserPasswd,
+)
+from chatproto.commands.base import HIDDEN, Command, Guard, Password, Request, Tag, Word
+from chatproto.commands.groups import (
+    Configure,
+    Create,
+    DeleteGroup,
+    Group,
+    Groups,
+    Invite,
+    Join,
+    Kick,
+    Leave,
+    Live,
+    Members,
+    SetRole,
+    SetTopic,
+    Transfer,
+)
+from chatproto.commands.messages import Ack, Conversations, History, Listen, Read, Send, SendGroup, Typing
+from chatproto.commands.older import Inbox, InboxGroup, Info
+from chatproto.commands.people import Active, Block, Blocks, Unblock
+from chatproto.commands.sessions import (
+    DeleteAccount,
+    Hello,
+    Login,
+    Logout,
+    NewPassword,
+    Register,
+    Resume,
+    Revoke,
+    Sessions,
+)
+
+__all__ = [
+    "HIDDEN",
+    "Ack",
+    "Active",
+    "Block",
+    "Blocks",
+    "Command",
+    "Configure",
+    "Conversations",
+    "Create",
+    "DeleteAccount",
+    "DeleteGroup",
+    "Group",
+    "GroupDelete",
+    "GroupKick",
+    "GroupList",
+    "GroupShow",
+    "GroupTransfer",
+    "Groups",
+    "Guard",
+    "Hello",
+    "History",
+    "Inbox",
+    "InboxGroup",
+    "Info",
+    "Invite",
+    "InviteAdd",
+    "InviteList",
+    "InviteRevoke",
+    "Join",
+    "Kick",
+    "Leave",
+    "Listen",
+    "Live",
+    "Login",
+    "Logout",
+    "Members",
+    "NewPassword",
+    "Password",
+    "Read",
+    "Register",
+    "Request",
+    "Resume",
+    "Revoke",
+    "Send",
+    "SendGroup",
+    "SessionList",
+    "SessionRevoke",
+    "Sessions",
+    "SetRole",
+    "SetTopic",
+    "Tag",
+    "Transfer",
+    "Typing",
+    "Unblock",
+    "UserAdd",
+    "UserDelete",
+    "UserList",
+    "UserPasswd",
+    "Word",
+    "all_commands",
+]
+
+#: The modules of commands, in the order in which documents list them.
+_SUBJECTS = (sessions, messages, groups, people, older, administration)
+
+
+def all_commands() -> tuple[type[Command], ...]:
+    """Return every command, by subject."""
+    return tuple(
+        sorted(
+            Command.__subclasses__(),
+            key=lambda command: [subject.__name__ for subject in _SUBJECTS].index(command.__module__),
+        )
+    )

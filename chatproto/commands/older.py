@@ -1,0 +1,33 @@
+"""What only the older systems ask, in the text dialect."""
+
+from __future__ import annotations
+
+from chatproto import events
+from chatproto.commands.base import Command, Guard, Word
+
+
+class Inbox(Command, frozen=True, kw_only=True):
+    """Take everything received since the last call, by sender (text dialect)."""
+
+    replies = (events.InboxTaken,)
+    forms = ("inbox [token] *",)
+    json = False
+
+
+class InboxGroup(Command, frozen=True, kw_only=True, tag="inboxgroup"):
+    """Take what was said in one group since the last call, by sender (text dialect)."""
+
+    group: Word
+
+    replies = (events.InboxTaken,)
+    forms = ("inboxgroup [token] group *",)
+    json = False
+
+
+class Info(Command, frozen=True, kw_only=True):
+    """Tell who is logged in, with names and countries (text dialect)."""
+
+    replies = (events.InfoTaken,)
+    guard = Guard.ANYONE
+    forms = ("info *",)
+    json = False

@@ -1,0 +1,141 @@
+"""What can go wrong between a client and a realm, and the stable code of each.
+
+::
+
+    ChatError
+    ├── BadRequest              bad-request          the line cannot be understood
+    │   ├── BadField            bad-field
+    │   ├── BadName             bad-name
+    │   ├── TooFewWords         too-few-words
+    │   ├── UnknownCommand      unknown-command
+    │   ├── LineTooLong         line-too-long
+    │   ├── TextTooLong         text-too-long
+    │   └── CidReused           cid-reused
+    ├── NotLoggedIn             not-logged-in        who is asking?
+    │   └── NothingToLogOut     not-logged-in
+    ├── BadToken                bad-token
+    ├── LoginFailed             login-failed
+    │   ├── UnknownUser         login-failed
+    │   └── WrongPassword       login-failed
+    ├── LoginTimeout            login-timeout
+    ├── NotAllowed              not-allowed
+    ├── Blocked                 refused
+    ├── BadInvite               bad-invite
+    ├── QuotaReached            quota-reached
+    ├── NotSupported            not-supported
+    ├── RegistrationClosed      registration-closed
+    ├── NameTaken               name-taken
+    │   ├── UserExists          user-exists
+    │   └── GroupExists         group-exists
+    ├── NoSuchUser              no-such-user
+    ├── NoSuchGroup             no-such-group
+    ├── NoSuchRealm             no-such-realm
+    ├── NoSuchSession           no-such-session
+    ├── AlreadyMember           already-member
+    ├── NotMember               not-member
+    ├── Unavailable             unavailable          not now: try again
+    │   ├── Busy                busy
+    │   ├── StoreFull           store-full
+    │   └── TooManyConnections  too-many-connections
+    ├── InternalError           internal-error
+    └── UnknownRemoteError      (a code that this version does not know)
+
+A ``ChatError`` is what the other side did, or may be told: its code and its message go on the
+wire. What our own caller did wrong is a ``ValueError`` or ``RuntimeError`` and never does; nor
+does the text of any other exception. Codes never change their meaning.
+"""
+
+from __future__ import annotations
+
+from chatproto.errors.failures import ConfigError, DiskFull, StoreError, StoreFailed, StoreInUse, StoreRefused
+from chatproto.errors.refusals import (
+    BY_CODE,
+    AlreadyMember,
+    BadField,
+    BadInvite,
+    BadName,
+    BadRequest,
+    BadToken,
+    Blocked,
+    Busy,
+    ChatError,
+    CidReused,
+    ConnectionUnavailable,
+    GroupExists,
+    InternalError,
+    LineTooLong,
+    LoginFailed,
+    LoginTimeout,
+    NameTaken,
+    NoSuchGroup,
+    NoSuchRealm,
+    NoSuchSession,
+    NoSuchUser,
+    NotAllowed,
+    NothingToLogOut,
+    NotLoggedIn,
+    NotMember,
+    NotSupported,
+    QuotaReached,
+    RegistrationClosed,
+    StoreFull,
+    TextTooLong,
+    TooFewWords,
+    TooManyConnections,
+    Unavailable,
+    UnknownCommand,
+    UnknownRemoteError,
+    UnknownUser,
+    UserExists,
+    WrongPassword,
+    from_wire,
+)
+
+__all__ = [
+    "BY_CODE",
+    "AlreadyMember",
+    "BadField",
+    "BadInvite",
+    "BadName",
+    "BadRequest",
+    "BadToken",
+    "Blocked",
+    "Busy",
+    "ChatError",
+    "CidReused",
+    "ConfigError",
+    "ConnectionUnavailable",
+    "DiskFull",
+    "GroupExists",
+    "InternalError",
+    "LineTooLong",
+    "LoginFailed",
+    "LoginTimeout",
+    "NameTaken",
+    "NoSuchGroup",
+    "NoSuchRealm",
+    "NoSuchSession",
+    "NoSuchUser",
+    "NotAllowed",
+    "NotLoggedIn",
+    "NotMember",
+    "NotSupported",
+    "NothingToLogOut",
+    "QuotaReached",
+    "RegistrationClosed",
+    "StoreError",
+    "StoreFailed",
+    "StoreFull",
+    "StoreInUse",
+    "StoreRefused",
+    "TextTooLong",
+    "TooFewWords",
+    "TooManyConnections",
+    "Unavailable",
+    "UnknownCommand",
+    "UnknownRemoteError",
+    "UnknownUser",
+    "UserExists",
+    "WrongPassword",
+    "from_wire",
+]

@@ -1,0 +1,89 @@
+"""Everything a server may tell: replies to commands, and pushes to those who listen.
+
+One frozen struct each. A reply answers exactly one command; its fields are what an OK reply adds
+to ``re`` and ``status``. A refusal is a :class:`~chatproto.errors.ChatError`, not an event. Fields
+at their default are left out on the wire.
+"""
+
+from __future__ import annotations
+
+from chatproto.events.administration import (
+    AllGroups,
+    GroupDetails,
+    GroupSummary,
+    InviteList,
+    InviteMade,
+    InviteState,
+    UserPage,
+    UserState,
+)
+from chatproto.events.base import Done, Refused, Reply
+from chatproto.events.groups import (
+    ActivePage,
+    BlockList,
+    GroupChanged,
+    GroupMembership,
+    GroupPage,
+    GroupState,
+    LiveMembers,
+    MemberPage,
+)
+from chatproto.events.messages import (
+    ConversationPage,
+    ConversationState,
+    HistoryItem,
+    HistoryPage,
+    Listening,
+    Message,
+    Result,
+    Sent,
+    SentEach,
+)
+from chatproto.events.older import InboxEntry, InboxTaken, InfoTaken, UserInfo
+from chatproto.events.pushes import Event, Goodbye, Hint, LiveChange, Receipt, Typing
+from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionState
+
+__all__ = [
+    "ActivePage",
+    "AllGroups",
+    "BlockList",
+    "ConversationPage",
+    "ConversationState",
+    "Done",
+    "Event",
+    "Goodbye",
+    "Greeting",
+    "GroupChanged",
+    "GroupDetails",
+    "GroupMembership",
+    "GroupPage",
+    "GroupState",
+    "GroupSummary",
+    "Hint",
+    "HistoryItem",
+    "HistoryPage",
+    "InboxEntry",
+    "InboxTaken",
+    "InfoTaken",
+    "InviteList",
+    "InviteMade",
+    "InviteState",
+    "Listening",
+    "LiveChange",
+    "LiveMembers",
+    "LoggedIn",
+    "MemberPage",
+    "Message",
+    "Receipt",
+    "Refused",
+    "Reply",
+    "Result",
+    "Sent",
+    "SentEach",
+    "SessionList",
+    "SessionState",
+    "Typing",
+    "UserInfo",
+    "UserPage",
+    "UserState",
+]

@@ -1,0 +1,40 @@
+"""Replies that only the older systems ask for, in the text dialect."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from chatproto.events.base import Reply
+
+
+class InboxEntry(Struct, frozen=True, kw_only=True):
+    """One message in an older client's inbox; names are the ones to show."""
+
+    sender: str
+    msg_from: str
+    msg_to: str
+    msg: str
+    group: str | None = None
+
+    def __repr__(self) -> str:
+        return f"InboxEntry(sender={self.sender!r}, group={self.group!r})"
+
+
+class InboxTaken(Reply, frozen=True, kw_only=True):
+    """What an older client took out of its inbox, oldest first."""
+
+    entries: list[InboxEntry]
+
+
+class UserInfo(Struct, frozen=True, kw_only=True):
+    """One user who is logged in, as older clients see them."""
+
+    username: str
+    name: str
+    country: str
+
+
+class InfoTaken(Reply, frozen=True, kw_only=True):
+    """Who is logged in."""
+
+    users: list[UserInfo]
