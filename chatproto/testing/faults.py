@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from twisted.internet.defer import Deferred
 from twisted.python.components import proxyForInterface
 
-from chatproto.errors import StoreFailed, StoreRefused
+from chatproto.errors import DiskFull, StoreFailed
 from chatproto.interfaces import IStore
 from chatproto.records import Batch
 
@@ -54,7 +54,7 @@ class FaultyStore(proxyForInterface(IStore, "store")):  # type: ignore[misc]  # 
 
     def refuse_next(self) -> None:
         """Let the next commit fail as on a full disk; nothing of it is stored."""
-        self.fail_next(StoreRefused("a refusal on purpose"))
+        self.fail_next(DiskFull("a refusal on purpose"))
 
     def commit(self, batch: Batch) -> Deferred[Sequence[int]]:
         """Commit as the store behind does, with the faults that were asked for."""
