@@ -1,0 +1,88 @@
+"""What each command about messages does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from chatproto import commands, events
+from chatproto.events import Reply
+from chatproto.realm.cursors import Key
+from chatproto.realm.listening import Listener
+from chatproto.realm.logins import Login
+from chatproto.realm.sending import Answer
+
+if TYPE_CHECKING:
+    from chatproto.realm.realm import Realm
+    from chatproto.realm.session import ClientSession, Waiting
+
+_log = Logger()
+
+
+def send(session: ClientSession, login: Login, command: commands.Send, answer: Answer) -> Waiting | None:
+    """Send at once if everything needed is in memory."""
+    if session.realm.sending.send(login, command, answer):
+        return None
+    return session.realm.sending.send_slowly(login, command, answer)
+
+
+def send_group(session: ClientSession, login: Login, command: commands.SendGroup, answer: Answer) -> Waiting:
+    """Send to whom an older client's target stands for."""
+    return _send_to_known(session.realm, login, command, answer)
+
+
+async def _send_to_known(realm: Realm, login: Login, command: commands.SendGroup, answer: Answer) -> None:
+    to = await realm.sending.known_recipients(login, command.to)
+    await realm.sending.send_slowly(login, commands.Send(to=to, text=command.text), answer)
+
+
+async def listen(session: ClientSession, login: Login, command: commands.Listen, answer: Answer) -> None:
+    """Subscribe, answer, and only then begin to tell."""
+    realm = session.realm
+    session.stop_listening()
+    session.listener = listener = Listener(realm.router, realm.reading, login, session.sink)
+    device = await realm.cursors.load(_device_cursor(login))
+    newest = await listener.prepare()
+    after, reset = realm.position(command.after, command.epoch, newest, device)
+    if reset:
+        _log.warn("{account} heard another life of the log than this store has", account=login.account)
+    answer(events.Listening(seq=newest, after=after, epoch=realm.epoch, reset=reset))
+    listener.start(after, own=bool(command.own))
+    session.watch_expiry()
+
+
+def _device_cursor(login: Login) -> Key:
+    return (login.account, "device", login.device)
+
+
+def ack(session: ClientSession, login: Login, command: commands.Ack, answer: Answer) -> Waiting | None:
+    """Move the device's cursor."""
+    if session.realm.cursors.known(_device_cursor(login)) is None:
+        return _load_and_ack(session, login, command, answer)
+    session.realm.cursors.move(_device_cursor(login), min(command.seq, session.realm.router.published))
+    answer(events.Done())
+    return None
+
+
+async def _load_and_ack(session: ClientSession, login: Login, command: commands.Ack, answer: Answer) -> None:
+    await session.realm.cursors.load(_device_cursor(login))
+    ack(session, login, command, answer)
+
+
+async def history(session: ClientSession, login: Login, command: commands.History) -> Reply:
+    """Give a page of a conversation."""
+    return await session.realm.reading.history(login, command)
+
+
+async def conversations(session: ClientSession, login: Login, command: commands.Conversations) -> Reply:
+    """List the account's conversations."""
+    return await session.realm.reading.conversations(login, command)
+
+
+async def read(session: ClientSession, login: Login, command: commands.Read, answer: Answer) -> None:
+    """Move the reading cursor of a conversation."""
+    key = await session.realm.reading.read_cursor(login, command.with_)
+    if key is not None:
+        session.realm.cursors.move(key, min(command.seq, session.realm.router.published))
+    answer(events.Done())

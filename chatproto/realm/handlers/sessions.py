@@ -1,0 +1,112 @@
+"""Who is asking: what each command about sessions and accounts does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chatproto import commands, events
+from chatproto.errors import NothingToLogOut, RegistrationClosed
+from chatproto.events import Reply
+from chatproto.limits import LIST_ITEMS, RECIPIENTS, SERVER_LINE_BYTES, TEXT_BYTES
+from chatproto.names import fold
+from chatproto.realm.logins import Login
+from chatproto.realm.policy import Registration
+from chatproto.realm.times import Timestamps
+from chatproto.version import VERSION
+
+if TYPE_CHECKING:
+    from chatproto.realm.session import ClientSession
+
+
+async def hello(session: ClientSession, _: Login | None, command: commands.Hello) -> Reply:
+    """Describe the realm to a client."""
+    limits = session.realm.policy.limits
+    return events.Greeting(
+        realm=str(session.realm.name),
+        version=VERSION,
+        epoch=session.realm.epoch,
+        commands=[known.wire_name() for known in commands.all_commands() if known.json],
+        limits={
+            "line": limits.line_bytes,
+            "line_before_login": limits.line_bytes_before_login,
+            "server_line": SERVER_LINE_BYTES,
+            "text": TEXT_BYTES,
+            "recipients": RECIPIENTS,
+            "pipeline": limits.pipeline,
+        },
+    )
+
+
+def _logged_in(session: ClientSession, login: Login, token: str) -> Reply:
+    session.bind(login)
+    return events.LoggedIn(address=login.address, token=token)
+
+
+async def register(session: ClientSession, _: Login | None, command: commands.Register) -> Reply:
+    """Make an account and log in to it."""
+    realm = session.realm
+    if realm.policy.registration is not Registration.OPEN:
+        raise RegistrationClosed
+    account = await realm.accounts.add(command.user, command.password, command.name, command.country)
+    return _logged_in(session, *await realm.logins.begin(account, None, compact=bool(command.compact)))
+
+
+async def login_(session: ClientSession, _: Login | None, command: commands.Login) -> Reply:
+    """Check a password and begin a session."""
+    realm = session.realm
+    name, _at, where = command.user.partition("@")
+    user = name if fold(where) == realm.name else command.user  # who keeps the address may use it
+    while True:
+        changes = realm.accounts.password_changes
+        account = await realm.accounts.authenticate(user, command.password)
+        login, token = await realm.logins.begin(account, command.device, compact=bool(command.compact))
+        if changes == realm.accounts.password_changes:
+            return _logged_in(session, login, token)
+        # A password was replaced meanwhile, perhaps this one, and the sessions that it began were ended.
+        await realm.logins.end(login)
+
+
+async def resume(session: ClientSession, _: Login | None, command: commands.Resume) -> Reply:
+    """Bind an earlier session to this connection."""
+    login = await session.realm.logins.find(command.token)
+    session.bind(login)
+    return events.LoggedIn(address=login.address)
+
+
+async def logout(session: ClientSession, login: Login | None, command: commands.Logout) -> Reply:
+    """End the session of the token; without one, all that are bound to the connection."""
+    if login is None:
+        raise NothingToLogOut
+    if command.everywhere:
+        await session.realm.logins.end_all(login.account)
+    elif session.by_token:
+        await session.realm.logins.end(login)
+    else:
+        for bound in list(session.logins):
+            await session.realm.logins.end(bound)
+    return events.Done()
+
+
+async def sessions(session: ClientSession, login: Login, command: commands.Sessions) -> Reply:
+    """List the account's sessions, the newest of them if there are very many."""
+    text = Timestamps().text
+    rows = (await session.realm.logins.listed(login.account))[-LIST_ITEMS:]
+    return events.SessionList(
+        sessions=[
+            events.SessionState(
+                session=row.login,
+                created=text(row.created),
+                used=text(row.used),
+                expires=text(session.realm.logins.deadline(row)),
+                device=row.device_name,
+                current=row.login == login.row.login,
+            )
+            for row in rows
+        ]
+    )
+
+
+async def revoke(session: ClientSession, login: Login, command: commands.Revoke) -> Reply:
+    """End one of the account's sessions."""
+    await session.realm.logins.end_number(login.account, command.session)
+    return events.Done()
