@@ -1,0 +1,53 @@
+"""What each command does: one function each by subject, and here the tables that find it.
+
+A handler contains its subject only: guards were passed, errors are raised as :class:`ChatError`, nothing is
+written to a connection. Those in :data:`REPLIES` return their reply; those in :data:`DIRECT` belong to
+pipelined commands and the hot path, and answer by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from chatproto import commands
+from chatproto.commands import Command
+from chatproto.events import Reply
+from chatproto.realm.handlers import administration, groups, messages, older, sessions
+from chatproto.realm.sending import Answer
+
+if TYPE_CHECKING:
+    from chatproto.realm.session import ClientSession, Waiting
+
+#: Commands whose handler returns the reply.
+REPLIES: dict[type[Command], Callable[[ClientSession, Any, Any], Coroutine[Any, Any, Reply]]] = {
+    commands.Hello: sessions.hello,
+    commands.Register: sessions.register,
+    commands.Login: sessions.login_,
+    commands.Resume: sessions.resume,
+    commands.Logout: sessions.logout,
+    commands.Sessions: sessions.sessions,
+    commands.Revoke: sessions.revoke,
+    commands.History: messages.history,
+    commands.Conversations: messages.conversations,
+    commands.Create: groups.create,
+    commands.Join: groups.join,
+    commands.Leave: groups.leave,
+    commands.Members: groups.members,
+    commands.Active: groups.active,
+    commands.Inbox: older.inbox,
+    commands.InboxGroup: older.inbox_group,
+    commands.Info: older.info,
+    commands.UserAdd: administration.user_add,
+    commands.UserPasswd: administration.user_passwd,
+    commands.UserList: administration.user_list,
+}
+
+#: Commands whose handler answers by itself.
+DIRECT: dict[type[Command], Callable[[ClientSession, Any, Any, Answer], Waiting | None]] = {
+    commands.Send: messages.send,
+    commands.SendGroup: messages.send_group,
+    commands.Listen: messages.listen,
+    commands.Ack: messages.ack,
+    commands.Read: messages.read,
+}
