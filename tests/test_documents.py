@@ -11,7 +11,7 @@ from docutils.core import publish_doctree
 
 from chatproto import limits
 from chatproto.commands import all_commands
-from chatproto.errors import BY_CODE, ConnectionUnavailable, UnknownRemoteError
+from chatproto.errors import BY_CODE, ConnectionUnavailable, Distrust, UnknownRemoteError
 from chatproto.limits import Limits
 from chatproto.specification import rst_tables
 from chatproto.wire.text import FORMS, MESSAGES
@@ -28,7 +28,9 @@ DOCUMENTS = [
     *(path for path in sorted((ROOT / "docs").glob("*.rst")) if path.name != "index.rst"),
 ]
 #: Errors that a client makes for itself.
-NEVER_SENT = {UnknownRemoteError.code, ConnectionUnavailable.code}
+NEVER_SENT = {
+    kind.code for kind in (UnknownRemoteError, ConnectionUnavailable, Distrust, *Distrust.__subclasses__())
+}
 
 
 def generated() -> str:

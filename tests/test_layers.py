@@ -14,13 +14,24 @@ ROOT = Path(chatproto.__file__).parent
 ORDER = (
     ("version", "names", "errors"),
     ("limits", "commands", "events", "frames", "records"),
-    ("interfaces", "executors"),
+    ("endpoints", "interfaces", "executors", "tls"),
     ("wire", "store"),
     ("realm",),
     ("federation",),
     ("protocols",),
-    ("backoff", "client", "configuration", "control", "listeners", "process", "service", "specification"),
-    ("tap", "cli", "testing"),
+    (
+        "backoff",
+        "client",
+        "configuration",
+        "control",
+        "listeners",
+        "loop",
+        "metrics",
+        "process",
+        "service",
+        "specification",
+    ),
+    ("checking", "tap", "cli", "testing"),
     ("__main__",),
 )
 LEVELS = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

@@ -38,6 +38,12 @@
     │   ├── StoreFull           store-full
     │   └── TooManyConnections  too-many-connections
     ├── InternalError           internal-error
+    ├── Distrust                distrust             client side: this is not the server that is meant
+    │   ├── NoTls               no-tls
+    │   ├── TlsNeeded           tls-needed
+    │   ├── UntrustedCertificate  untrusted-certificate
+    │   ├── WrongHost           wrong-host
+    │   └── PinMismatch         pin-mismatch
     └── UnknownRemoteError      (a code that this version does not know)
 
 A ``ChatError`` is what the other side did, or may be told: its code and its message go on the
@@ -47,6 +53,14 @@ does the text of any other exception. Codes never change their meaning.
 
 from __future__ import annotations
 
+from chatproto.errors.distrust import (
+    Distrust,
+    NoTls,
+    PinMismatch,
+    TlsNeeded,
+    UntrustedCertificate,
+    WrongHost,
+)
 from chatproto.errors.failures import ConfigError, DiskFull, StoreError, StoreFailed, StoreInUse, StoreRefused
 from chatproto.errors.refusals import (
     BY_CODE,
@@ -106,6 +120,7 @@ __all__ = [
     "ConfigError",
     "ConnectionUnavailable",
     "DiskFull",
+    "Distrust",
     "GroupExists",
     "InternalError",
     "LineTooLong",
@@ -116,11 +131,13 @@ __all__ = [
     "NoSuchRealm",
     "NoSuchSession",
     "NoSuchUser",
+    "NoTls",
     "NotAllowed",
     "NotLoggedIn",
     "NotMember",
     "NotSupported",
     "NothingToLogOut",
+    "PinMismatch",
     "QuotaReached",
     "RegistrationClosed",
     "StoreError",
@@ -129,13 +146,16 @@ __all__ = [
     "StoreInUse",
     "StoreRefused",
     "TextTooLong",
+    "TlsNeeded",
     "TooFewWords",
     "TooManyConnections",
     "Unavailable",
     "UnknownCommand",
     "UnknownRemoteError",
     "UnknownUser",
+    "UntrustedCertificate",
     "UserExists",
+    "WrongHost",
     "WrongPassword",
     "from_wire",
 ]

@@ -1,0 +1,141 @@
+"""Serving with a certificate that may be replaced while the server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from OpenSSL.SSL import Connection
+from twisted.internet.interfaces import (
+    IAddress,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+    IReactorTime,
+)
+from twisted.internet.ssl import CertificateOptions
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from zope.interface import implementer
+
+from chatproto.tls.certificates import (
+    BadCertificate,
+    Finding,
+    TlsFiles,
+    Weight,
+    findings,
+    load_pair,
+)
+from chatproto.tls.making import make_self_signed
+
+#: How often it is looked whether the files have changed: a look costs microseconds, and a renewal can wait.
+_LOOK_SECONDS = 1.0
+#: How often an operator is told of a certificate that ends or has ended.
+_REMIND_SECONDS = 86400.0
+
+#: What tells whether a file is another one than before.
+_Mark = tuple[int, int, int] | None
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class Certificates:
+    """The certificate of one listener, which is read again when its files change.
+
+    ``name`` is the listener's, for the log. Files are looked at when a client connects, so that a renewal is
+    taken up without a signal. A pair that cannot be used is logged, and the one before stays; connections
+    that are open are not touched.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        name: str,
+        files: TlsFiles,
+        clock: IReactorTime,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._name = name
+        self._files = files
+        self._clock = clock
+        self._now = now
+        self._options: CertificateOptions | None = None
+        self._marks: list[_Mark] = []
+        self._looked_at = self._reminded_at = 0.0
+
+    def load(self) -> None:
+        """Read the files for the first time, and make them if that was asked for.
+
+        :raises BadCertificate: they cannot be used.
+        """
+        if self._files.to_be_made:
+            make_self_signed(self._files.key.parent, self._files.names or ())
+            self._log.info("made {path}, self-signed", path=str(self._files.certificate))
+        self._load()
+
+    def reload(self) -> None:
+        """Read the files again, whether they have changed or not."""
+        try:
+            self._load()
+        except BadCertificate as error:
+            self._log.error(
+                "listen.{name}: the certificate is not replaced: {reason}", name=self._name, reason=str(error)
+            )
+
+    def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> Connection:
+        """Return a new connection's TLS, with the certificate that is in the files now."""
+        now = self._clock.seconds()
+        if now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
+            if self._marks != self._look():
+                self.reload()
+        if now - self._reminded_at >= _REMIND_SECONDS:
+            self._tell()
+        assert self._options is not None, "load() comes first"
+        return self._options.serverConnectionForTLS(protocol)
+
+    def _load(self) -> None:
+        # Looked at before they are read: a file that is replaced meanwhile differs at the next look.
+        self._looked_at = self._clock.seconds()
+        self._marks = self._look()
+        self._options = load_pair(self._files).options()
+        self._tell()
+
+    def _look(self) -> list[_Mark]:
+        return [_mark(path) for path in self._files.paths]
+
+    def _tell(self) -> None:
+        self._reminded_at = self._clock.seconds()
+        for finding in findings(self._files, self._now()):
+            self._say(finding)
+
+    def _say(self, finding: Finding) -> None:
+        say = self._log.info if finding.weight is Weight.NOTE else self._log.warn
+        say("listen.{name}: TLS: {text}", name=self._name, text=finding.text)
+
+
+def _mark(path: Path) -> _Mark:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+class TlsFactory(TLSMemoryBIOFactory):
+    """Puts TLS before the protocols of another factory.
+
+    Without the joining of small writes that Twisted adds: the protocols of chatproto join what they write.
+    """
+
+    protocol = TLSMemoryBIOProtocol
+
+    def __init__(self, certificates: Certificates, factory: IProtocolFactory, clock: IReactorTime) -> None:
+        super().__init__(certificates, False, factory, clock)
+
+    def buildProtocol(  # type: ignore[override] # a port takes None of every factory
+        self, addr: IAddress | None
+    ) -> TLSMemoryBIOProtocol | None:
+        """Return a connection's TLS; None, which closes it before a handshake, if the factory wants none."""
+        wrapped = self.wrappedFactory.buildProtocol(addr)
+        return None if wrapped is None else self.protocol(self, wrapped)
