@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     )
     from chatproto.realm import ClientSession, PasswordHasher, Policy, Realm, Registration
     from chatproto.store import MemoryDisk, MemoryStore, SqlStore, open_store
+    from chatproto.wire.dialect import Dialect
+    from chatproto.wire.json import JsonDialect
+    from chatproto.wire.text import TextDialect
 
 __version__ = version.VERSION
 
@@ -39,8 +42,10 @@ _HOMES = {
     "ChatServerFactory": "protocols",
     "ChatServerProtocol": "protocols",
     "ClientSession": "realm",
+    "Dialect": "wire.dialect",
     "GroupName": "names",
     "IStore": "interfaces",
+    "JsonDialect": "wire.json",
     "Limits": "limits",
     "MemoryDisk": "store",
     "MemoryStore": "store",
@@ -51,6 +56,7 @@ _HOMES = {
     "RealmName": "names",
     "Registration": "realm",
     "SqlStore": "store",
+    "TextDialect": "wire.text",
     "UserName": "names",
     "open_store": "store",
 }
@@ -64,8 +70,10 @@ __all__ = [
     "ChatServerFactory",
     "ChatServerProtocol",
     "ClientSession",
+    "Dialect",
     "GroupName",
     "IStore",
+    "JsonDialect",
     "Limits",
     "MemoryDisk",
     "MemoryStore",
@@ -76,6 +84,7 @@ __all__ = [
     "RealmName",
     "Registration",
     "SqlStore",
+    "TextDialect",
     "UserName",
     "__version__",
     "open_store",

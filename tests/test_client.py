@@ -494,10 +494,12 @@ def test_a_message_counts_as_taken_when_the_next_one_is_asked_for() -> None:
     talk.say(["1", "2"])
     talk.turn(5)
     assert talk.client.position == Position(0, "A")
+    assert talk.client.reached == Position(1, "A")
     assert talk.realm.acked == 0
     working.callback(None)
     talk.turn(1)
     assert talk.client.position.after == 2
+    assert talk.client.reached == talk.client.position
     assert talk.realm.acked == 2
     talk.close()
 

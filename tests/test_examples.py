@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -14,9 +14,11 @@ from typing import Self
 
 import pytest
 
-from tests.serving import ROOT, SECONDS, environment
+from tests.serving import ROOT, SECONDS, Connection, environment
 
 EXAMPLES = ROOT / "examples"
+#: Enough for the bot to be killed five times on the way.
+_PRAISES = 35
 
 
 class Example:
@@ -110,14 +112,63 @@ def test_the_echo_bot_answers_the_console_client(port: str) -> None:
         assert console.end() == 0
 
 
-def test_the_custom_store_has_every_message_in_its_file(tmp_path: Path) -> None:
-    journal = tmp_path / "journal.jsonl"
-    with Example("custom_store.py", "0", str(journal)) as realm:
+def test_the_custom_store_has_every_message_after_a_crash(tmp_path: Path) -> None:
+    journal = str(tmp_path / "alpha.journal")
+    with Example("custom_store.py", "0", journal) as realm:
         port = realm.read("listening")
         for text in ("one", "two"):
             with Example("raw_socket_client.py", port, "messi", "messi", text) as sender:
                 sender.read("OK")
-            assert json.loads(journal.read_text().splitlines()[-1])["text"] == text
+        realm.process.kill()
+        realm.process.wait(SECONDS)
+    with (tmp_path / "alpha.journal").open("ab") as file:
+        file.write(b"[3,9,9,[{")  # what a crash in the middle of a write leaves
+    with Example("custom_store.py", "0", journal) as realm:
+        assert history(realm.read("listening"), "messi", "messi") == ["one", "two"]
+
+
+def history(port: str, user: str, other: str) -> list[str]:
+    with logged_in(port, user) as connection:
+        page = connection.ask(do="history", limit=200, **{"with": other})
+        return [message["text"] for message in page["messages"]]
+
+
+def logged_in(port: str, user: str) -> Connection:
+    connection = Connection(socket.create_connection(("127.0.0.1", int(port)), SECONDS))
+    assert connection.ask(do="login", user=user, password="secret")["status"] == "OK"
+    return connection
+
+
+def next_text(connection: Connection) -> str:
+    """Return the text of the next message, past the replies before it."""
+    while True:
+        line = connection.read()
+        assert line is not None
+        if line.get("event") == "message":
+            return str(line["text"])
+
+
+def test_the_tally_bot_counts_each_message_once_however_often_it_is_killed(port: str, tmp_path: Path) -> None:
+    arguments = ("tally_bot.py", f"127.0.0.1:{port}", "tally", str(tmp_path / "tally.json"))
+    with Example("raw_socket_client.py", port, "fan", "fan", "now there is an account") as sender:
+        sender.read("OK")
+    with Example(*arguments) as bot:
+        bot.read("tally@alpha is online")
+    heard: list[str] = []
+    with logged_in(port, "fan") as fan:
+        fan.ask(do="listen")
+        for _ in range(_PRAISES):
+            fan.write(do="send", to="tally", text="+1 messi")
+        while len(heard) < _PRAISES:
+            with Example(*arguments) as bot:
+                heard += [next_text(fan) for _ in range(min(7, _PRAISES - len(heard)))]
+                bot.process.kill()
+        with Example(*arguments):
+            fan.write(do="send", to="tally", text="score messi")
+            heard.append(next_text(fan))
+            fan.write(do="send", to="tally", text="last")
+            assert next_text(fan) == f"messi has {_PRAISES} / score messi / messi has {_PRAISES}"
+    assert heard == [f"messi has {number}" for number in [*range(1, _PRAISES + 1), _PRAISES]]
 
 
 def test_every_example_says_how_to_run_it() -> None:

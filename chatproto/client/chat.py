@@ -116,6 +116,14 @@ class ChatClient:
         return self._inbox.taken
 
     @property
+    def reached(self) -> Position:
+        """As :attr:`position`, but with the message that was handed out last.
+
+        For who stores the position together with what a message did, before the next one is asked for.
+        """
+        return self._inbox.reached
+
+    @property
     def unsent(self) -> int:
         """How many messages the realm has not answered for."""
         return len(self._outbox)

@@ -77,6 +77,11 @@ class Inbox:
         """The life of the log that messages come from now."""
         return self._epoch
 
+    @property
+    def reached(self) -> Position:
+        """Up to here messages were handed out, also the one that the application is busy with."""
+        return self._busy_with or self.taken
+
     def command(self) -> Listen:
         """Return the command that brings what is missing."""
         self._hearing = Hearing.DEAF
