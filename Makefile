@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python -m
 # Compat mode: in the default one Twisted does not see the plugin of an editable install.
 INSTALL := $(RUN) pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat --editable
 
-.PHONY: demo test clean
+.PHONY: demo test docs clean
 
 demo: $(VENV)/.for-running
 	@$(VENV)/bin/chatproto demo
@@ -16,6 +16,10 @@ test: $(VENV)/.for-testing
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) pytest
+
+docs: $(VENV)/.for-docs
+	@$(RUN) sphinx --fail-on-warning --keep-going --nitpicky --quiet docs build/docs
+	@echo "Open file://$(CURDIR)/build/docs/index.html"
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
@@ -32,4 +36,9 @@ $(VENV)/.for-running: pyproject.toml setup.py | $(VENV)/bin/python
 $(VENV)/.for-testing: pyproject.toml setup.py | $(VENV)/bin/python
 	@echo "Installing chatproto and its tests ..."
 	@$(INSTALL) ".[test,lint]"
+	@touch $@ $(VENV)/.for-running $(VENV)/.for-docs
+
+$(VENV)/.for-docs: pyproject.toml setup.py | $(VENV)/bin/python
+	@echo "Installing chatproto and what makes its documents ..."
+	@$(INSTALL) ".[docs]"
 	@touch $@ $(VENV)/.for-running
