@@ -17,7 +17,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, Table, crea
 from sqlalchemy.dialects.sqlite import Insert
 from twisted.internet.interfaces import IReactorTime
 
-from chatproto.errors import StoreError
+from chatproto.errors import DiskFull, StoreError, StoreRefused
 from chatproto.store.database import Upkeep
 from chatproto.store.lock import StoreLock
 
@@ -28,11 +28,13 @@ CHECKPOINT_PAGES = 1000
 #: A log that grew to this, because there was never a moment without a reader, is emptied before the
 #: next commit. Recovery after a crash reads the whole log: about a second for so much.
 LOG_BYTES = 64 * 1024 * 1024
-#: How often the lock file is rewritten: it costs a write, and an older copy is older by more than this.
-REMEMBER_SECONDS = 1.0
 
 #: Nothing was stored, and it may go better later.
-_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_PASSING = {
+    sqlite3.SQLITE_FULL: DiskFull,
+    sqlite3.SQLITE_BUSY: StoreRefused,
+    sqlite3.SQLITE_LOCKED: StoreRefused,
+}
 
 
 class Checkpoints:
@@ -73,15 +75,13 @@ class SqliteDatabase:
 
     #: SQLITE_MAX_VARIABLE_NUMBER as every release since 3.32 is built.
     variables = 32766
+    bulk = None
 
     def __init__(self, path: Path, readers: int, clock: IReactorTime) -> None:
         self._path = path
         self._log = path.with_name(path.name + "-wal")
-        self._clock = clock
-        self._lock = StoreLock(path.with_name(path.name + ".lock"))
+        self._lock = StoreLock(path.with_name(path.name + ".lock"), clock)
         self._checkpoints = Checkpoints()
-        self._remembered_at = float("-inf")
-        self._to_remember = 0
         self._writing = self._engine("BEGIN IMMEDIATE", poolclass=NullPool)
         # Two more than readers: for a checkpoint, and for the writer that looks what became of a commit.
         self._reading = self._engine("BEGIN", poolclass=QueuePool, pool_size=readers + 2, max_overflow=0)
@@ -149,50 +149,45 @@ class SqliteDatabase:
             target.close()
 
     def committed(self, batch: int, rows: int) -> Upkeep:
-        """Write the lock file at most once a second, and look at the log's size."""
-        self._to_remember = batch
-        now = self._clock.seconds()
-        if now - self._remembered_at >= REMEMBER_SECONDS:
-            self._remembered_at = now
-            self._remember()
+        """Remember the batch in the lock file, and look at the log's size."""
+        self._lock.committed(batch)
         due = self._checkpoints.committed(rows)
         if self._log.stat().st_size > LOG_BYTES:
             return Upkeep.BEFORE_NEXT
         return Upkeep.BESIDE if due else Upkeep.NONE
 
-    def keep_up(self, connection: Connection, upkeep: Upkeep) -> None:
+    def keep_up(self, connection: Connection | None, upkeep: Upkeep) -> None:
         """Copy the log into the database; before the next commit also cut the log off."""
         if upkeep is Upkeep.BEFORE_NEXT:
+            assert connection is not None
             _driver(connection).execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             return
         with self._reading.connect() as reader:
             _, pages, _ = _driver(reader).execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         self._checkpoints.done(self._salt(), pages)
 
-    def is_refusal(self, error: Exception) -> bool:
+    def lost(self, error: Exception) -> bool:
+        """Tell that no connection to a file is ever lost."""
+        return False
+
+    def refusal(self, error: Exception) -> type[StoreRefused] | None:
         """Tell a full disk and a busy file from what may have broken the store."""
-        return _code(error) in _PASSING
+        return _PASSING.get(_code(error))
+
+    def reason(self, error: Exception) -> str:
+        """Return what SQLite said: it never repeats a value."""
+        return str(getattr(error, "orig", error))
 
     def close(self) -> None:
         """Close the readers; the last connection copies the log and deletes it."""
         self._reading.dispose()
         self._writing.dispose()
-        if self._to_remember:
-            self._remember()
         self._lock.release()
 
     def _salt(self) -> bytes:
         """Return the part of the log's header that is new whenever the log begins anew."""
         with self._log.open("rb") as log:
             return log.read(24)[16:]
-
-    def _remember(self) -> None:
-        try:
-            self._lock.remember(self._to_remember)
-        except OSError:
-            # An older number there is harmless, and the batch is stored.
-            return
-        self._to_remember = 0
 
 
 def _begin(statement: str, connection: Connection) -> None:

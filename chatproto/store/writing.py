@@ -3,27 +3,28 @@
 One statement with many rows costs a few microseconds a row and gives up the interpreter a few times
 a batch; ``executemany`` would do so at every row, and a busy reactor would keep it waiting each time.
 The text of such a statement depends on the number of rows only. It is built once for each power of
-two, so that neither SQLAlchemy nor the database compiles anything for a batch.
+two, so that neither SQLAlchemy nor the database compiles anything for a batch. A database that has
+something better for new rows (``bulk``) is given them as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from msgspec import msgpack
 from msgspec.structs import astuple
-from sqlalchemy import Connection, Dialect, Insert, Table, bindparam, delete, insert, tuple_, update
+from sqlalchemy import Connection, Dialect, Table, bindparam, delete, insert, tuple_, update
 from sqlalchemy.exc import DataError, IntegrityError
 
+from chatproto.errors import StoreFailed
 from chatproto.records import Batch, CidRow, ConversationRow, Entry, Record
 from chatproto.store import schema
+from chatproto.store.database import Database
 from chatproto.store.keys import KEY_OF, KEYS, REFERRING
 
-#: Makes an ``INSERT`` that replaces the row of the same key; databases differ in how.
-Replacing = Callable[[Table], Insert]
 Values = tuple[Any, ...]
 Inserts = dict[type[Record], list[Record]]
 Puts = dict[type[Record], dict[Any, Record]]
@@ -44,15 +45,15 @@ BROKEN = (Clash, IntegrityError, DataError, UnicodeError, OverflowError)
 
 
 class BatchWriting:
-    """Writes batches for one dialect of SQL. ``variables`` is how many a statement may have."""
+    """Writes batches into one database, in its dialect of SQL."""
 
-    def __init__(self, dialect: Dialect, replacing: Replacing, variables: int) -> None:
+    def __init__(self, dialect: Dialect, database: Database) -> None:
         self._dialect = dialect
-        self._replacing = replacing
-        self._variables = variables
+        self._database = database
         self._texts: dict[tuple[Table, bool, int], str] = {}
-        moved = update(schema.state).compile(dialect=dialect, column_keys=["batch", "seq", "serial"])
-        self._move = str(moved)
+        numbers = ["batch", "seq", "serial"]
+        behind = update(schema.state).where(schema.state.c.batch < bindparam("new"))
+        self._move = str(behind.compile(dialect=dialect, column_keys=numbers))
 
     def write(self, connection: Connection, batch: Batch) -> list[int]:
         """Write a batch and where the store then stands; return the indices of entries that failed.
@@ -61,12 +62,17 @@ class BatchWriting:
         entry, each in a savepoint.
         """
         failed: list[int] = []
+        connection.begin()
         try:
             self._store(connection, batch.entries)
         except BROKEN:
             connection.rollback()
+            connection.begin()
             failed = self._store_each(connection, batch.entries)
-        connection.exec_driver_sql(self._move, (batch.number, batch.seq, batch.serial))
+        moved = connection.exec_driver_sql(self._move, (batch.number, batch.seq, batch.serial, batch.number))
+        if moved.rowcount != 1:
+            # The lock forbids it; but what shares connections between processes shares the lock as well.
+            raise StoreFailed("another process writes to the same store")
         return failed
 
     def _store_each(self, connection: Connection, entries: Sequence[Entry]) -> list[int]:
@@ -100,9 +106,12 @@ class BatchWriting:
             _remove(connection, kind, rows.values())
 
     def _run(self, connection: Connection, table: Table, replace: bool, rows: Iterable[Values]) -> None:
+        if self._database.bulk is not None and not replace:
+            self._database.bulk(connection, table, rows)
+            return
         width = len(table.columns)
         values = tuple(chain.from_iterable(rows))
-        largest = min(LARGEST, self._variables // width)
+        largest = min(LARGEST, self._database.variables // width)
         done, left = 0, len(values) // width
         while left:
             count = 1 << min(left, largest).bit_length() - 1
@@ -112,7 +121,7 @@ class BatchWriting:
 
     def _text(self, table: Table, replace: bool, count: int) -> str:
         """Build the statement for ``count`` rows out of the one that SQLAlchemy makes for one row."""
-        statement = self._replacing(table) if replace else insert(table)
+        statement = self._database.replacing(table) if replace else insert(table)
         text = str(statement.compile(dialect=self._dialect, column_keys=table.columns.keys()))
         head, _, rest = text.partition(" VALUES (")
         row, _, tail = rest.partition(")")

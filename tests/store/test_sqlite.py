@@ -65,7 +65,7 @@ class TestFiles:
 
     @ensureDeferred
     async def test_a_commit_is_synced_and_checkpoints_are_not_its_affair(self, store: SqlStore) -> None:
-        connection = store._connection
+        connection = store._committing.connection
         assert connection is not None
         pragmas = {"synchronous": 2, "foreign_keys": 1, "wal_autocheckpoint": 0, "journal_mode": "wal"}
         for pragma, value in pragmas.items():
@@ -169,8 +169,8 @@ class TestStatements:
         def note(_c: Any, _cursor: Any, statement: str, _p: Any, _context: Any, many: bool) -> None:
             statements.append((statement.partition(" (")[0], many))
 
-        assert store._connection is not None
-        event.listen(store._connection, "before_cursor_execute", note)
+        assert store._committing.connection is not None
+        event.listen(store._committing.connection, "before_cursor_execute", note)
         entries = [entry(message(seq), cid("p", seq, True)) for seq in range(1, 193)]
         assert await store.commit(batch(2, *entries)) == []
         assert statements == [
@@ -178,14 +178,14 @@ class TestStatements:
             ("INSERT INTO messages", False),
             ("INSERT INTO messages", False),
             ("INSERT INTO cid_runs", False),
-            ("UPDATE state SET batch=?, seq=?, serial=?", False),
+            ("UPDATE state SET batch=?, seq=?, serial=? WHERE state.batch < ?", False),
         ]
 
     @ensureDeferred
     async def test_secrets_are_not_in_errors(self, store: SqlStore) -> None:
         row = PasswordRow("messi", "$argon2id$secret")
         await store.commit(batch(1, entry(row)))
-        connection = store._connection
+        connection = store._committing.connection
         assert connection is not None
         with pytest.raises(Exception, match="UNIQUE") as caught:
             connection.exec_driver_sql("INSERT INTO passwords VALUES (?, ?)", ("messi", row.hash))
@@ -207,7 +207,7 @@ def largest_file(size: int) -> Iterator[None]:
 class TestFailures:
     @ensureDeferred
     async def test_a_full_store_refuses_and_goes_on_when_there_is_room(self, store: SqlStore) -> None:
-        connection = store._connection
+        connection = store._committing.connection
         assert connection is not None
         await store.commit(batch(1, entry(conversation(1), message(1))))
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
@@ -259,7 +259,7 @@ class TestFailures:
         self, place: SqlitePlace, store: SqlStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # SQLite finds a full disk when it writes the log, at COMMIT. The same failure with another code.
-        monkeypatch.setattr(sqlite_module, "_PASSING", (sqlite3.SQLITE_IOERR,))
+        monkeypatch.setattr(sqlite_module, "_PASSING", {sqlite3.SQLITE_IOERR: StoreRefused})
         await store.commit(batch(1, entry(conversation(1), message(1))))
         log = place.path.with_name("alpha.db-wal")
         with largest_file(log.stat().st_size + 100), pytest.raises(StoreRefused, match="I/O error"):
