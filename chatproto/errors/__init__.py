@@ -35,6 +35,7 @@
     ├── NotMember               not-member
     ├── Unavailable             unavailable          not now: try again
     │   ├── Busy                busy
+    │   ├── RateLimited         rate-limited
     │   ├── StoreFull           store-full
     │   └── TooManyConnections  too-many-connections
     ├── InternalError           internal-error
@@ -91,6 +92,7 @@ from chatproto.errors.refusals import (
     NotMember,
     NotSupported,
     QuotaReached,
+    RateLimited,
     RegistrationClosed,
     StoreFull,
     TextTooLong,
@@ -139,6 +141,7 @@ __all__ = [
     "NothingToLogOut",
     "PinMismatch",
     "QuotaReached",
+    "RateLimited",
     "RegistrationClosed",
     "StoreError",
     "StoreFailed",

@@ -252,6 +252,13 @@ class Busy(Unavailable):
     message = "the realm is busy; try again"
 
 
+class RateLimited(Unavailable):
+    """Too much of this, too fast; after ``retry_after`` seconds the same command passes, if nothing else does."""
+
+    code = "rate-limited"
+    message = "too much at once; try again later"
+
+
 class StoreFull(Unavailable):
     """The disk of the store is full; nothing was stored."""
 

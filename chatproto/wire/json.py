@@ -18,6 +18,7 @@ from chatproto.commands import Command, Request, Tag, all_commands
 from chatproto.errors import BadField, BadRequest, ChatError, UnknownCommand, from_wire
 from chatproto.events import Event, Message, Refused, Reply
 from chatproto.wire.dialect import TagValue
+from chatproto.wire.strict import check_line, check_shape, describe, describe_type, too_deep
 
 R = TypeVar("R", bound=Reply)
 
@@ -46,7 +47,7 @@ _decode_event = msgspec.json.Decoder(Event).decode
 
 #: How msgspec names the field that it did not like.
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]+)`")
-_WRONG = re.compile(r"at `\$\.(?P<field>[^`]+)`")
+_WRONG = re.compile(r"at `\$\.(?P<field>[^`\[.]+)")
 #: What msgspec raises for bytes that are not a command.
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -63,9 +64,12 @@ class JsonDialect:
     def decode(self, line: bytes) -> Request:
         """See :meth:`Dialect.decode`."""
         try:
-            return Request(_decode_command(line), _decode_tag(line).id)
+            command = _decode_command(line)
+            tag = _decode_tag(line).id
         except _UNREADABLE as error:
             raise _explain(line, error) from None
+        check_line(line, command, tag)
+        return Request(command, tag)
 
     def tag_of(self, line: bytes) -> TagValue:
         """See :meth:`Dialect.tag_of`."""
@@ -105,16 +109,25 @@ def _explain(line: bytes, error: Exception) -> ChatError:
     """Say what is wrong with a line in our own words; only a field's name is taken from the error."""
     try:
         do = _decode_named(line).do
+        check_shape(line)
+    except RecursionError:
+        return too_deep()
     except _UNREADABLE:
         return BadRequest("the line is not a JSON object in UTF-8")
+    except ChatError as misshapen:
+        return misshapen
     if not isinstance(do, str):
         return BadField("the field 'do' has to name a command")
-    if do not in COMMANDS:
-        return UnknownCommand()
-    if missing := _MISSING.search(str(error)):
+    return _explain_fields(COMMANDS[do], str(error)) if do in COMMANDS else UnknownCommand()
+
+
+def _explain_fields(command: type[Command], error: str) -> ChatError:
+    if missing := _MISSING.search(error):
         return BadField(f"the field '{missing['field']}' is missing")
-    if wrong := _WRONG.search(str(error)):
-        return BadField(f"the field '{wrong['field']}' has a value that '{do}' does not take")
+    if wrong := _WRONG.search(error):
+        field = wrong["field"]
+        wanted = describe_type(Tag) if field == "id" else describe(command, field)
+        return BadField(f"the field '{field}' has to be {wanted}")
     return BadRequest("the line is not a JSON object in UTF-8")
 
 

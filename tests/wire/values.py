@@ -78,6 +78,7 @@ _STRATEGIES: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] =
     inspect.ListType: _list,
     inspect.DictType: lambda info: st.dictionaries(_of(info.key_type), _of(info.value_type), max_size=3),
     inspect.StrType: _str,
+    inspect.LiteralType: lambda info: st.sampled_from(info.values),
     inspect.IntType: lambda info: st.integers(_least(info), _most(info)),
     inspect.FloatType: lambda _: st.floats(allow_nan=False, allow_infinity=False),
     inspect.BoolType: lambda _: st.booleans(),
