@@ -1,0 +1,271 @@
+"""A realm's figures in the text format of Prometheus, over HTTP. Needs the extra ``metrics``.
+
+Nothing is counted here: the figures stand in :mod:`chatproto.realm.meters`, or are read off the realm and its
+connections when somebody asks. A registry belongs to one realm, so that a process may run several.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IAddress
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.web.http import Request as HttpRequest
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+
+from chatproto.loop import LoopWatch
+from chatproto.protocols.factory import ChatServerFactory
+from chatproto.realm import Realm
+from chatproto.realm.meters import Histogram
+from chatproto.realm.times import Clock
+from chatproto.version import VERSION
+
+#: One asks every so many seconds, some more may look by hand.
+_CONNECTIONS = 16
+#: What a scraper sends fits many times; it says nothing for no longer than this.
+_IDLE_SECONDS = 10.0
+#: No request needs a body; a small one is read to its end, so that it can be answered.
+_BODY_BYTES = 4096
+#: Answers within this time are one and the same, whoever asks how often: making one takes milliseconds.
+_FRESH_SECONDS = 1.0
+
+
+class RealmCollector(Collector):
+    """Reads off the figures of one realm and its listeners.
+
+    ``listeners`` are names and factories; it may grow later. Several of one name are added up.
+    """
+
+    def __init__(
+        self, realm: Realm, store: str, listeners: Sequence[tuple[str, ChatServerFactory]], loop: LoopWatch
+    ) -> None:
+        self._realm = realm
+        self._store = store
+        self._listeners = listeners
+        self._loop = loop
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: so it is not asked for figures when it is registered."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Return all figures as they are now."""
+        yield self._info()
+        yield _histogram(
+            "loop_lag_seconds",
+            "How late the main loop is, four times a second",
+            self._loop.lag,
+        )
+        yield from self._writing()
+        yield from self._reading()
+        yield from self._people()
+        yield from self._connections()
+
+    def _info(self) -> Metric:
+        info = InfoMetricFamily("chatproto_realm", "The realm that these figures are of")
+        said = {
+            "realm": str(self._realm.name),
+            "version": VERSION,
+            "store": self._store,
+            "python": platform.python_version(),
+        }
+        info.add_metric([], said)
+        return info
+
+    def _writing(self) -> Iterator[Metric]:
+        meters, writer = self._realm.meters, self._realm.writer
+        yield _counter("messages", "Messages stored", meters.messages)
+        yield _histogram("batch_entries", "Commands in one commit", meters.entries)
+        yield _histogram(
+            "batch_seconds", "From the first command of a commit until it is on disk", meters.batch_seconds
+        )
+        yield _histogram(
+            "commit_seconds", "What a commit took the store, with its sync", meters.commit_seconds
+        )
+        yield _counter("batches_refused", "Commits that the store refused, as on a full disk", meters.refused)
+        yield _counter("entries_broken", "Commands that broke a constraint of the store", meters.broken)
+        for what, now, most in zip(("rows", "bytes"), writer.load, writer.bounds, strict=True):
+            yield _gauge(f"open_{what}", f"{what.capitalize()} that wait for a commit or are in one", now)
+            yield _gauge(f"open_{what}_bound", f"Number of open {what} at which clients are not read", most)
+
+    def _reading(self) -> Iterator[Metric]:
+        asked = self._realm.meters.asked
+        waiting = sum(each.waiting for each in asked.values())
+        yield _gauge("store_reads_waiting", "Questions to the store that are not answered yet", waiting)
+        counts: _Values = {(name,): each.count for name, each in asked.items()}
+        yield _counter("store_reads", "Questions to the store", counts, "question")
+        seconds: _Values = {(name,): each.seconds for name, each in asked.items()}
+        yield _counter("store_read_seconds", "Time that these questions took", seconds, "question")
+
+    def _people(self) -> Iterator[Metric]:
+        waiting, most = self._realm.hasher.load
+        yield _gauge("password_hashes_waiting", "Passwords that are being hashed or wait for it", waiting)
+        yield _gauge("password_hashes_bound", "Number of waiting hashes at which logins are refused", most)
+        yield _counter("password_hashes", "Passwords hashed", self._realm.hasher.done)
+        failed = sum(factory.traffic.refusals.get("login-failed", 0) for _, factory in self._listeners)
+        logins: _Values = {("ok",): self._realm.meters.logins, ("failed",): failed}
+        yield _counter("logins", "Sessions begun, and logins with a wrong name or password", logins, "result")
+        present = len(self._realm.present.accounts())
+        yield _gauge("accounts_present", "Accounts that have a connection", present)
+
+    def _connections(self) -> Iterator[Metric]:
+        opened: Counter[tuple[str, ...]] = Counter()
+        away: Counter[tuple[str, ...]] = Counter()
+        replies: Counter[tuple[str, ...]] = Counter()
+        refusals: Counter[tuple[str, ...]] = Counter()
+        connections: Counter[tuple[str, ...]] = Counter()
+        sessions: Counter[tuple[str, ...]] = Counter()
+        unsent: Counter[tuple[str, ...]] = Counter()
+        states: Counter[tuple[str, ...]] = Counter()
+        for name, factory in self._listeners:
+            traffic = factory.traffic
+            opened[name,] += traffic.opened
+            away[name,] += traffic.turned_away
+            replies[name,] += traffic.replies
+            for code, count in traffic.refusals.items():
+                refusals[name, code] += count
+            for counter in (connections, sessions, unsent):
+                counter[name,] += 0  # a listener that has none is told of too
+            for connection in factory.connections():
+                connections[name,] += 1
+                sessions[name,] += len(connection.session.logins)
+                unsent[name,] += connection.unsent
+                if connection.session.listener is not None:
+                    states[name, connection.session.listener.state.value] += 1
+        yield _gauge("connections", "Open connections", connections, "listener")
+        yield _counter("connections_opened", "Connections accepted", opened, "listener")
+        yield _counter("connections_turned_away", "Connections for which there was no room", away, "listener")
+        yield _gauge("sessions", "Sessions bound to connections", sessions, "listener")
+        yield _gauge("listening", "Connections that listen, by what they do now", states, "listener", "state")
+        yield _gauge("unsent_bytes", "Bytes that wait for clients to read", unsent, "listener")
+        yield _counter("replies", "Replies that are no refusals", replies, "listener")
+        yield _counter("refusals", "Refusals by code", refusals, "listener", "code")
+
+
+_Values = float | Mapping[tuple[str, ...], float]
+
+
+def _gauge(name: str, text: str, values: _Values, *labels: str) -> Metric:
+    return _filled(GaugeMetricFamily(f"chatproto_{name}", text, labels=labels), values)
+
+
+def _counter(name: str, text: str, values: _Values, *labels: str) -> Metric:
+    return _filled(CounterMetricFamily(f"chatproto_{name}", text, labels=labels), values)
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: _Values) -> Metric:
+    for labels, value in (values if isinstance(values, Mapping) else {(): values}).items():
+        family.add_metric(labels, value)
+    return family
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    buckets, total = [], 0
+    for bound, count in zip([*map(str, histogram.bounds), "+Inf"], histogram.counts, strict=True):
+        total += count
+        buckets.append((bound, float(total)))
+    return HistogramMetricFamily(f"chatproto_{name}", text, buckets=buckets, sum_value=histogram.sum)
+
+
+def registry_of(collector: Collector) -> CollectorRegistry:
+    """Return a registry of its own for a realm's figures, with those of the process beside them."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    ProcessCollector(registry=registry)
+    return registry
+
+
+class _Figures(Resource):
+    """``/metrics``."""
+
+    def __init__(self, make: Callable[[], bytes], clock: Clock) -> None:
+        super().__init__()
+        self._make = make
+        self._clock = clock
+        self._made = b""
+        self._fresh_until = 0.0
+
+    def render_GET(self, request: Request) -> bytes:
+        """Return the figures; Twisted leaves them out for ``HEAD``."""
+        now = self._clock.seconds()
+        if now >= self._fresh_until or now < self._fresh_until - _FRESH_SECONDS:
+            self._made = self._make()
+            self._fresh_until = now + _FRESH_SECONDS
+        request.setHeader(b"content-type", CONTENT_TYPE_LATEST.encode())
+        return self._made
+
+
+class _Request(Request):
+    """A request that keeps no body worth speaking of."""
+
+    def gotLength(self, length: int | None) -> None:
+        """Refuse a large body, or one of unknown length, before it comes."""
+        if length is not None and length <= _BODY_BYTES:
+            super().gotLength(length)
+            return
+        super().gotLength(0)
+        channel = cast("Any", self.channel)
+        channel.transport.write(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n\r\n")
+        channel.loseConnection()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep nothing: what still comes after a refusal must not pile up."""
+
+
+class _Site(Site):
+    """A site without a log of its own: a line for every scrape tells nobody anything."""
+
+    noisy = False
+
+    def log(self, request: HttpRequest) -> None:
+        """Say nothing."""
+
+
+class MetricsFactory(WrappingFactory):
+    """Serves the figures of a registry to a few connections at a time."""
+
+    noisy = False
+
+    def __init__(self, registry: CollectorRegistry, clock: Clock) -> None:
+        root = Resource()
+        root.putChild(b"metrics", _Figures(lambda: generate_latest(registry), clock))
+        super().__init__(_Site(root, _Request, timeout=_IDLE_SECONDS, reactor=clock))
+        self._empty: list[Deferred[None]] = []
+
+    def buildProtocol(self, addr: IAddress | None) -> ProtocolWrapper | None:  # type: ignore[override]
+        """Return a connection's protocol, or none as any factory may: then it is closed."""
+        return super().buildProtocol(addr) if len(self.protocols) < _CONNECTIONS else None
+
+    def unregisterProtocol(self, p: ProtocolWrapper) -> None:
+        """Hear that a connection is gone."""
+        super().unregisterProtocol(p)
+        if not self.protocols:
+            empty, self._empty = self._empty, []
+            for done in empty:
+                done.callback(None)
+
+    def drain(self, reason: str = "shutdown") -> Deferred[None]:
+        """End all connections, and fire when they are gone."""
+        done: Deferred[None] = Deferred()
+        if self.protocols:
+            self._empty.append(done)
+            for protocol in list(self.protocols):
+                protocol.transport.abortConnection()
+        else:
+            done.callback(None)
+        return done
