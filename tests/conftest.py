@@ -10,6 +10,7 @@ import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+from tests.postgresql import PostgresServer, find_programs
 
 #: How often, and how long in seconds, the reactor may turn after a test to close what was told to close.
 _TURNS = 20
@@ -94,6 +97,24 @@ def _open(reactor: Any) -> set[Any]:
     """Return ports and connections; the reactor's own wakers are not counted."""
     selectables = {*reactor.getReaders(), *reactor.getWriters()}
     return {each for each in selectables if not type(each).__name__.endswith("Waker")}
+
+
+@pytest.fixture(scope="session")
+def start_postgres() -> Callable[..., PostgresServer]:
+    """Return a function that starts a PostgreSQL server, which the caller ends; without one skip or fail."""
+    programs = find_programs()
+    if programs is not None:
+        return partial(PostgresServer, programs)
+    if os.environ.get("CI") == "true":
+        pytest.fail("PostgreSQL is not installed", pytrace=False)
+    pytest.skip("needs PostgreSQL's server")
+
+
+@pytest.fixture(scope="session")
+def postgres(start_postgres: Callable[..., PostgresServer]) -> Iterator[PostgresServer]:
+    """Return the server that all tests share; each has a schema of its own there."""
+    with start_postgres() as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,53 +4,69 @@ A store keeps rows (:mod:`chatproto.records`), whole batches at a time, and find
 nothing of the rules that make the rows, nothing of sessions, and nothing of the wire. When the next
 batch begins is the realm's affair; the store commits one at a time.
 
-To add a store: a class that passes the contract tests, and a line in :func:`open_store`.
+To add a store: a class that passes the contract tests, and a line in :func:`open_store`, or in
+:func:`open_database` for a SQL database.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from chatproto.errors import ConfigError
 from chatproto.executors import ThreadExecutor
 from chatproto.interfaces import IStore
+from chatproto.store.database import Database
+from chatproto.store.lock import StoreLock
 from chatproto.store.memory import MemoryDisk, MemoryStore
 from chatproto.store.sql import SqlStore
 from chatproto.store.sqlite import SqliteDatabase
+from chatproto.store.urls import MEMORY, SQLITE, is_postgresql, shown
 
-__all__ = ["MemoryDisk", "MemoryStore", "SqlStore", "open_store"]
-
-MEMORY = "memory:"
+__all__ = ["MemoryDisk", "MemoryStore", "SqlStore", "open_database", "open_store"]
 
 #: Threads that read. One would make a short question wait for a long one; more than a few only take
 #: the interpreter from each other.
 _READERS = 2
 
 
-def open_store(url: str, reactor: IReactorFromThreads) -> IStore:
+def open_store(url: str, reactor: IReactorFromThreads, newest: Path | None = None) -> IStore:
     """Return the store of a URL, for its :meth:`~chatproto.interfaces.IStore.open` to be called.
 
-    ``memory:`` is a new, empty store that ends with the process; ``sqlite:///alpha.db`` a file in the
-    working directory, ``sqlite:////var/lib/alpha.db`` one elsewhere. Nothing is touched before ``open``.
+    ``memory:`` is a new, empty store that ends with the process; for the others see :func:`open_database`.
+    Nothing is touched before ``open``.
 
     :raises ConfigError: the URL is not that of a store.
     """
     if url == MEMORY:
         return MemoryStore(MemoryDisk())
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ConfigError(f"store: {url!r} is not memory:, sqlite:///FILE or postgresql://...") from None
-    if parsed.drivername.startswith("postgresql"):
-        raise ConfigError("store: PostgreSQL needs the extra 'postgresql'")
-    if parsed.drivername != "sqlite" or parsed.host or parsed.query or not parsed.database:
-        raise ConfigError("store: must be memory:, sqlite:///FILE or postgresql://...")
     return SqlStore(
-        SqliteDatabase(Path(parsed.database), _READERS, IReactorTime(reactor)),
+        open_database(url, IReactorTime(reactor), newest),
         ThreadExecutor(reactor, "store-writer", 1),
         ThreadExecutor(reactor, "store-reader", _READERS),
     )
+
+
+def open_database(url: str, clock: IReactorTime, newest: Path | None = None) -> Database:
+    """Return the database of a URL, for whoever has threads of their own. Nothing is touched yet.
+
+    ``sqlite:///alpha.db`` is a file in the working directory, ``sqlite:////var/lib/alpha.db`` one elsewhere;
+    ``postgresql://...`` is whatever that means to PostgreSQL's own programs. ``newest`` is a file that
+    remembers the newest batch of a store in PostgreSQL, which has none beside it.
+
+    :raises ConfigError: the URL is not that of a database.
+    """
+    if is_postgresql(url):
+        try:
+            from chatproto.store.postgresql import PostgresqlDatabase  # noqa: PLC0415 - needs an extra
+        except ImportError as error:
+            raise ConfigError(
+                f"store: PostgreSQL needs {error.name or 'libpq'}, which is not installed: "
+                "pip install 'chatproto[postgresql]'"
+            ) from error
+        return PostgresqlDatabase(url, _READERS, None if newest is None else StoreLock(newest, clock))
+    path = url.removeprefix(SQLITE)
+    if path == url or not path or "?" in path:
+        raise ConfigError(f"store: {shown(url)!r} is not memory:, sqlite:///FILE or postgresql://...")
+    return SqliteDatabase(Path(path), _READERS, clock)

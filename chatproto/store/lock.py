@@ -35,10 +35,13 @@ class StoreLock:
     def acquire(self) -> int:
         """Take the lock, if it is not held yet, and return the newest batch it remembers, 0 if there is none.
 
+        The folder is made if it is missing.
+
         :raises StoreInUse: it is held already, elsewhere in this process or in another.
         :raises OSError: the file cannot be opened.
         """
         if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Not lockf: its locks belong to a process, which would let two stores in one process pass.
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:

@@ -108,9 +108,8 @@ class SqliteDatabase:
         return statement.on_conflict_do_update(index_elements=table.primary_key.columns, set_=others)
 
     def lock(self) -> int:
-        """Make the folder, and take the lock file."""
+        """Take the lock file, beside which the database will be."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             newest = self._lock.acquire()
             # Made here, so that nobody else may read it; SQLite's other files take after it.
             self._path.touch(mode=0o600)

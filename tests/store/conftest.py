@@ -10,18 +10,28 @@ import pytest
 import pytest_twisted
 
 from chatproto.interfaces import IStore
-from tests.store.places import ALPHA, MemoryPlace, Place, SqlitePlace
+from chatproto.store import postgresql
+from tests.store.places import ALPHA, MemoryPlace, Place, PostgresPlace, SqlitePlace
 
 
-@pytest.fixture(params=["memory", "sqlite", "sqlite-threads"])
+@pytest.fixture(params=["memory", "sqlite", "sqlite-threads", "postgresql-threads"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Return an empty place of every kind."""
     from twisted.internet import reactor
 
-    installed: Any = reactor
-    if request.param == "memory":
+    kind, _, threads = request.param.partition("-")
+    installed: Any = reactor if threads else None
+    if kind == "memory":
         return MemoryPlace()
-    return SqlitePlace(tmp_path / "alpha.db", installed if request.param == "sqlite-threads" else None)
+    if kind == "sqlite":
+        return SqlitePlace(tmp_path / "alpha.db", installed)
+    return PostgresPlace(request.getfixturevalue("postgres"), installed)
+
+
+@pytest.fixture(autouse=True)
+def locks_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second store of one process is refused at once."""
+    monkeypatch.setattr(postgresql, "LOCK_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from chatproto.executors import InlineExecutor, ThreadExecutor
 from chatproto.interfaces import IExecutor, IStore
 from chatproto.store.memory import MemoryDisk, MemoryStore
+from chatproto.store.postgresql import PostgresqlDatabase
 from chatproto.store.sql import SqlStore
 from chatproto.store.sqlite import SqliteDatabase
 from chatproto.testing.store_contract.rows import (
@@ -23,11 +24,13 @@ from chatproto.testing.store_contract.rows import (
     member,
     message,
 )
+from tests.postgresql import PostgresServer
 
 __all__ = [
     "ALPHA",
     "MemoryPlace",
     "Place",
+    "PostgresPlace",
     "SqlitePlace",
     "batch",
     "cid",
@@ -56,9 +59,25 @@ class SqlitePlace:
         self._reactor = reactor
 
     def store(self) -> SqlStore:
-        return SqlStore(SqliteDatabase(self.path, 2, self.clock), self._executor(1), self._executor(2))
+        database = SqliteDatabase(self.path, 2, self.clock)
+        return SqlStore(database, _executor(self._reactor, 1), _executor(self._reactor, 2))
 
-    def _executor(self, threads: int) -> IExecutor:
-        if self._reactor is None:
-            return InlineExecutor()
-        return ThreadExecutor(self._reactor, "test", threads)
+
+class PostgresPlace:
+    """A schema of a PostgreSQL server, reached over its Unix socket, or over a TCP port on this machine."""
+
+    def __init__(
+        self, server: PostgresServer, reactor: IReactorFromThreads | None = None, *, tcp: int = 0
+    ) -> None:
+        self.server = server
+        self.schema = server.new_schema()
+        self.url = server.url(schema=self.schema, tcp=tcp)
+        self._reactor = reactor
+
+    def store(self) -> SqlStore:
+        database = PostgresqlDatabase(self.url, 2)
+        return SqlStore(database, _executor(self._reactor, 1), _executor(self._reactor, 2))
+
+
+def _executor(reactor: IReactorFromThreads | None, threads: int) -> IExecutor:
+    return InlineExecutor() if reactor is None else ThreadExecutor(reactor, "test", threads)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pytest_twisted import ensureDeferred
 from chatproto.errors import ConfigError
 from chatproto.interfaces import IStore
 from chatproto.store import open_store
+from chatproto.store.urls import shown
 from tests.store.places import ALPHA
 
 
@@ -57,6 +59,43 @@ def test_what_is_no_store_is_refused(url: str) -> None:
         open_(url)
 
 
-def test_postgresql_needs_an_extra() -> None:
-    with pytest.raises(ConfigError, match="extra 'postgresql'"):
+def test_postgresql_needs_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "chatproto.store.postgresql")
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(ConfigError, match=r"needs psycopg, which .* pip install 'chatproto\[postgresql\]'"):
         open_("postgresql://user:secret@host/db")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://ani:sec/ret@host/db",
+        "postgresql://ani:secret@host:port/db",
+        "postgresql://ani:secret@host/db?what=secret",
+        "postgres://ani:secret@host/db",
+        "postgresql:/ani:secret@host/db",
+        "sqlite://ani:secret@host/db",
+    ],
+)
+def test_what_is_wrong_with_a_url_is_told_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigError, match="store: ") as caught:
+        open_(url)
+    assert "sec" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "harmless"),
+    [
+        ("postgresql://ani:secret@host/db?x=y", "postgresql://ani:***@host/db?x=y"),
+        ("postgresql://ani@host:5432/db", "postgresql://ani@host:5432/db"),
+        ("postgresql://ani:se@c:re/t@host/db", "postgresql://ani:***@host/db"),
+        ("postgresql://:secret@/db", "postgresql://:***@/db"),
+        ("postgresql:///db?user=ani&password=secret&host=h", "postgresql:///db?user=ani&password=***&host=h"),
+        ("postgresql://ani@h/db?sslpassword=secret", "postgresql://ani@h/db?sslpassword=***"),
+        ("postgresql://a1:5432,a2:5433/db", "postgresql://a1:5432,a2:5433/db"),
+        ("sqlite:////var/lib/a:b@c/alpha.db", "sqlite:////var/lib/a:b@c/alpha.db"),
+        ("memory:", "memory:"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, harmless: str) -> None:
+    assert shown(url) == harmless
