@@ -64,10 +64,10 @@ class IStore(Interface):
         """Tell what has a name."""
 
     def account(name: str) -> Deferred[AccountRow | None]:
-        """Return an account."""
+        """Return an account, deleted or not."""
 
     def accounts(after: str, limit: int) -> Deferred[list[AccountRow]]:
-        """Return accounts with a name above ``after``, by name."""
+        """Return accounts that are not deleted with a name above ``after``, by name."""
 
     def password(account: str) -> Deferred[str | None]:
         """Return the hash of an account's password."""

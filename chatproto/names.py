@@ -131,15 +131,23 @@ def parse_display_name(text: str) -> str:
 
     :raises BadName: more than 64 characters, or a control or bidirectional character.
     """
+    return parse_shown(text, DISPLAY_NAME_CHARACTERS, "a display name")
+
+
+def parse_shown(text: str, most: int, what: str) -> str:
+    """Return one line of text for people; blank ends are cut.
+
+    :raises BadName: more than ``most`` characters, or a control or bidirectional character.
+    """
     shown = unicodedata.normalize("NFC", text).strip()
-    if len(shown) > DISPLAY_NAME_CHARACTERS:
-        raise BadName(f"a display name has at most {DISPLAY_NAME_CHARACTERS} characters")
+    if len(shown) > most:
+        raise BadName(f"{what} has at most {most} characters")
     for character in shown:
         category = unicodedata.category(character)
         if category in ("Cc", "Cs", "Zl", "Zp") or (
             unicodedata.bidirectional(character) in _BIDIRECTIONAL or character in "\u200e\u200f\u061c"
         ):
-            raise BadName("a display name has no control or bidirectional characters")
+            raise BadName(f"{what} has no control or bidirectional characters")
     return shown
 
 

@@ -40,7 +40,7 @@ from chatproto.events.messages import (
     SentEach,
 )
 from chatproto.events.older import InboxEntry, InboxTaken, InfoTaken, UserInfo
-from chatproto.events.pushes import Event, Goodbye, Hint, LiveChange, Receipt, Typing
+from chatproto.events.pushes import Event, Goodbye, Hint, IsTyping, LiveChange, Receipt
 from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionState
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "InviteList",
     "InviteMade",
     "InviteState",
+    "IsTyping",
     "Listening",
     "LiveChange",
     "LiveMembers",
@@ -82,7 +83,6 @@ __all__ = [
     "SentEach",
     "SessionList",
     "SessionState",
-    "Typing",
     "UserInfo",
     "UserPage",
     "UserState",

@@ -26,18 +26,18 @@ class UserPage(Reply, frozen=True, kw_only=True):
 class InviteMade(Reply, frozen=True, kw_only=True):
     """A leave to register was made; its token is told once, the store only has its hash."""
 
-    invite: int
+    number: int
     token: str
     expires: str
 
     def __repr__(self) -> str:
-        return f"InviteMade(invite={self.invite})"
+        return f"InviteMade(number={self.number})"
 
 
 class InviteState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One leave to register that nobody has used."""
 
-    invite: int
+    number: int
     created: str
     expires: str
     note: str = ""

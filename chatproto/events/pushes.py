@@ -27,7 +27,7 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
     read: int | None = None
 
 
-class Typing(Struct, frozen=True, kw_only=True, tag_field="event", tag="typing"):
+class IsTyping(Struct, frozen=True, kw_only=True, tag_field="event", tag="typing"):
     """Somebody is writing a text to you, or to a group of at most 50; it holds for some seconds."""
 
     from_: str = field(name="from")
@@ -43,6 +43,6 @@ class LiveChange(Struct, frozen=True, kw_only=True, tag_field="event", tag="live
 
 
 #: What passes: told to those who are there now, stored nowhere, and dropped first where there is no room.
-Hint = Receipt | Typing | LiveChange
+Hint = Receipt | IsTyping | LiveChange
 #: What may be told without being asked, and only after ``listen``.
 Event = Message | Goodbye | Hint

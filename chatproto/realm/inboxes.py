@@ -14,6 +14,7 @@ from chatproto.interfaces import IStore
 from chatproto.limits import INBOX_BYTES, PAGE_ITEMS
 from chatproto.names import fold
 from chatproto.realm.accounts import Accounts
+from chatproto.realm.blocks import Blocks
 from chatproto.realm.cursors import Cursors, Key
 from chatproto.realm.logins import Login
 from chatproto.realm.reading import recipient
@@ -27,9 +28,12 @@ _AROUND_BYTES = 128
 class Inboxes:
     """Takes messages out of boxes."""
 
-    def __init__(self, store: IStore, routes: Routes, accounts: Accounts, cursors: Cursors) -> None:
+    def __init__(
+        self, store: IStore, routes: Routes, accounts: Accounts, blocks: Blocks, cursors: Cursors
+    ) -> None:
         self._store = store
         self._routes = routes
+        self._blocks = blocks
         self._accounts = accounts
         self._cursors = cursors
         self._locks: dict[str, DeferredLock] = {}
@@ -61,6 +65,7 @@ class Inboxes:
 
     async def _take(self, login: Login, key: Key, group: ConversationRow | None) -> InboxTaken:
         start = position = await self._cursors.load(key)
+        blocked = await self._blocks.of(login.account)
         entries: list[InboxEntry] = []
         room = INBOX_BYTES
         complete = False
@@ -68,7 +73,9 @@ class Inboxes:
             rows, conversations, complete = await self._page(login, position, group)
             for row in rows:
                 conversation = conversations[row.conversation]
-                if _is_received(row, conversation, login):
+                if _is_received(row, conversation, login) and not (
+                    conversation.is_group and fold(row.sender) in blocked
+                ):
                     entry = await self._entry(row, conversation, login)
                     room -= _most_bytes(entry)
                     if room < 0 and entries:
@@ -87,17 +94,17 @@ class Inboxes:
             page = await self._store.replay(own, after, PAGE_ITEMS)
             return page.messages, page.conversations, page.complete
         member = await self._store.member(group.conversation, own)
-        if member is None:
+        if member is None or member.role == "kicked":
             raise NotMember
         before = member.until + 1 if member.until else 2**53
         rows = await self._store.messages(
-            group.conversation, max(after, member.since), before, PAGE_ITEMS, False, ()
+            group.conversation, max(after, member.joined), before, PAGE_ITEMS, False, ()
         )
         return rows, {group.conversation: group}, len(rows) < PAGE_ITEMS
 
     async def _entry(self, row: MessageRow, conversation: ConversationRow, login: Login) -> InboxEntry:
         sender = row.sender.partition("@")[0]
-        account = await self._accounts.find(sender)
+        account = await self._accounts.ever(sender)
         own = await self._accounts.find(login.account)
         to = recipient(conversation, row.sender)
         return InboxEntry(
@@ -110,8 +117,10 @@ class Inboxes:
 
 
 def _is_received(row: MessageRow, conversation: ConversationRow, login: Login) -> bool:
-    """Tell what an older client counts as mail: all of a group, and what the other one of two wrote."""
+    """Tell what an older client counts as mail: all texts of a group, and what the other one of two wrote."""
     own = fold(login.address)
+    if row.kind != "text":
+        return False
     return conversation.is_group or fold(row.sender) != own or conversation.a == conversation.b
 
 

@@ -15,16 +15,22 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatproto.events import Event, Message
+from chatproto.events import Event, Hint, IsTyping, LiveChange, Message, Receipt
 from chatproto.interfaces import ISubscriber
 from chatproto.limits import PAGE_ITEMS
+from chatproto.names import fold
+from chatproto.realm.blocks import Blocks
+from chatproto.realm.log import told
 from chatproto.realm.logins import Login
-from chatproto.realm.reading import Reading
+from chatproto.realm.reading import Reading, recipient
 from chatproto.realm.router import Router
+from chatproto.realm.times import Timestamps
 from chatproto.records import ReplayPage
 
 #: Messages kept while a page is read. If more arrive, another page is read instead.
 _TAIL = 256
+#: Conversations of which a device was told and has not acknowledged it; of more there are no receipts.
+_UNACKED = 1024
 #: Fewest messages in a page for a connection that was full before it had taken a page.
 _SMALLEST_PAGE = 8
 
@@ -67,17 +73,23 @@ class Listener:
 
     _log = Logger()
 
-    def __init__(self, router: Router, reading: Reading, login: Login, sink: Sink) -> None:
+    def __init__(self, router: Router, reading: Reading, blocks: Blocks, login: Login, sink: Sink) -> None:
         self._router = router
         self._reading = reading
+        self._blocks = blocks
         self.login = login
         self._sink = sink
         self._state = State.STARTING
         self._told = 0
         self._own = False
+        self._wanted: set[type[Hint]] = {LiveChange}
+        #: The newest message told of each conversation that the device has not acknowledged.
+        self._unacked: dict[str, int] = {}
+        self._audience = router.account(login.account)
         self._tail: list[tuple[Message, int]] = []
         self._tail_full = False
         self._page_items = PAGE_ITEMS
+        self._timestamps = Timestamps()
 
     @property
     def state(self) -> State:
@@ -92,19 +104,23 @@ class Listener:
         while True:
             exits = self._router.exits(account)
             numbers = await self._reading.groups(self.login)
+            blocked = await self._blocks.of(account)
             if exits == self._router.exits(account):  # else the account left a group while they were read
                 break
         if self._state is not State.CLOSED:
+            self._audience.blocked = blocked
             for number in numbers:
                 self._router.enter(account, number)
         return self._router.published
 
-    def start(self, after: int, *, own: bool) -> None:
-        """Tell everything past a position; the device's own messages only if asked for."""
+    def start(self, after: int, *, own: bool, receipts: bool, typing: bool) -> None:
+        """Tell everything past a position; the device's own messages, and what passes, if asked for."""
         if self._state is State.CLOSED:
             return
         self._told = after
         self._own = own
+        self._wanted |= {Receipt} if receipts else set()
+        self._wanted |= {IsTyping} if typing else set()
         self._catch_up()
 
     def close(self) -> None:
@@ -129,11 +145,29 @@ class Listener:
             else:
                 self._tail_full = True
 
+    def hint(self, event: Hint) -> None:
+        """See :meth:`ISubscriber.hint`."""
+        if self._state is State.LIVE and type(event) in self._wanted and not self._sink.push(event):
+            self._become(State.FULL)
+
+    def acknowledged(self, seq: int) -> list[tuple[str, int]]:
+        """Return how far each conversation has reached the device, where that is news."""
+        reached = [(with_, min(seq, newest)) for with_, newest in self._unacked.items()]
+        self._unacked = {with_: newest for with_, newest in self._unacked.items() if newest > seq}
+        return reached
+
     def _tell(self, message: Message, device: int) -> None:
         if message.seq <= self._told:
             return
         self._told = message.seq
-        if (device != self.login.device or self._own) and not self._sink.push(message):
+        login = self.login
+        if message.from_ != login.address:
+            direct = message.to == login.address
+            if not direct and self._audience.blocked and fold(message.from_) in self._audience.blocked:
+                return
+            if len(self._unacked) < _UNACKED:
+                self._unacked[message.from_ if direct else message.to] = message.seq
+        if (device != login.device or self._own) and not self._sink.push(message):
             self._become(State.FULL)
 
     def _become(self, state: State) -> None:
@@ -167,7 +201,8 @@ class Listener:
                 return
             if row.seq > self._router.published:
                 break  # on disk, but the realm has not heard so yet; it is delivered when it has
-            self._tell(self._reading.told(Message, row, page.conversations[row.conversation]), row.device)
+            to = recipient(page.conversations[row.conversation], row.sender)
+            self._tell(told(Message, row, to, self._timestamps.text(row.at)), row.device)
         self._page_items = PAGE_ITEMS
 
     def _go_live(self) -> None:

@@ -101,7 +101,7 @@ class Logins:
     async def _load(self, key: bytes) -> Login | None:
         row = await self._store.login(key)
         account = None if row is None else await self._store.account(row.account)
-        return None if row is None or account is None else self._login(row, account)
+        return None if row is None or account is None or account.deleted else self._login(row, account)
 
     async def begin(self, account: AccountRow, device: str | None, *, compact: bool) -> tuple[Login, str]:
         """Begin a session and return it with its token when it is stored.
@@ -151,12 +151,14 @@ class Logins:
         """End a session, for every connection that uses it."""
         await self._end_rows([login.row])
 
-    async def end_all(self, account: str) -> None:
-        """End all sessions of an account, those of the open batch too."""
+    async def end_all(self, account: str, but: Login | None = None) -> None:
+        """End all sessions of an account but one, those of the open batch too."""
         rows = {row.token_hash: row for row in await self._store.logins(account)}
         rows |= {
             login.row.token_hash: login.row for login in self._logins.values() if login.account == account
         }
+        if but is not None:
+            rows.pop(but.row.token_hash, None)
         await self._end_rows(list(rows.values()))
 
     async def end_number(self, account: str, number: int) -> None:

@@ -13,6 +13,7 @@ class Registration(enum.Enum):
     """Who may make an account."""
 
     OPEN = "open"
+    INVITE = "invite"
     CLOSED = "closed"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Sequence
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -18,13 +18,13 @@ from chatproto.events import (
 from chatproto.interfaces import IStore
 from chatproto.limits import HISTORY_ITEMS, LIST_ITEMS, PAGE_ITEMS, SERVER_LINE_BYTES, UNREAD
 from chatproto.names import fold
+from chatproto.realm.blocks import Blocks
 from chatproto.realm.cursors import Cursors, Key
+from chatproto.realm.log import told
 from chatproto.realm.logins import Login
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Timestamps
-from chatproto.records import ConversationRow, MemberRow, Membership, MessageRow, ReplayPage
-
-M = TypeVar("M", bound=HistoryItem)
+from chatproto.records import ConversationRow, MemberRow, Membership, ReplayPage
 
 #: Above every seq.
 _END = 2**53
@@ -44,9 +44,10 @@ def recipient(conversation: ConversationRow, sender: str) -> str:
 class Reading:
     """Gives clients what is stored."""
 
-    def __init__(self, store: IStore, routes: Routes, cursors: Cursors) -> None:
+    def __init__(self, store: IStore, routes: Routes, blocks: Blocks, cursors: Cursors) -> None:
         self._store = store
         self._routes = routes
+        self._blocks = blocks
         self._cursors = cursors
         self._timestamps = Timestamps()
 
@@ -65,24 +66,20 @@ class Reading:
             before,
             limit + 1,
             newest,
-            (),
+            await self._unheard(login, conversation),
         )
         complete = len(rows) <= limit
         rows = rows[-limit:] if newest else rows[:limit]
-        items = [self.told(HistoryItem, row, conversation) for row in rows]
+        items = [
+            told(HistoryItem, row, recipient(conversation, row.sender), self._timestamps.text(row.at))
+            for row in rows
+        ]
         fitting = _fitting(items, newest=newest)
         return HistoryPage(messages=fitting, complete=complete and len(fitting) == len(items))
 
-    def told(self, kind: type[M], row: MessageRow, conversation: ConversationRow) -> M:
-        """Return a stored message as it is told: an event for listeners, or an item of history."""
-        return kind(
-            seq=row.seq,
-            mid=row.mid,
-            from_=row.sender,
-            to=recipient(conversation, row.sender),
-            text=row.text,
-            at=self._timestamps.text(row.at),
-        )
+    async def _unheard(self, login: Login, conversation: ConversationRow) -> Sequence[str]:
+        """Return whose messages an account does not want to see in a conversation."""
+        return [*(await self._blocks.of(login.account)).values()] if conversation.is_group else ()
 
     def replay(self, login: Login, after: int, limit: int = PAGE_ITEMS) -> Deferred[ReplayPage]:
         """Return the first page of everything that the account may read past a position."""
@@ -106,39 +103,55 @@ class Reading:
         read = await self._cursors.of_kind(login.account, "read")
         states = []
         for entry in found[:limit]:
-            position = max(read.get(entry.conversation.conversation, 0), entry.member.since)
+            position = max(read.get(entry.conversation.conversation, 0), entry.member.joined)
             states.append(
                 ConversationState(
                     with_=_other(entry.conversation, own),
                     seq=entry.newest,
                     read=position,
                     unread=await self._unread(login, entry, position),
+                    **await self._theirs(login, entry),
                 )
             )
         return ConversationPage(conversations=states, complete=len(found) <= limit)
+
+    async def _theirs(self, login: Login, entry: Membership) -> dict[str, int]:
+        """Return how far the other one of two users has got: its devices, and itself."""
+        conversation = entry.conversation
+        if conversation.is_group or conversation.a == conversation.b:
+            return {}
+        other = fold(_other(conversation, fold(login.address))).partition("@")[0]
+        devices = await self._cursors.of_kind(other, "device")
+        seen = await self._cursors.load((other, "read", conversation.conversation))
+        delivered = max(seen, *devices.values(), 0)
+        return {"delivered": min(delivered, entry.newest), "seen": min(seen, entry.newest)}
 
     async def _unread(self, login: Login, entry: Membership, position: int) -> int:
         """Count what others wrote past a position; in a conversation with oneself everything counts."""
         if position >= entry.newest:
             return 0
         conversation = entry.conversation
-        but = () if conversation.a == conversation.b else (login.address,)
+        but: list[str] = [] if conversation.a == conversation.b else [login.address]
+        but += await self._unheard(login, conversation)
         return await self._store.unread(conversation.conversation, position, entry.member.until, but, UNREAD)
 
-    async def read_cursor(self, login: Login, name: str) -> Key | None:
-        """Return the account's reading cursor in a conversation, loaded; None if there is no conversation."""
+    async def read_cursor(self, login: Login, name: str) -> tuple[Key, str] | None:
+        """Return the account's reading cursor in a conversation, loaded, and the address it is with.
+
+        None if there is no conversation.
+        """
         window = await self._window(login, name)
         if window is None:
             return None
         key = (login.account, "read", window[0].conversation)
         await self._cursors.load(key)
-        return key
+        return key, _other(window[0], fold(login.address))
 
     async def _window(self, login: Login, name: str) -> tuple[ConversationRow, MemberRow] | None:
         """Return a conversation, and what of it the account may read; None if nothing was ever said.
 
         :raises NoSuchUser: nothing has the address.
-        :raises NotMember: it is a group that the account never joined.
+        :raises NotMember: it is a group that the account never joined, or was removed from.
         """
         conversation = await self._routes.conversation(login, name)
         if conversation is None:
@@ -148,6 +161,8 @@ class Reading:
             if conversation.row.is_group:
                 raise NotMember
             return None  # its first message is not durable yet
+        if member.role == "kicked" or (member.role == "invited" and member.since + 1 >= member.until):
+            raise NotMember
         return conversation.row, member
 
 

@@ -19,12 +19,20 @@ from chatproto.executors import ThreadExecutor
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
 from chatproto.realm.accounts import Accounts, Names
+from chatproto.realm.blocks import Blocks
+from chatproto.realm.catalogue import Catalogue
+from chatproto.realm.changes import Changes
 from chatproto.realm.cids import Cids
 from chatproto.realm.cursors import Cursors
 from chatproto.realm.groups import Groups
+from chatproto.realm.hints import Hints
 from chatproto.realm.inboxes import Inboxes
+from chatproto.realm.invites import Invites
+from chatproto.realm.live import Live
+from chatproto.realm.log import Log
 from chatproto.realm.logins import Logins
 from chatproto.realm.meters import Meters, counted
+from chatproto.realm.moderation import Moderation
 from chatproto.realm.passwords import PasswordHasher
 from chatproto.realm.policy import Policy
 from chatproto.realm.reading import Reading
@@ -90,15 +98,23 @@ class Realm:
         self.router = Router(state.seq)
         names = Names(store, self.writer, size)
         self.accounts = Accounts(store, self.writer, clock, names, hasher, size)
+        self.blocks = Blocks(
+            name, store, self.writer, clock, self.accounts, self.router, size, limits.blocks_per_account
+        )
         self.logins = Logins(store, self.writer, clock, limits, name, entropy)
-        self.routes = Routes(name, store, self.writer, self.accounts, self.router, size)
+        self.routes = Routes(name, store, self.writer, self.accounts, self.blocks, self.router, size)
         self.cursors = Cursors(store, self.writer, clock, size)
-        self.groups = Groups(self.routes, names, self.accounts, self.router, self.writer, clock)
-        self.reading = Reading(store, self.routes, self.cursors)
-        self.inboxes = Inboxes(store, self.routes, self.accounts, self.cursors)
-        cids = Cids(store, self.writer, size)
-        mids = f"{name}/{entropy(8).hex()}"
-        self.sending = Sending(self.routes, self.router, cids, self.writer, clock, mids)
+        log = Log(self.writer, self.router, clock, f"{name}/{entropy(8).hex()}")
+        self.live = Live()
+        changes = Changes(store, self.writer, self.routes, self.router, log, size, self.live.account_left)
+        self.groups = Groups(self.routes, names, self.accounts, changes, store, limits)
+        self.moderation = Moderation(self.routes, self.accounts, changes, self.groups, store)
+        self.catalogue = Catalogue(self.routes, changes, self.groups, self.live, store)
+        self.reading = Reading(store, self.routes, self.blocks, self.cursors)
+        self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors)
+        self.sending = Sending(self.routes, log, Cids(store, self.writer, size), self.writer)
+        self.hints = Hints(self.routes, self.router, clock)
+        self.invites = Invites(store, self.writer, clock, entropy, size)
 
     @classmethod
     async def open(
@@ -183,6 +199,18 @@ class Realm:
         :raises BadName: the name is malformed.
         """
         return await self.accounts.add(user, password, name, country)
+
+    async def delete_account(self, account: AccountRow) -> None:
+        """Delete an account: its sessions end, it leaves its groups, and its name stays taken.
+
+        :raises Unavailable: it is not deleted, but its sessions are ended.
+        """
+        self.accounts.begin_to_delete(account)
+        try:
+            await self.logins.end_all(account.name)
+            await self.moderation.delete_account(account)
+        finally:
+            self.accounts.end_to_delete(account)
 
     async def close(self) -> None:
         """Make everything durable that was appended, and close the store."""

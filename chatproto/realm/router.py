@@ -6,24 +6,35 @@ which are changed in place, so that somebody who comes or goes invalidates nothi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from weakref import WeakValueDictionary
 
-from chatproto.events import Message
+from chatproto.events import Hint, Message
 from chatproto.interfaces import ISubscriber
 
 
 class Audience:
-    """The subscribers of one account."""
+    """The subscribers of one account.
 
-    __slots__ = ("__weakref__", "subscribers")
+    ``blocked`` is whom the account does not want to hear in groups, while it has a subscriber.
+    """
+
+    __slots__ = ("__weakref__", "blocked", "subscribers")
 
     def __init__(self) -> None:
         self.subscribers: list[ISubscriber] = []
+        self.blocked: Mapping[str, str] = {}
 
     def deliver(self, message: Message, device: int) -> None:
         """Hand an event to every subscriber."""
         for subscriber in self.subscribers:
             subscriber.deliver(message, device)
+
+    def hint(self, event: Hint, but: ISubscriber | None = None) -> None:
+        """Hand a passing event to every subscriber but one."""
+        for subscriber in self.subscribers:
+            if subscriber is not but:
+                subscriber.hint(event)
 
 
 class GroupAudience:

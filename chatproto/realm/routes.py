@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
-from chatproto.errors import BadName, NoSuchGroup, NoSuchRealm, NoSuchUser, NotMember
+from chatproto.errors import BadName, Blocked, NoSuchGroup, NoSuchRealm, NoSuchUser, NotMember
 from chatproto.interfaces import IStore
-from chatproto.names import Address, LocalName, RealmName, fold
+from chatproto.names import Address, RealmName, fold
 from chatproto.realm.accounts import Accounts
+from chatproto.realm.blocks import Blocks
 from chatproto.realm.cache import Registry
 from chatproto.realm.logins import Login
 from chatproto.realm.router import Audience, GroupAudience, Router
@@ -40,12 +42,16 @@ class Conversation:
 class Group(Conversation):
     """A group whose home is this realm, in memory."""
 
-    __slots__ = ("gseq", "members", "name")
+    __slots__ = ("gseq", "members", "name", "settings")
 
-    def __init__(self, name: str, row: ConversationRow, members: dict[str, MemberRow], gseq: int) -> None:
+    def __init__(
+        self, settings: GroupRow, row: ConversationRow, members: dict[str, MemberRow], gseq: int
+    ) -> None:
         super().__init__(row)
         #: The folded name.
-        self.name = name
+        self.name = settings.name
+        #: What it is about, who may join, and whether it is deleted.
+        self.settings = settings
         #: Who is a member now, by folded address.
         self.members = members
         #: The newest number given in the group.
@@ -60,27 +66,39 @@ class Route(Struct):
     to: str
     audiences: Sequence[Audience | GroupAudience]
     generation: int
+    #: When others were last told that a text is being written.
+    typed_at: float = 0.0
 
 
 class Routes:
     """Finds conversations and groups, and makes routes."""
 
     def __init__(
-        self, realm: RealmName, store: IStore, writer: Writer, accounts: Accounts, router: Router, size: int
+        self,
+        realm: RealmName,
+        store: IStore,
+        writer: Writer,
+        accounts: Accounts,
+        blocks: Blocks,
+        router: Router,
+        size: int,
     ) -> None:
         self._realm = realm
         self._store = store
         self._writer = writer
         self._accounts = accounts
+        self._blocks = blocks
         self._router = router
         self._conversations: Registry[tuple[str, str], Conversation] = Registry(size, writer)
         self._groups: Registry[str, Group] = Registry(size, writer)
         #: Routes of an earlier generation are made anew.
         self.generation = 0
         writer.on_reset(self.rules_changed)
+        accounts.on_delete(self.rules_changed)
+        blocks.on_change(self.rules_changed)
 
     def rules_changed(self) -> None:
-        """Make every route anew when it is used next: a membership changed, or a batch was lost."""
+        """Make every route anew when it is used next: who may write to whom changed, or a batch was lost."""
         self.generation += 1
 
     def address(self, name: str) -> Address:
@@ -97,6 +115,14 @@ class Routes:
             raise NoSuchRealm
         return address
 
+    def key(self, name: str) -> str:
+        """Return the folded address that a client's word means, as something to compare others with."""
+        return fold(name) if not name or "@" in name else f"{fold(name)}@{self._realm}"
+
+    def shown(self, name: str) -> str:
+        """Return the full address of a name of this realm."""
+        return f"{name}@{self._realm}"
+
     def known(self, login: Login, to: str) -> Route | None:
         """Return the route of a session to an address, if it is in memory and still holds."""
         route = login.routes.get(to)
@@ -107,6 +133,7 @@ class Routes:
 
         :raises NoSuchUser: nothing has the address.
         :raises NotMember: it is a group that the session's account is not a member of.
+        :raises Blocked: the user does not want to hear from the session's account.
         """
         address = self.address(to)
         while True:
@@ -115,7 +142,7 @@ class Routes:
             if account is not None:
                 route = await self._to_account(login, account)
             else:
-                route = self._to_group(login, await self._group(address.name.folded))
+                route = self._to_group(login, await self._living_group(address.name.folded))
             if generation == self.generation:  # else a rule changed while this was read
                 break
         if len(login.routes) >= _ROUTES:
@@ -124,6 +151,8 @@ class Routes:
         return route
 
     async def _to_account(self, login: Login, account: AccountRow) -> Route:
+        if await self._blocks.has(account.name, fold(login.address)):
+            raise Blocked
         conversation = await self.direct(login, account)
         audiences = [self._router.account(name) for name in dict.fromkeys((login.account, account.name))]
         return Route(conversation, None, f"{account.shown}@{self._realm}", audiences, self.generation)
@@ -169,9 +198,23 @@ class Routes:
         :raises NoSuchGroup: there is none.
         """
         try:
-            return await self._group(self.address(name).name.folded)
+            return await self._living_group(self.address(name).name.folded)
         except NoSuchUser:
             raise NoSuchGroup from None
+
+    def group_in_memory(self, name: str) -> Group | None:
+        """Return a group by its folded name, if it is in memory."""
+        return self._groups.get(name)
+
+    def groups_in_memory(self) -> list[Group]:
+        """Return the groups that are in memory."""
+        return self._groups.values()
+
+    async def _living_group(self, name: str) -> Group:
+        group = await self._group(name)
+        if group.settings.deleted:
+            raise NoSuchUser
+        return group
 
     async def _group(self, name: str) -> Group:
         async def load() -> Group | None:
@@ -182,21 +225,20 @@ class Routes:
             members = await self._store.members(row.conversation)
             _, gseq = await self._store.newest(row.conversation)
             assert conversation is not None
-            return Group(name, conversation, {member.member: member for member in members}, gseq)
+            return Group(row, conversation, {member.member: member for member in members}, gseq)
 
         group = await self._groups.find(name, load)
         if group is None:
             raise NoSuchUser
         return group
 
-    def new_group(self, login: Login, name: LocalName, now: int) -> tuple[Group, tuple[Record, ...]]:
-        """Return a new group with its owner as its member, and the rows that make it."""
-        shown = f"{name}@{self._realm}"
+    def new_group(self, settings: GroupRow) -> Group:
+        """Return a new group without members; its ``conversation`` is given here."""
+        shown = f"{settings.shown}@{self._realm}"
         row = ConversationRow(self._writer.next_serial(), fold(shown), "", shown, "")
-        owner = MemberRow(row.conversation, fold(login.address), self._writer.newest_seq, 0, "owner")
-        group = Group(name.folded, row, {owner.member: owner}, 0)
+        group = Group(msgspec.structs.replace(settings, conversation=row.conversation), row, {}, 0)
         self.group_changed(group)
-        return group, (row, GroupRow(name.folded, str(name), row.conversation, login.account, now), owner)
+        return group
 
     def next_gseq(self, group: Group) -> int:
         """Give a message of the open batch its number in a group."""
@@ -205,7 +247,7 @@ class Routes:
         return group.gseq
 
     def group_changed(self, group: Group) -> None:
-        """Note that the open batch changes a group's members."""
+        """Note that the open batch changes a group."""
         self._groups.change(group.name, group)
         self.rules_changed()
 
@@ -215,7 +257,7 @@ class Routes:
         :raises NoSuchUser: nothing has the address.
         """
         address = self.address(name)
-        account = await self._accounts.find(address.name)
+        account = await self._accounts.ever(address.name)
         found = (
             await self._group(address.name.folded) if account is None else await self.direct(login, account)
         )

@@ -14,6 +14,7 @@ import msgspec
 from chatproto.commands import Send
 from chatproto.errors import (
     BadField,
+    Blocked,
     ChatError,
     CidReused,
     NoSuchGroup,
@@ -22,14 +23,13 @@ from chatproto.errors import (
     NotMember,
     TextTooLong,
 )
-from chatproto.events import Message, Reply, Result, Sent, SentEach
+from chatproto.events import Reply, Result, Sent, SentEach
 from chatproto.limits import TEXT_BYTES
 from chatproto.names import OrderedCid
 from chatproto.realm.cids import Cids, digest_of
+from chatproto.realm.log import Log
 from chatproto.realm.logins import Login
-from chatproto.realm.router import Router
 from chatproto.realm.routes import Route, Routes
-from chatproto.realm.times import Clock, Timestamps
 from chatproto.realm.writer import Work, Writer
 from chatproto.records import MessageRow, Record
 
@@ -70,6 +70,7 @@ class Posting(Work):
         self.outcome: list[tuple[str, int]] = []
         self.cid: tuple[str, str] | None = None
         self.digest = b""
+        self.removes = ()
 
     def committed(self) -> None:
         """Answer, then tell the listeners."""
@@ -80,7 +81,7 @@ class Posting(Work):
         for answer in self.answers:
             answer(reply)
         for message, route in zip(self.messages, self.routes, strict=True):
-            self.sending.publish(message, route)
+            self.sending.publish(message, route.to, route.audiences)
 
     def failed(self, error: ChatError) -> None:
         """Refuse: nothing of it is stored."""
@@ -113,17 +114,12 @@ def _reply(to: str | list[str], outcome: Sequence[tuple[str, int]]) -> Reply:
 class Sending:
     """Stores messages of this realm's users."""
 
-    def __init__(
-        self, routes: Routes, router: Router, cids: Cids, writer: Writer, clock: Clock, mid_prefix: str
-    ) -> None:
+    def __init__(self, routes: Routes, log: Log, cids: Cids, writer: Writer) -> None:
         self._routes = routes
-        self._router = router
+        self._log = log
         self._cids = cids
         self._writer = writer
-        self._clock = clock
-        self._timestamps = Timestamps()
-        self._mid_prefix = mid_prefix
-        self._mids = 0
+        self.publish = log.publish
         #: Commands with a cid that are in the open batch or being committed, by account and cid.
         self.under_way: dict[tuple[str, str], Posting] = {}
         #: Cids that are being looked up; what is committed during a look may be missing in it.
@@ -205,7 +201,7 @@ class Sending:
             if self._routes.known(login, to) is None:
                 try:
                     await self._routes.find(login, to)
-                except (NoSuchUser, NoSuchRealm, NotMember) as error:
+                except (Blocked, NoSuchUser, NoSuchRealm, NotMember) as error:
                     impossible.setdefault(type(error), []).append(to[:_NAMED])
         if impossible:
             why = "; ".join(f"{error.message}: {', '.join(names)}" for error, names in impossible.items())
@@ -227,7 +223,7 @@ class Sending:
             raise BadField(f"a list has at most {_LISTED} names")
         known = []
         for name in names:
-            with contextlib.suppress(NoSuchUser, NoSuchRealm, NotMember):
+            with contextlib.suppress(Blocked, NoSuchUser, NoSuchRealm, NotMember):
                 await self._routes.find(login, name)
                 known.append(name)
         if not known:
@@ -243,7 +239,7 @@ class Sending:
         answer: Answer,
     ) -> None:
         posting = Posting(self, routes, command.to, answer)
-        now = int(self._clock.seconds() * 1000)
+        now = self._log.now()
         text = command.text
         inserts: list[Record] = []
         spare: list[Record] = []
@@ -254,14 +250,11 @@ class Sending:
             gseq = 0
             if route.group is not None:
                 gseq = self._routes.next_gseq(route.group)
-            self._mids += 1
-            mid = f"{self._mid_prefix}{self._mids}"
-            seq = self._writer.next_seq()
-            message = MessageRow(
-                seq, conversation.row.conversation, mid, login.address, login.device, now, "text", gseq, text
+            message = self._log.entry(
+                conversation.row.conversation, login.address, login.device, now, "text", gseq, text
             )
             posting.messages.append(message)
-            posting.outcome.append((mid, seq))
+            posting.outcome.append((message.mid, message.seq))
             inserts.append(message)
             if gseq:
                 spare.append(msgspec.structs.replace(message, kind="void", text=""))
@@ -275,21 +268,6 @@ class Sending:
         posting.otherwise = spare
         posting.size = len(text) * len(routes)
         self._writer.append(posting)
-
-    def publish(self, message: MessageRow, route: Route) -> None:
-        """Tell the listeners of a message that is durable."""
-        event = Message(
-            seq=message.seq,
-            mid=message.mid,
-            from_=message.sender,
-            to=route.to,
-            text=message.text,
-            at=self._timestamps.text(message.at),
-        )
-        self._router.published = message.seq
-        self._writer.meters.messages += 1
-        for audience in route.audiences:
-            audience.deliver(event, message.device)
 
 
 def _digest(command: Send) -> bytes:

@@ -17,6 +17,7 @@ from chatproto.errors import BadToken, NotAllowed, NotLoggedIn
 from chatproto.events import Reply
 from chatproto.realm.handlers import DIRECT, REPLIES
 from chatproto.realm.listening import Listener, Sink
+from chatproto.realm.live import Visit
 from chatproto.realm.logins import Login
 from chatproto.realm.realm import Realm
 from chatproto.realm.sending import Answer
@@ -46,6 +47,8 @@ class ClientSession:
         #: Sessions bound to this connection; the last one speaks.
         self.logins: list[Login] = []
         self.listener: Listener | None = None
+        #: The groups in which this connection is live, by conversation.
+        self.visits: dict[int, Visit] = {}
         #: Whether the newest command names its session by a token.
         self.by_token = False
         self._closed = False
@@ -147,6 +150,9 @@ class ClientSession:
         if self.listener is not None:
             self.listener.close()
             self.listener = None
+        visits, self.visits = self.visits, {}
+        for visit in visits.values():
+            self.realm.live.exit(visit)
 
     def drained(self) -> None:
         """Hear that the connection has room for events again."""

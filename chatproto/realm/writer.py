@@ -36,9 +36,10 @@ class Work(Entry):
         inserts: Sequence[Record] = (),
         puts: Sequence[Record] = (),
         otherwise: Sequence[Record] = (),
+        removes: Sequence[Record] = (),
         size: int = 0,
     ) -> None:
-        super().__init__(inserts, puts, otherwise)
+        super().__init__(inserts, puts, otherwise, removes)
         self.size = size
 
     def committed(self) -> None:
@@ -56,8 +57,8 @@ class Saved(Work):
 
     __slots__ = ("done",)
 
-    def __init__(self, inserts: Sequence[Record], puts: Sequence[Record]) -> None:
-        super().__init__(inserts, puts)
+    def __init__(self, inserts: Sequence[Record], puts: Sequence[Record], removes: Sequence[Record]) -> None:
+        super().__init__(inserts, puts, removes=removes)
         self.done: Deferred[None] = Deferred()
 
     def committed(self) -> None:
@@ -167,18 +168,20 @@ class Writer:
         if not self._open:
             self._opened_at = self._clock.seconds()
         self._open.append(work)
-        self._rows += len(work.inserts) + len(work.puts)
+        self._rows += len(work.inserts) + len(work.puts) + len(work.removes)
         self._bytes += work.size
         if self._start_call is None and not self._committing:
             # At the end of this turn of the reactor, so that all lines of a read share the batch.
             self._start_call = self._clock.callLater(0, self._start_now)
 
-    def save(self, inserts: Sequence[Record] = (), puts: Sequence[Record] = ()) -> Deferred[None]:
+    def save(
+        self, inserts: Sequence[Record] = (), puts: Sequence[Record] = (), removes: Sequence[Record] = ()
+    ) -> Deferred[None]:
         """Add an entry, and fire when it is on disk.
 
         :raises Unavailable: it is not, and never will be.
         """
-        work = Saved(inserts, puts)
+        work = Saved(inserts, puts, removes)
         self.append(work)
         return work.done
 
@@ -271,7 +274,7 @@ class Writer:
 
     def _release(self, works: Sequence[Work]) -> None:
         for work in works:
-            self._rows -= len(work.inserts) + len(work.puts)
+            self._rows -= len(work.inserts) + len(work.puts) + len(work.removes)
             self._bytes -= work.size
 
     def _go_on(self) -> None:

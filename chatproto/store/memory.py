@@ -136,7 +136,8 @@ class MemoryStore:
     def accounts(self, after: str, limit: int) -> Deferred[list[AccountRow]]:
         return self._now(
             lambda tables: sorted(
-                (row for row in tables.every(AccountRow) if row.name > after), key=attrgetter("name")
+                (row for row in tables.every(AccountRow) if row.name > after and not row.deleted),
+                key=attrgetter("name"),
             )[:limit]
         )
 

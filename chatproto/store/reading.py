@@ -83,7 +83,7 @@ def account(connection: Connection, name: str) -> AccountRow | None:
 
 _ACCOUNTS = (
     select(accounts)
-    .where(accounts.c.name > bindparam("after"))
+    .where(accounts.c.name > bindparam("after"), accounts.c.deleted == 0)
     .order_by(accounts.c.name)
     .limit(bindparam("limit"))
 )

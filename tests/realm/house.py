@@ -145,12 +145,17 @@ class Client:
     @property
     def seqs(self) -> list[int]:
         """The numbers of the messages that were told."""
-        return [event.seq for event in self.pushed if isinstance(event, events.Message)]
+        return [event.seq for event in self.messages()]
 
     @property
     def texts(self) -> list[str]:
         """The texts of the messages that were told."""
-        return [event.text for event in self.pushed if isinstance(event, events.Message)]
+        return [event.text for event in self.messages("text")]
+
+    def messages(self, *kinds: str) -> list[events.Message]:
+        """The messages of some kinds that were told, or all."""
+        told = (event for event in self.pushed if isinstance(event, events.Message))
+        return [event for event in told if not kinds or event.kind in kinds]
 
     def begin(self, command: Command, token: str | None = None) -> list[Reply | ChatError]:
         """Ask, and return the list that gets the reply."""

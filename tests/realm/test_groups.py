@@ -32,7 +32,7 @@ def henderson(house: House, messi: Client) -> Client:
 
 
 def texts(client: Client, group: str = "tim") -> list[str]:
-    return [item.text for item in client.history(group).messages]
+    return [item.text for item in client.history(group).messages if item.kind == "text"]
 
 
 def members(client: Client, after: str = "") -> list[str]:
@@ -106,7 +106,11 @@ class TestMembership:
         assert members(henderson) == ["henderson@alpha", "messi@alpha"]
         messi.send("tim", "b")
         assert texts(henderson) == ["a", "b"]
-        assert [row.gseq for row in house.rows(MessageRow)] == [1, 2]
+        assert [(row.gseq, row.kind) for row in house.rows(MessageRow)] == [
+            (1, "joined"),
+            (2, "text"),
+            (3, "text"),
+        ]
 
     def test_it_is_told_when_it_is_durable(self, house: House, messi: Client, henderson: Client) -> None:
         house.faults.hold()
@@ -185,7 +189,7 @@ class TestOrder:
         for client in (messi, henderson, messi):
             client.send("tim")
             client.send("henderson")
-        assert [row.gseq for row in house.rows(MessageRow) if row.gseq] == [1, 2, 3]
+        assert [row.gseq for row in house.rows(MessageRow) if row.gseq] == [1, 2, 3, 4]
 
     def test_all_members_have_the_same_order(self, house: House, messi: Client, henderson: Client) -> None:
         henderson.ask(commands.Join(group="tim"))

@@ -8,7 +8,7 @@ import pytest
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from chatproto.events import Message
+from chatproto.events import Hint, Message
 from chatproto.interfaces import ISubscriber
 from chatproto.realm.router import Router
 
@@ -19,9 +19,13 @@ MESSAGE = Message(seq=1, mid="m", from_="messi@alpha", to="tim@alpha", text="hal
 class Ear:
     def __init__(self) -> None:
         self.heard: list[tuple[Message, int]] = []
+        self.hints: list[Hint] = []
 
     def deliver(self, message: Message, device: int) -> None:
         self.heard.append((message, device))
+
+    def hint(self, event: Hint) -> None:
+        self.hints.append(event)
 
 
 @pytest.fixture

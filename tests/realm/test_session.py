@@ -12,8 +12,10 @@ from tests.realm.house import PASSWORD, Client, House
 
 #: Something for every field that some command needs.
 FIELDS = {
-    **dict.fromkeys(("user", "password", "token", "to", "text", "with", "group"), "word"),
-    **dict.fromkeys(("seq", "session"), 1),
+    **dict.fromkeys(("user", "password", "old", "new", "token", "to", "text", "with", "group"), "word"),
+    **dict.fromkeys(("topic", "address"), "word"),
+    **dict.fromkeys(("seq", "session", "seconds", "number"), 1),
+    "role": "admin",
 }
 SAMPLES: dict[Guard, Command] = {
     Guard.USER: commands.Conversations(),

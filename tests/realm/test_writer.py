@@ -177,8 +177,8 @@ class TestRefused:
         henderson.send("messi", "kept")
         henderson.ask(commands.Join(group="tim"))
         henderson.send("tim", "kept")
-        assert [row.text for row in house.rows(MessageRow)] == ["kept", "kept"]
-        assert [row.gseq for row in house.rows(MessageRow)] == [0, 1]
+        assert [row.text for row in house.rows(MessageRow)] == ["kept", "", "kept"]
+        assert [row.gseq for row in house.rows(MessageRow)] == [0, 1, 2]
 
 
 class TestConstraints:

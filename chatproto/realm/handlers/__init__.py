@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from chatproto import commands
 from chatproto.commands import Command
 from chatproto.events import Reply
-from chatproto.realm.handlers import administration, groups, messages, older, sessions
+from chatproto.realm.handlers import administration, groups, messages, older, people, sessions
 from chatproto.realm.sending import Answer
 
 if TYPE_CHECKING:
@@ -28,19 +28,45 @@ REPLIES: dict[type[Command], Callable[[ClientSession, Any, Any], Coroutine[Any, 
     commands.Logout: sessions.logout,
     commands.Sessions: sessions.sessions,
     commands.Revoke: sessions.revoke,
+    commands.NewPassword: sessions.new_password,
+    commands.DeleteAccount: sessions.delete_account,
     commands.History: messages.history,
     commands.Conversations: messages.conversations,
     commands.Create: groups.create,
     commands.Join: groups.join,
     commands.Leave: groups.leave,
     commands.Members: groups.members,
-    commands.Active: groups.active,
+    commands.Groups: groups.groups,
+    commands.Group: groups.group,
+    commands.Invite: groups.invite,
+    commands.Kick: groups.kick,
+    commands.SetTopic: groups.set_topic,
+    commands.SetRole: groups.set_role,
+    commands.Transfer: groups.transfer,
+    commands.Configure: groups.configure,
+    commands.DeleteGroup: groups.delete,
+    commands.Live: groups.live,
+    commands.Active: people.active,
+    commands.Block: people.block,
+    commands.Unblock: people.unblock,
+    commands.Blocks: people.blocks,
     commands.Inbox: older.inbox,
     commands.InboxGroup: older.inbox_group,
     commands.Info: older.info,
     commands.UserAdd: administration.user_add,
     commands.UserPasswd: administration.user_passwd,
+    commands.UserDelete: administration.user_delete,
     commands.UserList: administration.user_list,
+    commands.SessionList: administration.session_list,
+    commands.SessionRevoke: administration.session_revoke,
+    commands.InviteAdd: administration.invite_add,
+    commands.InviteList: administration.invite_list,
+    commands.InviteRevoke: administration.invite_revoke,
+    commands.GroupList: administration.group_list,
+    commands.GroupShow: administration.group_show,
+    commands.GroupKick: administration.group_kick,
+    commands.GroupTransfer: administration.group_transfer,
+    commands.GroupDelete: administration.group_delete,
 }
 
 #: Commands whose handler answers by itself.
@@ -50,4 +76,5 @@ DIRECT: dict[type[Command], Callable[[ClientSession, Any, Any, Answer], Waiting 
     commands.Listen: messages.listen,
     commands.Ack: messages.ack,
     commands.Read: messages.read,
+    commands.Typing: messages.typing,
 }

@@ -1,17 +1,16 @@
-"""What each command about groups and people does."""
+"""What each command about groups does."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
-from chatproto.errors import NoSuchRealm
+from chatproto.errors import NotAllowed, NotMember
 from chatproto.events import Reply
 from chatproto.limits import LIST_ITEMS
 from chatproto.names import fold
+from chatproto.realm.live import Visit
 from chatproto.realm.logins import Login
-from chatproto.realm.times import Timestamps
 
 if TYPE_CHECKING:
     from chatproto.realm.session import ClientSession
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 async def create(session: ClientSession, login: Login, command: commands.Create) -> Reply:
     """Make a group."""
-    return await session.realm.groups.create(login, command.group)
+    return await session.realm.groups.create(login, command)
 
 
 async def join(session: ClientSession, login: Login, command: commands.Join) -> Reply:
@@ -38,17 +37,72 @@ async def members(session: ClientSession, login: Login, command: commands.Member
     return await session.realm.groups.members(login, command.group, command.after or "", limit)
 
 
-async def active(session: ClientSession, login: Login, command: commands.Active) -> Reply:
-    """List the users who have a connection."""
+async def groups(session: ClientSession, login: Login, command: commands.Groups) -> Reply:
+    """List the account's groups."""
+    return await session.realm.catalogue.own(login, command.after or "", command.limit or LIST_ITEMS)
+
+
+async def group(session: ClientSession, login: Login, command: commands.Group) -> Reply:
+    """Describe a group."""
+    return await session.realm.catalogue.describe(login, command.group)
+
+
+async def invite(session: ClientSession, login: Login, command: commands.Invite) -> Reply:
+    """Invite a user to a group."""
+    await session.realm.groups.invite(login, command.group, command.user)
+    return events.Done()
+
+
+async def kick(session: ClientSession, login: Login, command: commands.Kick) -> Reply:
+    """Remove a member of a group."""
+    await session.realm.groups.kick(login, command.group, command.user)
+    return events.Done()
+
+
+async def set_topic(session: ClientSession, login: Login, command: commands.SetTopic) -> Reply:
+    """Say what a group is about."""
+    await session.realm.moderation.set_topic(login, command.group, command.topic)
+    return events.Done()
+
+
+async def set_role(session: ClientSession, login: Login, command: commands.SetRole) -> Reply:
+    """Make a member an admin, or an admin a member."""
+    await session.realm.moderation.set_role(login, command.group, command.user, command.role)
+    return events.Done()
+
+
+async def transfer(session: ClientSession, login: Login, command: commands.Transfer) -> Reply:
+    """Make another member the owner."""
+    await session.realm.moderation.transfer(login, command.group, command.user)
+    return events.Done()
+
+
+async def configure(session: ClientSession, login: Login, command: commands.Configure) -> Reply:
+    """Set a group's options."""
+    await session.realm.moderation.configure(login, command)
+    return events.Done()
+
+
+async def delete(session: ClientSession, login: Login, command: commands.DeleteGroup) -> Reply:
+    """Delete a group."""
+    await session.realm.moderation.delete(login, command.group)
+    return events.Done()
+
+
+async def live(session: ClientSession, login: Login, command: commands.Live) -> Reply:
+    """Let the connection be live in a group, or no longer."""
     realm = session.realm
-    if command.realm is not None and fold(command.realm) != realm.name:
-        raise NoSuchRealm
-    names = realm.present.accounts()
-    start = bisect_right(names, fold(command.after).partition("@")[0]) if command.after else 0
-    end = start + (command.limit or LIST_ITEMS)
-    found = [await realm.accounts.find(name) for name in names[start:end]]
-    return events.ActivePage(
-        users=[f"{account.shown}@{realm.name}" for account in found if account is not None],
-        as_of=Timestamps().text(int(realm.clock.seconds() * 1000)),
-        complete=end >= len(names),
-    )
+    found = await realm.routes.group(command.group)
+    number = found.row.conversation
+    before = session.visits.pop(number, None)
+    if command.on is not False:
+        listener = session.listener
+        if listener is None:
+            raise NotAllowed("listen first: who is live hears what is said")
+        if fold(login.address) not in found.members:
+            raise NotMember
+        visit = session.visits[number] = Visit(found, login, listener.hint)
+        realm.live.enter(visit)
+    if before is not None:
+        realm.live.exit(before)
+    return events.LiveMembers(group=found.row.shown_a, live=realm.live.members(found))

@@ -41,14 +41,14 @@ async def listen(session: ClientSession, login: Login, command: commands.Listen,
     """Subscribe, answer, and only then begin to tell."""
     realm = session.realm
     session.stop_listening()
-    session.listener = listener = Listener(realm.router, realm.reading, login, session.sink)
+    session.listener = listener = Listener(realm.router, realm.reading, realm.blocks, login, session.sink)
     device = await realm.cursors.load(_device_cursor(login))
     newest = await listener.prepare()
     after, reset = realm.position(command.after, command.epoch, newest, device)
     if reset:
         _log.warn("{account} heard another life of the log than this store has", account=login.account)
     answer(events.Listening(seq=newest, after=after, epoch=realm.epoch, reset=reset))
-    listener.start(after, own=bool(command.own))
+    listener.start(after, own=bool(command.own), receipts=bool(command.receipts), typing=bool(command.typing))
     session.watch_expiry()
 
 
@@ -60,8 +60,12 @@ def ack(session: ClientSession, login: Login, command: commands.Ack, answer: Ans
     """Move the device's cursor."""
     if session.realm.cursors.known(_device_cursor(login)) is None:
         return _load_and_ack(session, login, command, answer)
-    session.realm.cursors.move(_device_cursor(login), min(command.seq, session.realm.router.published))
+    seq = min(command.seq, session.realm.router.published)
+    session.realm.cursors.move(_device_cursor(login), seq)
     answer(events.Done())
+    if session.listener is not None and session.listener.login is login:
+        for with_, reached in session.listener.acknowledged(seq):
+            session.realm.hints.delivered(login, with_, reached)
     return None
 
 
@@ -82,7 +86,30 @@ async def conversations(session: ClientSession, login: Login, command: commands.
 
 async def read(session: ClientSession, login: Login, command: commands.Read, answer: Answer) -> None:
     """Move the reading cursor of a conversation."""
-    key = await session.realm.reading.read_cursor(login, command.with_)
-    if key is not None:
-        session.realm.cursors.move(key, min(command.seq, session.realm.router.published))
+    realm = session.realm
+    found = await realm.reading.read_cursor(login, command.with_)
+    if found is not None:
+        key, with_ = found
+        seq = min(command.seq, realm.router.published)
+        if seq > (realm.cursors.known(key) or 0):
+            realm.cursors.move(key, seq)
+            realm.hints.read(login, with_, seq, session.listener)
+    answer(events.Done())
+
+
+def typing(session: ClientSession, login: Login, command: commands.Typing, answer: Answer) -> Waiting | None:
+    """Tell others that a text is being written to them."""
+    route = session.realm.routes.known(login, command.to)
+    if route is None:
+        return _find_and_type(session, login, command, answer)
+    session.realm.hints.typing(login, route)
+    answer(events.Done())
+    return None
+
+
+async def _find_and_type(
+    session: ClientSession, login: Login, command: commands.Typing, answer: Answer
+) -> None:
+    route = await session.realm.routes.find(login, command.to)
+    session.realm.hints.typing(login, route)
     answer(events.Done())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
-from chatproto.errors import NothingToLogOut, RegistrationClosed
+from chatproto.errors import ChatError, NothingToLogOut, RegistrationClosed
 from chatproto.events import Reply
 from chatproto.limits import LIST_ITEMS, RECIPIENTS, SERVER_LINE_BYTES, TEXT_BYTES
 from chatproto.names import fold
@@ -15,6 +15,7 @@ from chatproto.realm.times import Timestamps
 from chatproto.version import VERSION
 
 if TYPE_CHECKING:
+    from chatproto.realm.realm import Realm
     from chatproto.realm.session import ClientSession
 
 
@@ -45,9 +46,19 @@ def _logged_in(session: ClientSession, login: Login, token: str) -> Reply:
 async def register(session: ClientSession, _: Login | None, command: commands.Register) -> Reply:
     """Make an account and log in to it."""
     realm = session.realm
-    if realm.policy.registration is not Registration.OPEN:
+    if realm.policy.registration is Registration.CLOSED:
         raise RegistrationClosed
-    account = await realm.accounts.add(command.user, command.password, command.name, command.country)
+    invite = None
+    if realm.policy.registration is Registration.INVITE:
+        invite = await realm.invites.take(command.invite or "")
+    try:
+        account = await realm.accounts.add(
+            command.user, command.password, command.name, command.country, [invite] if invite else []
+        )
+    except ChatError:
+        if invite is not None:
+            realm.invites.give_back(invite)
+        raise
     return _logged_in(session, *await realm.logins.begin(account, None, compact=bool(command.compact)))
 
 
@@ -88,18 +99,23 @@ async def logout(session: ClientSession, login: Login | None, command: commands.
 
 
 async def sessions(session: ClientSession, login: Login, command: commands.Sessions) -> Reply:
-    """List the account's sessions, the newest of them if there are very many."""
+    """List the account's sessions."""
+    return await session_list(session.realm, login.account, login.row.login)
+
+
+async def session_list(realm: Realm, account: str, current: int) -> Reply:
+    """Return an account's sessions, the newest of them if there are very many."""
     text = Timestamps().text
-    rows = (await session.realm.logins.listed(login.account))[-LIST_ITEMS:]
+    rows = (await realm.logins.listed(account))[-LIST_ITEMS:]
     return events.SessionList(
         sessions=[
             events.SessionState(
                 session=row.login,
                 created=text(row.created),
                 used=text(row.used),
-                expires=text(session.realm.logins.deadline(row)),
+                expires=text(realm.logins.deadline(row)),
                 device=row.device_name,
-                current=row.login == login.row.login,
+                current=row.login == current,
             )
             for row in rows
         ]
@@ -109,4 +125,20 @@ async def sessions(session: ClientSession, login: Login, command: commands.Sessi
 async def revoke(session: ClientSession, login: Login, command: commands.Revoke) -> Reply:
     """End one of the account's sessions."""
     await session.realm.logins.end_number(login.account, command.session)
+    return events.Done()
+
+
+async def new_password(session: ClientSession, login: Login, command: commands.NewPassword) -> Reply:
+    """Replace the account's password; whoever knew the old one is logged out."""
+    realm = session.realm
+    account = await realm.accounts.authenticate(login.account, command.old)
+    await realm.accounts.set_password(account.name, command.new)
+    await realm.logins.end_all(account.name, but=login)
+    return events.Done()
+
+
+async def delete_account(session: ClientSession, login: Login, command: commands.DeleteAccount) -> Reply:
+    """Delete the account."""
+    realm = session.realm
+    await realm.delete_account(await realm.accounts.authenticate(login.account, command.password))
     return events.Done()

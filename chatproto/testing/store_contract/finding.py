@@ -53,10 +53,12 @@ class Finding:
     @ensureDeferred
     async def test_accounts_come_by_name_in_pages(self, store: IStore) -> None:
         rows = [AccountRow(name, name.upper(), "", "", 1) for name in ("b", "a.x", "a_x", "a", "z")]
-        await store.commit(batch(1, *map(entry, rows)))
+        gone = AccountRow("aa", "aa", "", "", 1, 5)
+        await store.commit(batch(1, *map(entry, (*rows, gone))))
         assert [row.name for row in await store.accounts("", 3)] == ["a", "a.x", "a_x"]
         assert [row.name for row in await store.accounts("a_x", 3)] == ["b", "z"]
         assert await store.account("b") == rows[0]
+        assert await store.account("aa") == gone
 
     @ensureDeferred
     async def test_passwords_devices_and_groups_are_found(self, store: IStore) -> None:

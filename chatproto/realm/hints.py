@@ -1,0 +1,75 @@
+"""What passes: receipts, and that somebody is writing. Told to those who are there now, and stored nowhere.
+
+A hint that finds no room, or nobody who asked for it, is dropped: the next one says more, and the list of
+conversations always has the present state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chatproto.events import Hint, IsTyping, Receipt
+from chatproto.interfaces import ISubscriber
+from chatproto.limits import HINTED_MEMBERS
+from chatproto.names import fold
+from chatproto.realm.logins import Login
+from chatproto.realm.router import Audience, Router
+from chatproto.realm.routes import Group, Route, Routes
+from chatproto.realm.times import Clock
+
+#: A hint that somebody is writing holds for some seconds, so more of them in that time say nothing new.
+_TYPING_SECONDS = 2.0
+
+
+class Hints:
+    """Tells hints to those whom they concern."""
+
+    def __init__(self, routes: Routes, router: Router, clock: Clock) -> None:
+        self._routes = routes
+        self._router = router
+        self._clock = clock
+
+    def delivered(self, login: Login, with_: str, seq: int) -> None:
+        """Tell that a conversation has reached a device of a session's account, up to a seq."""
+        group = self._routes.group_in_memory(_name(with_))
+        shown = login.address if group is None else group.row.shown_a
+        receipt = Receipt(with_=shown, by=login.address, delivered=seq)
+        for audience in self._others(login, with_, group):
+            audience.hint(receipt)
+
+    def read(self, login: Login, with_: str, seq: int, by: ISubscriber | None) -> None:
+        """Tell that a conversation was read up to a seq, the account's other devices too.
+
+        ``with_`` is its address as the account has it; ``by`` hears nothing.
+        """
+        group = self._routes.group_in_memory(_name(with_))
+        shown = login.address if group is None else group.row.shown_a
+        receipt = Receipt(with_=shown, by=login.address, read=seq)
+        for audience in self._others(login, with_, group):
+            audience.hint(receipt)
+        own = Receipt(with_=with_, by=login.address, read=seq)
+        self._router.account(login.account).hint(own, by)
+
+    def typing(self, login: Login, route: Route) -> None:
+        """Tell that a session's user is writing."""
+        now = self._clock.seconds()
+        if 0 <= now - route.typed_at < _TYPING_SECONDS:
+            return
+        route.typed_at = now
+        event: Hint = IsTyping(from_=login.address, to=route.to)
+        for audience in self._others(login, route.to, route.group):
+            audience.hint(event)
+
+    def _others(self, login: Login, with_: str, group: Group | None) -> Iterator[Audience]:
+        """Yield who hears of what a session's account does in a conversation."""
+        if group is None:
+            name = _name(with_)
+            if name != login.account:
+                yield self._router.account(name)
+        elif len(group.members) <= HINTED_MEMBERS:
+            audience = self._router.group(group.row.conversation)
+            yield from (other for account, other in audience.accounts.items() if account != login.account)
+
+
+def _name(address: str) -> str:
+    return fold(address.partition("@")[0])

@@ -1,0 +1,78 @@
+"""The log of a realm: messages are numbered as they are appended, and told when they are durable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from chatproto.events import HistoryItem, Message
+from chatproto.realm.logins import Login
+from chatproto.realm.router import Audience, GroupAudience, Router
+from chatproto.realm.times import Clock, Timestamps
+from chatproto.realm.writer import Writer
+from chatproto.records import MessageRow
+
+M = TypeVar("M", bound=HistoryItem)
+
+#: Kinds of messages whose row has an address in the place of a text.
+_ABOUT = frozenset({"invitation", "kicked", "promoted", "demoted", "owner"})
+
+
+def told(form: type[M], row: MessageRow, to: str, at: str) -> M:
+    """Return a stored message as it is told: an event for listeners, or an item of history."""
+    if row.kind in _ABOUT:
+        return form(
+            seq=row.seq, mid=row.mid, from_=row.sender, to=to, text="", at=at, kind=row.kind, about=row.text
+        )
+    return form(seq=row.seq, mid=row.mid, from_=row.sender, to=to, text=row.text, at=at, kind=row.kind)
+
+
+class Log:
+    """Makes the rows of messages and tells the listeners of them.
+
+    ``mids`` is what all mids begin with that are given in this life of the realm.
+    """
+
+    def __init__(self, writer: Writer, router: Router, clock: Clock, mids: str) -> None:
+        self._writer = writer
+        self._router = router
+        self._clock = clock
+        self._timestamps = Timestamps()
+        self._prefix = mids
+        self._mids = 0
+
+    def now(self) -> int:
+        """Return the time as rows have it."""
+        return int(self._clock.seconds() * 1000)
+
+    def entry(
+        self, conversation: int, sender: str, device: int, at: int, kind: str, gseq: int, text: str
+    ) -> MessageRow:
+        """Return the next message. The caller appends it before anything else can get a number."""
+        self._mids += 1
+        return MessageRow(
+            self._writer.next_seq(),
+            conversation,
+            f"{self._prefix}{self._mids}",
+            sender,
+            device,
+            at,
+            kind,
+            gseq,
+            text,
+        )
+
+    def entry_by(
+        self, login: Login | None, conversation: int, author: str, kind: str, gseq: int, text: str
+    ) -> MessageRow:
+        """Return the next message, from a session, or from the ``author`` where there is none."""
+        sender, device = (author, 0) if login is None else (login.address, login.device)
+        return self.entry(conversation, sender, device, self.now(), kind, gseq, text)
+
+    def publish(self, row: MessageRow, to: str, audiences: Sequence[Audience | GroupAudience]) -> None:
+        """Tell the listeners of a message that is durable."""
+        event = told(Message, row, to, self._timestamps.text(row.at))
+        self._router.published = row.seq
+        self._writer.meters.messages += 1
+        for audience in audiences:
+            audience.deliver(event, row.device)
