@@ -90,7 +90,7 @@ class PostgresServer:
             **self._user,
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout
+        return str(done.stdout)
 
     def _write(self, name: str, text: str) -> None:
         (self.folder / "data" / name).write_text(text)
