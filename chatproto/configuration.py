@@ -19,22 +19,22 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
+from chatproto.endpoints import endpoint_in_folder
 from chatproto.errors import BadName, ConfigError
 from chatproto.limits import LOOPBACK, Limits
-from chatproto.listeners import LISTENERS, Listener, parse_endpoint
+from chatproto.listeners import LISTENERS, METRICS, Listener, parse_endpoint
 from chatproto.names import RealmName
 from chatproto.realm.policy import Registration
+from chatproto.store.urls import MEMORY, SQLITE, is_postgresql, shown
 
 #: Sets of keys that later versions will take; saying so beats calling them misspelt.
 _LATER = frozenset({"files", "relay", "peers", "routes", "limits.messages"})
 #: Linux refuses longer paths of Unix sockets (``sun_path`` has 108 bytes, one of them the NUL).
 _SOCKET_PATH_BYTES = 107
-#: How the URL of a store in a file begins.
-SQLITE = "sqlite:///"
 
 _EXPECTED = {
     "realm": "a name of 1 to 63 of a-z, 0-9, dot and hyphen",
-    "store": '"sqlite:///PATH" or "memory:"',
+    "store": '"sqlite:///PATH", "postgresql://..." or "memory:"',
     "control": "the path of a Unix socket, of at most 107 bytes",
     "registration": '"open" or "closed"',
     "exact_bodies": "true or false",
@@ -45,7 +45,17 @@ _EXPECTED = {
 }
 
 
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _WithStore(Struct, frozen=True, kw_only=True):
+    """What has the URL of a store among its fields, in which there may be a password."""
+
+    def __repr__(self) -> str:
+        fields = msgspec.structs.asdict(self)
+        if fields["store"] is not None:
+            fields["store"] = shown(fields["store"])
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
+
+
+class Settings(_WithStore, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one source says, unchecked but for types; ``None`` and empty where it says nothing."""
 
     realm: str | None = None
@@ -70,11 +80,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         )
 
 
-class Config(Struct, frozen=True, kw_only=True):
+class Config(_WithStore, frozen=True, kw_only=True):
     """How a realm is run, complete and checked."""
 
     realm: RealmName
-    #: ``memory:``, or ``sqlite:///`` and an absolute path.
+    #: ``memory:``, ``sqlite:///`` and an absolute path, or PostgreSQL's URL.
     store: str
     #: The control socket; None for a store in memory, unless it was asked for.
     control: Path | None
@@ -85,8 +95,15 @@ class Config(Struct, frozen=True, kw_only=True):
     exact_bodies: bool
     lab: bool
 
+    @property
+    def newest(self) -> Path | None:
+        """The file that remembers the newest batch of a store in PostgreSQL, beside the control socket."""
+        if self.control is None or not is_postgresql(self.store):
+            return None
+        return self.control.with_name(f"{self.control.name}.newest")
 
-class Place(Struct, frozen=True, kw_only=True):
+
+class Place(_WithStore, frozen=True, kw_only=True):
     """Where a realm is to be found: as much as is known without reading its store."""
 
     realm: RealmName | None
@@ -113,6 +130,7 @@ def read_settings(path: Path) -> Settings:
             settings,
             store=settings.store and _from_folder(settings.store, folder),
             control=settings.control and str(folder / settings.control),
+            listen={name: _placed(endpoints, folder) for name, endpoints in settings.listen.items()},
         )
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
@@ -171,8 +189,8 @@ def locate(settings: Settings) -> Place:
     if store is None and realm is not None:
         store = f"{SQLITE}{_data_folder() / f'{realm}.db'}"
     control = Path(settings.control).absolute() if settings.control else None
-    if control is None and store and store != "memory:":
-        control = Path(f"{store.removeprefix(SQLITE)}.control")
+    if control is None and store:
+        control = _control(store, realm)
     if control is not None and len(os.fsencode(control)) > _SOCKET_PATH_BYTES:
         raise ConfigError(f"control: expected {_EXPECTED['control']}, and {control} has more")
     return Place(realm=realm, store=store, control=control)
@@ -187,14 +205,26 @@ def _realm(text: str | None) -> RealmName | None:
 
 def _from_folder(store: str, folder: Path) -> str:
     """Return a store's URL with an absolute path: programs may change their folder, as twistd does."""
-    if store.startswith("postgresql:"):
-        raise ConfigError(f"store: PostgreSQL is not in this version; expected {_EXPECTED['store']}")
-    path = store.removeprefix(SQLITE)
-    if store == "memory:":
+    if store == MEMORY or (is_postgresql(store) and "\0" not in store):
         return store
+    path = store.removeprefix(SQLITE)
     if path == store or not path or "?" in path or "\0" in path:
-        raise ConfigError(f"store: expected {_EXPECTED['store']}, not {store!r}")
+        raise ConfigError(f"store: expected {_EXPECTED['store']}, not {shown(store)!r}")
     return f"{SQLITE}{(folder / path).absolute()}"
+
+
+def _control(store: str, realm: RealmName | None) -> Path | None:
+    """Return where a realm's control socket is: beside its file, or where that would be by default."""
+    if store.startswith(SQLITE):
+        return Path(f"{store.removeprefix(SQLITE)}.control")
+    return _data_folder() / f"{realm}.control" if is_postgresql(store) and realm is not None else None
+
+
+def _placed(endpoints: str | list[str], folder: Path) -> str | list[str]:
+    """Return what a listener listens at, with the paths of its files meant from a folder."""
+    if isinstance(endpoints, str):
+        return endpoint_in_folder(endpoints, folder)
+    return [endpoint_in_folder(each, folder) for each in endpoints]
 
 
 def _data_folder() -> Path:
@@ -205,7 +235,9 @@ def _data_folder() -> Path:
 
 
 def _listeners(settings: Settings, lab: bool) -> tuple[Listener, ...]:
-    said = settings.listen or {"client": LISTENERS["client"]}
+    said = settings.listen
+    if said.keys() <= {METRICS}:  # nobody runs a realm for its figures alone
+        said = {"client": LISTENERS["client"], **said}
     listeners = []
     for name, endpoints in said.items():
         for endpoint in [endpoints] if isinstance(endpoints, str) else endpoints:

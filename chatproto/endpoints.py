@@ -19,7 +19,6 @@ _CHARACTER = re.compile(r"\\(.)|(.)", re.DOTALL)
 #: The values that are paths, by the type of a server's endpoint; a number is that of an unnamed value.
 _PATHS: Mapping[str, tuple[str | int, ...]] = {
     "ssl": ("privateKey", "certKey", "extraCertChain", "dhParameters", "selfSigned", 1, 2),
-    "tls": (0,),
     "unix": ("address", 0),
 }
 
@@ -54,7 +53,7 @@ class EndpointText(Struct, frozen=True):
         return ":".join([*values, *(f"{name}={_quote(value)}" for name, value in self.named.items())])
 
     def in_folder(self, folder: Path) -> EndpointText:
-        """Return the same server endpoint with its relative paths meant from a folder."""
+        """Return the same server's endpoint with its relative paths meant from a folder."""
         paths = _PATHS.get(self.kind, ())
         values = tuple(
             _absolute(value, folder) if number in paths else value for number, value in enumerate(self.values)
@@ -86,6 +85,12 @@ def _quote(value: str) -> str:
 
 def _absolute(path: str, folder: Path) -> str:
     return str((folder / path).absolute()) if path else path
+
+
+def endpoint_in_folder(text: str, folder: Path) -> str:
+    """Return a server's endpoint string with its relative paths meant from a folder; others as they are."""
+    parts = EndpointText.parse(text)
+    return str(parts.in_folder(folder)) if parts.kind in _PATHS else text
 
 
 def is_loopback(host: str) -> bool:

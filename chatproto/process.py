@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import signal
 import sys
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorFromThreads
 
 #: With the default of 5 ms the writer's thread waits that long for the interpreter behind a busy
 #: reactor; with this a lone commit stays near the time of its sync.
@@ -21,3 +25,9 @@ def prepare_process() -> None:
     # Some systems state a hard limit that they do not grant; the soft one then stays.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def on_hangup(reactor: IReactorFromThreads, do: Callable[[], None]) -> None:
+    """Do something whenever the process gets SIGHUP, in place of ending."""
+    # The handler may stand in the middle of anything; the reactor carries it out in a turn of its own.
+    signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(do))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -18,19 +18,23 @@ from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.configuration import Config
-from chatproto.errors import NameTaken, StoreError, StoreInUse
+from chatproto.errors import ConfigError, NameTaken, StoreError, StoreInUse, TlsNeeded
 from chatproto.executors import ThreadExecutor
 from chatproto.limits import LOOPBACK
-from chatproto.listeners import Listener
+from chatproto.listeners import METRICS, Listener
+from chatproto.loop import LoopWatch
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.realm import PasswordHasher, Policy, Realm
 from chatproto.store import open_store
+from chatproto.store.urls import shown
+from chatproto.tls.certificates import BadCertificate, TlsFiles
+from chatproto.tls.serving import Certificates, TlsFactory
 
 T = TypeVar("T")
 
@@ -95,7 +99,11 @@ class RealmService(Service):
         self._told_to_stop: _Outcome[str] = _Outcome()
         self._finished: _Outcome[str] = _Outcome()
         self._ports: list[IListeningPort] = []
-        self._factories: list[ChatServerFactory] = []
+        self._drains: list[Callable[[str], Deferred[None]]] = []
+        #: The names and factories of what clients connect to, for the metrics.
+        self._serving: list[tuple[str, ChatServerFactory]] = []
+        self._loop = LoopWatch(reactor)
+        self._certificates: list[Certificates] = []
         #: The realm while it is open, for whoever embeds the service.
         self.realm: Realm | None = None
 
@@ -151,6 +159,7 @@ class RealmService(Service):
         config = self._config
         self.realm = await open_realm(self._reactor, config)
         self.realm.when_failed().addErrback(self._store_failed)
+        self._loop.start()
         if config.lab:
             await _add_lab_users(self.realm)
         if config.control is not None:
@@ -159,20 +168,19 @@ class RealmService(Service):
 
     def _store_failed(self, failure: Failure) -> None:
         self._told_to_stop.tell(
-            Failure(CannotServe(f"the store {self._config.store} failed; the log says why"))
+            Failure(CannotServe(f"the store {shown(self._config.store)} failed; the log says why"))
         )
 
     async def _listen(self, realm: Realm, listener: Listener) -> Listening:
-        factory = ChatServerFactory(
-            realm, self._reactor, limits=listener.limits, exact_bodies=self._config.exact_bodies
-        )
+        factory: IProtocolFactory = self._factory(realm, listener)
+        if listener.tls is not None:
+            factory = self._with_tls(listener.name, listener.tls, factory)
         try:
-            port = await serverFromString(self._reactor, listener.endpoint).listen(factory)
+            port = await serverFromString(self._reactor, listener.opens).listen(factory)
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
             raise CannotServe(f"listen.{listener.name}: cannot open {listener.endpoint}: {reason}") from error
         self._ports.append(port)
-        self._factories.append(factory)
         address = port.getHost()
         if isinstance(address, UNIXAddress):
             where = Listening(listener.name, "unix", os.fsdecode(address.name or b""))
@@ -180,6 +188,50 @@ class RealmService(Service):
             where = Listening(listener.name, address.host, address.port)
         self._log.info("listening {name} {host} {port}", name=where.name, host=where.host, port=where.port)
         return where
+
+    def _factory(self, realm: Realm, listener: Listener) -> IProtocolFactory:
+        if listener.name == METRICS:
+            return self._metrics(realm)
+        factory = ChatServerFactory(
+            realm,
+            self._reactor,
+            limits=listener.limits,
+            exact_bodies=self._config.exact_bodies,
+            tls=listener.tls is not None,
+        )
+        self._serving.append((listener.name, factory))
+        self._drains.append(factory.drain)
+        return factory
+
+    def _metrics(self, realm: Realm) -> IProtocolFactory:
+        try:
+            from chatproto import metrics  # noqa: PLC0415 - needs an extra
+        except ModuleNotFoundError as error:
+            raise CannotServe(
+                f"listen.metrics: needs {error.name}, which is not installed; install 'chatproto[metrics]'"
+            ) from error
+        store = self._config.store.partition(":")[0]
+        collector = metrics.RealmCollector(realm, store, self._serving, self._loop)
+        factory = metrics.MetricsFactory(metrics.registry_of(collector), self._reactor)
+        self._drains.append(factory.drain)
+        return factory
+
+    def _with_tls(self, name: str, files: TlsFiles, factory: IProtocolFactory) -> TlsFactory:
+        certificates = Certificates(name, files, self._reactor)
+        try:
+            certificates.load()
+        except BadCertificate as error:
+            raise CannotServe(f"listen.{name}: {error}") from error
+        self._certificates.append(certificates)
+        needed = b""
+        if isinstance(factory, ChatServerFactory):
+            needed = factory.dialect.encode_refusal(TlsNeeded(), None)
+        return TlsFactory(certificates, factory, self._reactor, needed)
+
+    def reload_certificates(self) -> None:
+        """Read the certificates of all listeners again, now; changed ones are noticed without it as well."""
+        for certificates in self._certificates:
+            certificates.reload()
 
     def _open_control(self, realm: Realm, path: Path) -> None:
         """Open the control socket. The store is ours by now, so a socket that is there is a dead one's."""
@@ -198,17 +250,19 @@ class RealmService(Service):
         finally:
             os.umask(mask)
         self._ports.append(port)
-        self._factories.append(factory)
+        self._serving.append(("control", factory))
+        self._drains.append(factory.drain)
 
     async def _close(self, reason: str) -> None:
         """Accept no more, answer what is under way, make the last batch durable, say goodbye."""
         for port in self._ports:
             await self._quietly("stop listening", maybeDeferred(port.stopListening))
-        drains = [factory.drain(reason) for factory in self._factories]
+        drains = [drain(reason) for drain in self._drains]
         await self._quietly("drain the connections", DeferredList(drains, consumeErrors=True))
         if self.realm is not None:
             await self._quietly("close the realm", self.realm.close())
             self.realm = None
+        self._loop.stop()
 
     async def _quietly(self, what: str, step: Awaitable[object]) -> None:
         """Do one step of closing; the next ones come whatever becomes of it."""
@@ -234,12 +288,14 @@ async def open_realm(reactor: PosixReactorBase, config: Config) -> Realm:
         hasher = PasswordHasher(executor, cheap=True, waiting=config.limits.waiting_hashes)
     policy = Policy(limits=config.limits, registration=config.registration)
     try:
-        store = open_store(config.store, reactor)
+        store = open_store(config.store, reactor, config.newest)
         return await Realm.open(config.realm, store, reactor, policy=policy, hasher=hasher)
+    except ConfigError as error:  # a missing package, or what only PostgreSQL's own library sees in a URL
+        raise CannotServe(str(error)) from error
     except StoreInUse as error:
-        raise CannotServe(f"store-in-use: another process has {config.store} open") from error
+        raise CannotServe(f"store-in-use: another process has {shown(config.store)} open") from error
     except StoreError as error:
-        raise CannotServe(f"store: {config.store}: {error}") from error
+        raise CannotServe(f"store: {shown(config.store)}: {error}") from error
 
 
 async def _add_lab_users(realm: Realm) -> None:

@@ -18,7 +18,8 @@ from twisted.python.usage import UsageError
 
 from chatproto.configuration import Config, configure, read_settings, settings_from_flags
 from chatproto.errors import ConfigError
-from chatproto.process import prepare_process
+from chatproto.listeners import check_certificates
+from chatproto.process import on_hangup, prepare_process
 from chatproto.service import realm_service
 
 _log = Logger()
@@ -34,7 +35,7 @@ class Options(UsageOptions):
 
     optParameters: ClassVar[list[list[str | None]]] = [
         ["realm", None, None, "Name of the realm."],
-        ["store", None, None, "sqlite:///PATH or memory:"],
+        ["store", None, None, "sqlite:///PATH, postgresql://... or memory:"],
         ["control", None, None, "Control socket (default: beside the store)."],
         ["config", None, None, "Configuration (TOML)."],
         ["registration", None, None, "open or closed: whether strangers may make accounts."],
@@ -52,7 +53,7 @@ class Options(UsageOptions):
         self.configuration: Config | None = None
 
     def opt_listen(self, pair: str) -> None:
-        """NAME=ENDPOINT: where to listen; NAME is client. May be repeated."""
+        """NAME=ENDPOINT: where to listen; NAME is client or metrics. May be repeated."""
         self.listen.append(pair)
 
     def opt_limit(self, pair: str) -> None:
@@ -74,6 +75,7 @@ class Options(UsageOptions):
             if self["config"]:
                 settings = settings.over(read_settings(Path(self["config"])))
             self.configuration = configure(settings)
+            check_certificates(self.configuration.listeners)
         except ConfigError as error:
             raise UsageError(str(error)) from error
 
@@ -87,6 +89,8 @@ def makeService(options: Options) -> IService:
     reactor: PosixReactorBase = installed
     prepare_process()
     service = realm_service(reactor, options.configuration)
+    if any(listener.tls for listener in options.configuration.listeners):
+        on_hangup(reactor, service.reload_certificates)
 
     def failed(failure: Failure) -> None:
         _log.critical("{reason}", reason=failure.getErrorMessage())

@@ -22,6 +22,7 @@ COMMANDS = {
     "chat": "Talk to a realm from the terminal.",
     "demo": "Show a realm and some users at work.",
     "user": "Add users, set passwords, list users.",
+    "certificate": "Make a self-signed certificate, show one.",
     "spec": "Print the client protocol as JSON Schema.",
 }
 

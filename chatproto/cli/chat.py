@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -29,13 +30,35 @@ PASSWORD = "CHATPROTO_PASSWORD"  # noqa: S105 - the name of a variable
     metavar="SECONDS",
     help="How long a script waits for the realm to answer at first.",
 )
-def chat(place: str, user: str | None, *, register: bool, plain: bool, patience: float) -> int:
+@click.option("--tls", is_flag=True, help="Speak TLS; the certificate has to prove to be that of HOST.")
+@click.option("--pin", metavar="FINGERPRINT", help="Speak TLS with the server of this key, and no other.")
+@click.option(
+    "--ca",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Speak TLS, trusting the authorities in a file.",
+)
+@click.option("--insecure", is_flag=True, help="Go without TLS to another machine: others read along.")
+def chat(
+    place: str,
+    user: str | None,
+    *,
+    register: bool,
+    plain: bool,
+    patience: float,
+    tls: bool,
+    pin: str | None,
+    ca: Path | None,
+    insecure: bool,
+) -> int:
     """Talk to the realm at HOST:PORT.
 
     In a terminal, type /help. Lines from a pipe are carried out in order, each when the one before is done;
     the exit code is 0 if all of them worked. The password is asked for, or taken from CHATPROTO_PASSWORD.
     """
-    where = Place.parse(place)
+    where = Place.parse(place, tls=tls, pin=pin, ca=ca)
+    if not where.private and not insecure:
+        raise click.UsageError("the password would cross the network readable: add --tls, or --insecure.")
     terminal = sys.stdin.isatty() and sys.stdout.isatty() and not plain
     if user is None:
         if not terminal:

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, fail, maybeDeferred
-from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 
@@ -37,6 +36,7 @@ from chatproto.events import (
 )
 from chatproto.limits import LIST_ITEMS
 from chatproto.protocols.client import ChatClientProtocol
+from chatproto.tls.connecting import client_endpoint
 
 R = TypeVar("R", bound=Reply)
 
@@ -47,9 +47,10 @@ MessageCallback = Callable[[Message], object]
 class ChatClient:
     """A user's presence in a realm, which survives lost connections and restarted servers.
 
-    ``endpoint`` is a client endpoint string such as ``"tcp:127.0.0.1:8889"``, or an endpoint. Log in with
-    ``user`` and ``password``, or with the ``token`` of an earlier client; ``register`` makes the account if
-    there is none, ``device`` names a place in the log that the realm keeps.
+    ``endpoint`` is a client endpoint string such as ``"tcp:127.0.0.1:8889"`` or ``"tls:example.org:8889"``
+    (see :func:`~chatproto.tls.connecting.client_endpoint`), or an endpoint. Log in with ``user`` and
+    ``password``, or with the ``token`` of an earlier client; ``register`` makes the account if there is none,
+    ``device`` names a place in the log that the realm keeps.
 
     Messages come from now on, or from the ``after`` and ``epoch`` of an earlier :attr:`position`, with
     ``own`` also those that this device sent. ``on_state`` hears of every change of :attr:`state`, with
@@ -83,7 +84,7 @@ class ChatClient:
         )
         self._link = Link(
             reactor,
-            clientFromString(reactor, endpoint) if isinstance(endpoint, str) else endpoint,
+            client_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint,
             Credentials(user=user, password=password, token=token, device=device, register=register),
             begin=self._begin,
             end=self._end,
@@ -132,6 +133,7 @@ class ChatClient:
         """Connect, log in and listen; fire when that is done, however many attempts it takes.
 
         :raises LoginFailed: the user or the password is wrong; the client is closed.
+        :raises Distrust: the server is not the one that is meant, or speaks no TLS; the client is closed.
         :raises ChatError: another refusal that would stay, or the client was closed meanwhile.
         """
         return self._link.open()

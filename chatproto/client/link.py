@@ -22,10 +22,12 @@ from chatproto.errors import (
     BadToken,
     ChatError,
     ConnectionUnavailable,
+    Distrust,
     LoginFailed,
     NameTaken,
     NotAllowed,
     RegistrationClosed,
+    TlsNeeded,
     UserExists,
 )
 from chatproto.events import Event, Goodbye, LoggedIn
@@ -35,7 +37,7 @@ from chatproto.protocols.client import ChatClientFactory, ChatClientProtocol
 LONGEST_PAUSE = 300.0
 
 #: Refusals of a login that trying again would not change.
-FINAL = (BadRequest, LoginFailed, BadToken, NameTaken, NotAllowed, RegistrationClosed)
+FINAL = (BadRequest, Distrust, LoginFailed, BadToken, NameTaken, NotAllowed, RegistrationClosed, TlsNeeded)
 
 
 class State(enum.Enum):
@@ -164,9 +166,11 @@ class Link:
         """
         try:
             protocol = await self._endpoint.connect(ChatClientFactory(self._clock, self._heard))
-        except CancelledError:
+        except (CancelledError, Distrust):
             raise
         except Exception as error:  # what endpoints raise is up to them, and each is worth another attempt
+            if self.state is State.CLOSED:
+                raise CancelledError() from error  # which they call by names of their own
             return f"cannot connect: {str(error).rstrip('.') or type(error).__name__}", 0.0
         assert isinstance(protocol, ChatClientProtocol)
         self._connection, self._pause = protocol, 0.0
@@ -177,6 +181,8 @@ class Link:
             if isinstance(error, FINAL):
                 raise
             shown = error if protocol.farewell is None else protocol.farewell
+            if isinstance(shown, TlsNeeded):
+                raise shown from None
             return shown.text, shown.retry_after or self._pause
         finally:
             self.protocol = None

@@ -39,9 +39,9 @@
     │   ├── StoreFull           store-full
     │   └── TooManyConnections  too-many-connections
     ├── InternalError           internal-error
+    ├── TlsNeeded               tls-needed
     ├── Distrust                distrust             client side: this is not the server that is meant
     │   ├── NoTls               no-tls
-    │   ├── TlsNeeded           tls-needed
     │   ├── UntrustedCertificate  untrusted-certificate
     │   ├── WrongHost           wrong-host
     │   └── PinMismatch         pin-mismatch

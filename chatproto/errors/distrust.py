@@ -1,4 +1,4 @@
-"""What a client finds wrong with a server before it tells it anything. Never on the wire."""
+"""What is wrong between a client and a server before the first command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chatproto.errors.refusals import ChatError
 class Distrust(ChatError):
     """Client side: the server is not shown to be the one that is meant. Nothing was sent to it.
 
-    To try again would not change it: somebody has to look.
+    To try again would not change it: somebody has to look. Never on the wire.
     """
 
     code = "distrust"
@@ -20,13 +20,6 @@ class NoTls(Distrust):
 
     code = "no-tls"
     message = "the server does not speak TLS"
-
-
-class TlsNeeded(Distrust):
-    """The server speaks TLS, and the client did not; what it said first was readable on the way."""
-
-    code = "tls-needed"
-    message = "the server speaks TLS here, and the connection was made without"
 
 
 class UntrustedCertificate(Distrust):
@@ -48,3 +41,11 @@ class PinMismatch(Distrust):
 
     code = "pin-mismatch"
     message = "the server has another key than the pinned one"
+
+
+class TlsNeeded(ChatError):
+    """The client spoke without TLS on a port for TLS. What it said was readable on the way."""
+
+    code = "tls-needed"
+    message = "TLS is spoken on this port"
+    fatal = True

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.commands import Command, Hello
-from chatproto.errors import BadRequest, Busy, ChatError, ConnectionUnavailable, LineTooLong
+from chatproto.errors import BadRequest, Busy, ChatError, ConnectionUnavailable, LineTooLong, TlsNeeded
 from chatproto.events import Event, Greeting, Reply
 from chatproto.limits import SERVER_LINE_BYTES
 from chatproto.protocols.framing import LineFraming
@@ -39,6 +39,8 @@ REPLY_SECONDS = 30.0
 IDLE_SECONDS = 60.0
 #: How often silence is measured; a reply is overdue up to so much later than said.
 CHECK_SECONDS = 5.0
+#: How a server that speaks TLS answers one that does not; no line begins so.
+_TLS_ALERT = b"\x15\x03"
 #: A connection that cannot flush for so long while it closes is aborted.
 CLOSING_SECONDS = 5.0
 
@@ -146,6 +148,9 @@ class ChatClientProtocol(LineFraming):
     def dataReceived(self, data: bytes) -> None:
         """Note that the server lives, then take the lines."""
         self._heard_at = self._clock.seconds()
+        if data.startswith(_TLS_ALERT):
+            self._give_up(TlsNeeded())
+            return
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:

@@ -35,11 +35,12 @@ _COME_BACK_SECONDS = 5.0
 class ChatServerFactory(ServerFactory):
     """Makes the server's ends of client connections to one realm.
 
-    ``dialects`` has the dialect of a line by the line's first byte, and under ``b""`` the one of all other lines;
-    without it JSON is spoken where a line begins with ``{``, and text. What a listener is told is told in the dialect
-    of its ``listen``. ``administrator`` gives every connection an administrator's rights: for the control socket.
-    With ``exact_bodies`` the text dialect keeps the blanks around a text. A store that fails ends all connections
-    without another word, since what became of their commands is unknown.
+    ``dialects`` has the dialect of a line by the line's first byte, and under ``b""`` the one of all other
+    lines; without it JSON is spoken where a line begins with ``{``, and text. What a listener is told is told
+    in the dialect of its ``listen``. ``administrator`` gives every connection an administrator's rights: for
+    the control socket. With ``exact_bodies`` the text dialect keeps the blanks around a text. With ``tls``
+    below, who finds no room is not told so: that would take a handshake, and nobody would count it. A store
+    that fails ends all connections without another word, since what became of their commands is unknown.
     """
 
     noisy = False
@@ -53,6 +54,7 @@ class ChatServerFactory(ServerFactory):
         administrator: bool = False,
         exact_bodies: bool = False,
         dialects: Mapping[bytes, Dialect] | None = None,
+        tls: bool = False,
         random: Callable[[], float] = random.random,
     ) -> None:
         self.realm = realm
@@ -64,15 +66,18 @@ class ChatServerFactory(ServerFactory):
         self.dialect = self._dialects[b""]
         self.turn = Turn(reactor)
         self.traffic = Traffic()
+        self._tls = tls
         self._random = random
         self._connections = Connections(self.limits)
         realm.writer.on_fatal(lambda _: self._connections.abort())
 
-    def buildProtocol(self, addr: IAddress | None) -> Protocol:
-        """Return a connection's protocol, or one that refuses it."""
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """Return a connection's protocol, or one that refuses it, or None to close it at once."""
         address = str(getattr(addr, "host", ""))
         if not self._connections.has_room(address):
             self.traffic.turned_away += 1
+            if self._tls:
+                return None
             return Refusing(self.dialect.encode_refusal(TooManyConnections(retry_after=_FULL_SECONDS), None))
         protocol = ChatServerProtocol(self, address)
         protocol.factory = self

@@ -7,8 +7,11 @@ still comes is read and dropped, until the other side ends too or falls silent.
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.tcp import Connection
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from chatproto.protocols.outbox import Transport
 from chatproto.realm.times import Clock
@@ -25,24 +28,38 @@ class Linger:
         self._clock = clock
         self._input_ended = input_ended
         self._begun = False
+        self._close = transport.loseConnection
         self._quiet: IDelayedCall | None = None
 
     def begin(self) -> None:
         """Tell the end; or close at once, where nothing can come any more or only that is possible."""
         self._begun = True
         transport = self._transport
-        if self._input_ended or not isinstance(transport, Connection) or transport.TLS:
+        if isinstance(transport, TLSMemoryBIOProtocol):
+            self._begin_tls(transport)
+        elif self._input_ended or not isinstance(transport, Connection):
             transport.loseConnection()
+        else:
+            transport.loseWriteConnection()
+            transport.resumeProducing()
+            self.heard()
+
+    def _begin_tls(self, transport: TLSMemoryBIOProtocol) -> None:
+        """Tell the end in TLS's own way, which is answered with the end of the other side."""
+        below = cast("Transport", transport.transport)
+        self._close = below.loseConnection
+        transport.loseConnection()
+        if transport.getHandle().get_peer_finished() is None:
+            below.abortConnection()  # in the middle of a handshake nobody can be told anything
             return
-        transport.loseWriteConnection()
-        transport.resumeProducing()
+        cast("Any", transport).resumeProducing()
         self.heard()
 
     def heard(self) -> None:
         """Hear that something came, which is dropped."""
         if self._begun:
             self.stop()
-            self._quiet = self._clock.callLater(_QUIET_SECONDS, self._transport.loseConnection)
+            self._quiet = self._clock.callLater(_QUIET_SECONDS, self._close)
 
     def input_ended(self) -> None:
         """Hear that nothing more will come."""

@@ -20,6 +20,7 @@ from zope.interface import implementer
 
 from chatproto.commands import Listen, Request
 from chatproto.errors import (
+    BadRequest,
     ChatError,
     InternalError,
     LineTooLong,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 #: A browser can be made to post commands to this machine; its request line gives it away.
 _HTTP = re.compile(rb"[A-Z]+ [^ ]+ HTTP/[0-9]")
+#: How a TLS handshake begins.
+_TLS = b"\x16\x03"
 #: Commands that run alone which one connection may give in a turn of the reactor.
 _SHARE = 16
 
@@ -147,10 +150,14 @@ class ChatServerProtocol(LineFraming):
 
     def dataReceived(self, data: bytes) -> None:
         """Take a read, or drop it at the end of the connection."""
-        if self._linger is None:
-            super().dataReceived(data)
-        else:
+        if self._linger is not None:
             self._linger.heard()
+        elif self._dialect is None and data.startswith(_TLS):
+            # Such a client would wait for its handshake, and this tells it that there will be none.
+            self.pause(Pause.ENDING)
+            self._refuse(self._factory.dialect, BadRequest("TLS is not spoken on this port"))
+        else:
+            super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
         """Carry out one line, or refuse it."""

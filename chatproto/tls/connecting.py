@@ -161,10 +161,11 @@ class _Greeting(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Say why there was no handshake."""
-        self._settle(Failure(_explained(reason)))
+        self._settle(Failure(_explained(self._handshake.host, reason)))
 
     def _too_late(self) -> None:
-        text = f"no answer to the TLS handshake in {HANDSHAKE_SECONDS:g} s; is TLS spoken there?"
+        host = self._handshake.host
+        text = f"{host} did not answer a TLS handshake in {HANDSHAKE_SECONDS:g} s; is TLS spoken there?"
         self._settle(Failure(ConnectionUnavailable(text)))
         self._give_up()
 
@@ -186,12 +187,14 @@ class _Greeting(Protocol):
             self._deadline.cancel()
 
 
-def _explained(reason: Failure) -> ChatError:
+def _explained(host: str, reason: Failure) -> ChatError:
     """Return why a handshake did not end, in words for people."""
     error = reason.value
     if not isinstance(error, SSL.Error):
-        return ConnectionUnavailable("the server closed the connection during the TLS handshake")
+        return ConnectionUnavailable(f"{host} closed the connection in the TLS handshake")
     said = [str(each[-1]) for each in error.args[0]] if error.args else []
     if _NO_TLS.intersection(said):
-        return NoTls("what answers there does not speak TLS")
-    return ConnectionUnavailable(f"the TLS handshake failed: {', '.join(said) or 'the connection was lost'}")
+        return NoTls(f"{host} answers on this port, but without TLS")
+    return ConnectionUnavailable(
+        f"the TLS handshake with {host} failed: {', '.join(said) or 'no reason told'}"
+    )

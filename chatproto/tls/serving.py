@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 from OpenSSL.SSL import Connection
 from twisted.internet.interfaces import (
@@ -32,6 +33,9 @@ from chatproto.tls.making import make_self_signed
 _LOOK_SECONDS = 1.0
 #: How often an operator is told of a certificate that ends or has ended.
 _REMIND_SECONDS = 86400.0
+
+#: How a client begins that speaks TLS.
+_HANDSHAKE = b"\x16"
 
 #: What tells whether a file is another one than before.
 _Mark = tuple[int, int, int] | None
@@ -122,16 +126,41 @@ def _mark(path: Path) -> _Mark:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+class _ServerTls(TLSMemoryBIOProtocol):
+    """One connection's TLS, which has a word for those who speak none."""
+
+    _begun = False
+
+    def dataReceived(self, bytes: bytes) -> None:
+        """Take a read; the first one has to begin a handshake."""
+        if not self._begun:
+            self._begun = True
+            if not bytes.startswith(_HANDSHAKE):
+                below, factory = cast("Any", self.transport), cast("TlsFactory", self.factory)
+                below.write(factory.plain_refusal)
+                below.loseConnection()
+                return
+        super().dataReceived(bytes)
+
+
 class TlsFactory(TLSMemoryBIOFactory):
     """Puts TLS before the protocols of another factory.
 
-    Without the joining of small writes that Twisted adds: the protocols of chatproto join what they write.
+    ``plain_refusal`` is said to who speaks no TLS. The joining of small writes, which Twisted adds to TLS, is
+    left out: the protocols of chatproto join what they write.
     """
 
-    protocol = TLSMemoryBIOProtocol
+    protocol = _ServerTls
 
-    def __init__(self, certificates: Certificates, factory: IProtocolFactory, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        certificates: Certificates,
+        factory: IProtocolFactory,
+        clock: IReactorTime,
+        plain_refusal: bytes = b"",
+    ) -> None:
         super().__init__(certificates, False, factory, clock)
+        self.plain_refusal = plain_refusal
 
     def buildProtocol(  # type: ignore[override] # a port takes None of every factory
         self, addr: IAddress | None

@@ -83,7 +83,7 @@ class Handshake:
 
     def __init__(self, options: IOpenSSLClientConnectionCreator, host: str, trust: Trust) -> None:
         self._options = options
-        self._host = host
+        self.host = host
         self._pin = trust.pin
         self._connection: SSL.Connection | None = None
         self._seen = False
@@ -107,19 +107,19 @@ class Handshake:
         connection, self._connection = self._connection, None
         found = connection and connection.get_peer_certificate(as_cryptography=True)
         if not found:
-            return UntrustedCertificate(f"{self._host} showed no certificate")
+            return UntrustedCertificate(f"{self.host} showed no certificate")
         try:
             key = Fingerprint.of(found.public_key())
         except (ValueError, UnsupportedAlgorithm):
-            return UntrustedCertificate(f"the key of {self._host} is of an unknown kind")
+            return UntrustedCertificate(f"the key of {self.host} is of an unknown kind")
         if self._pin is not None:
-            return None if key == self._pin else _mismatch(self._host, key, self._pin)
+            return None if key == self._pin else _mismatch(self.host, key, self._pin)
         if self._error is not None or not self._seen:
-            return _untrusted(self._host, key, self._error)
-        if not _is_for(found, self._host):
+            return _untrusted(self.host, key, self._error)
+        if not _is_for(found, self.host):
             names = ", ".join(names_of(found)) or "no host at all"
             return WrongHost(
-                f"the certificate is for {names}, not for {self._host}; the fingerprint of its key is {key}"
+                f"the certificate is for {names}, not for {self.host}; the fingerprint of its key is {key}"
             )
         return None
 
@@ -128,7 +128,7 @@ def _untrusted(host: str, key: Fingerprint, error: int | None) -> UntrustedCerti
     reason = _REASONS.get(error or 0, f"OpenSSL's error {error}")
     return UntrustedCertificate(
         f"the certificate of {host} is not trusted: {reason}. Its key has the fingerprint {key}; if the "
-        "operator confirms that, in another way than this one, pin it"
+        "operator confirms that, in another way than this one, pin it: --pin, or pin= in an endpoint"
     )
 
 
