@@ -12,14 +12,17 @@ project = "chatproto"
 author = "The chatproto developers"
 version = release = VERSION
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "interfaces", "signatures"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "declared", "interfaces", "signatures"]
 exclude_patterns = ["_build"]
 highlight_language = "none"  # a literal block is a conversation or a diagram unless it says otherwise
 default_role = "code"
 nitpicky = True
 # What other libraries define: their documents are elsewhere, and the site is built without the network.
 nitpick_ignore_regex = [
-    ("py:.*", r"(twisted|zope|msgspec|sqlalchemy|collections|typing|pathlib|enum)\b.*"),
+    ("py:.*", r"(twisted|zope|msgspec|sqlalchemy|collections|contextlib|typing|pathlib|enum)\b.*"),
+    ("py:class", r"chatproto\..*\.R"),  # a type variable
+    # What is passed on without being looked into.
+    ("py:class", r"chatproto\.(realm\.times\.Clock|listeners\.Listener|store\.tables\.MemoryTables)"),
 ]
 
 autodoc_member_order = "bysource"

@@ -34,8 +34,8 @@ _READERS = 2
 def open_store(url: str, reactor: IReactorFromThreads, newest: Path | None = None) -> IStore:
     """Return the store of a URL, for its :meth:`~chatproto.interfaces.IStore.open` to be called.
 
-    ``memory:`` is a new, empty store that ends with the process; for the others see :func:`open_database`.
-    Nothing is touched before ``open``.
+    ``memory:`` is a new, empty store that ends with the process; for the others see
+    :func:`~chatproto.store.open_database`. Nothing is touched before ``open``.
 
     :raises ConfigError: the URL is not that of a store.
     """

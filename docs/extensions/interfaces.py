@@ -54,6 +54,7 @@ def _class(node: ast.ClassDef, shown: str, canonical: str, names: dict[str, Any]
     for method in node.body:
         if isinstance(method, ast.FunctionDef):
             yield f"   .. py:method:: {_signature(method, names)}"
+            yield f"      :canonical: {canonical}.{method.name}"
             yield ""
             yield from _indented(method, "      ")
 
