@@ -92,6 +92,29 @@ def test_relative_paths_in_a_file_are_meant_from_its_folder(tmp_path: Path) -> N
     assert where.control == tmp_path / "run" / "alpha"
 
 
+def test_a_store_in_postgresql_has_its_files_where_a_realm_has_them_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    url = "postgresql://ani:secret@host/db?options=-csearch_path%3Dalpha"
+    made = config(store=url)
+    assert made.store == url
+    assert made.control == tmp_path / "chatproto" / "alpha.control"
+    assert made.newest == tmp_path / "chatproto" / "alpha.control.newest"
+    assert config(store=url, control="/run/alpha").newest == Path("/run/alpha.newest")
+    assert config().newest is None
+    assert locate(settings_from_flags(store=url)).control is None
+
+
+def test_the_password_of_a_store_is_in_no_repr_and_no_error(tmp_path: Path) -> None:
+    said = settings_from_flags(realm="alpha", store="postgresql://ani:secret@host/db")
+    assert "ani:***@host" in repr(said)
+    assert "secret" not in repr([said, configure(said), locate(said)])
+    with pytest.raises(ConfigError) as caught:
+        config(store="postgres://ani:secret@host/db")
+    assert "secret" not in str(caught.value)
+
+
 def test_a_store_in_memory_has_a_control_socket_only_if_asked_for(tmp_path: Path) -> None:
     assert config(store="memory:").control is None
     assert config(store="memory:", control=str(tmp_path / "c")).control == tmp_path / "c"
@@ -156,10 +179,9 @@ def test_beyond_this_machine_plain_tcp_and_labs_must_be_asked_for(lab: bool | No
         ("realm = 3", "realm: expected a name"),
         (
             'realm = "a"\nstore = "alpha.db"',
-            'store: expected "sqlite:///PATH" or "memory:", not \'alpha.db\'',
+            'store: expected "sqlite:///PATH", "postgresql://..." or "memory:", not \'alpha.db\'',
         ),
         ('realm = "a"\nstore = "sqlite:///"', "store: expected"),
-        ('realm = "a"\nstore = "postgresql://x/y"', "store: PostgreSQL is not in this version; expected"),
         ('realm = "a"\nregistration = "maybe"', 'registration: expected "open" or "closed"'),
         ('realm = "a"\nregistration = "invite"', "registration: invite is not in this version"),
         ('realm = "a"\nexact_bodies = 1', "exact_bodies: expected true or false"),

@@ -146,8 +146,8 @@ async def test_a_broken_store_closes_clients_and_ends_the_service(
 ) -> None:
     stores: list[IStore] = []
 
-    def open_store(url: str, reactor: Any) -> IStore:
-        stores.append(opened := real(url, reactor))
+    def open_store(url: str, reactor: Any, newest: Path | None) -> IStore:
+        stores.append(opened := real(url, reactor, newest))
         return opened
 
     real = store_module.open_store
@@ -175,8 +175,8 @@ async def test_a_store_that_fails_while_it_starts_ends_the_start(
 ) -> None:
     batches: list[Batch] = []
 
-    def open_store(url: str, reactor: Any) -> IStore:
-        opened = real(url, reactor)
+    def open_store(url: str, reactor: Any, newest: Path | None) -> IStore:
+        opened = real(url, reactor, newest)
         stored = opened.commit
 
         def commit_or_fail(batch: Batch) -> Deferred[Any]:

@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _PLACE = (
     click.option("--realm", metavar="NAME", help="Name of the realm."),
-    click.option("--store", metavar="URL", help="sqlite:///PATH or memory:"),
+    click.option("--store", metavar="URL", help="sqlite:///PATH, postgresql://... or memory:"),
     click.option("--control", metavar="PATH", help="Control socket (default: beside the store)."),
     click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration (TOML)."),
 )
