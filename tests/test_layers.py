@@ -30,6 +30,7 @@ ORDER = (
         "process",
         "service",
         "specification",
+        "supervision",
     ),
     ("checking", "tap", "cli", "testing"),
     ("__main__",),

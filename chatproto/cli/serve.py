@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import click
+from twisted.internet.defer import Deferred
 from twisted.internet.posixbase import PosixReactorBase
 
 from chatproto.cli.logs import LEVELS, start_logging
 from chatproto.cli.options import place_options, settings
 from chatproto.cli.running import run
 from chatproto.configuration import Config, configure
-from chatproto.process import prepare_process
+from chatproto.listeners import check_certificates
+from chatproto.process import on_hangup, prepare_process
 from chatproto.service import CannotServe, realm_service
+from chatproto.supervision import Supervisor
 
 
 @click.command()
@@ -26,7 +29,8 @@ from chatproto.service import CannotServe, realm_service
     "--listen",
     multiple=True,
     metavar="NAME=ENDPOINT",
-    help="Where to listen; NAME is client. May be repeated.  [default: client=tcp:8889:interface=127.0.0.1]",
+    help="Where to listen; NAME is client or metrics. May be repeated. "
+    " [default: client=tcp:8889:interface=127.0.0.1]",
 )
 @click.option("--limit", multiple=True, metavar="NAME=VALUE", help="Move a bound. May be repeated.")
 @click.option("--registration", metavar="open|closed", help="Whether strangers may make accounts.")
@@ -38,17 +42,27 @@ from chatproto.service import CannotServe, realm_service
     "--exact-bodies", is_flag=True, default=None, help="Keep blanks and line ends of text commands."
 )
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
-def serve(config: Path | None, log_level: str, **flags: Any) -> None:
+@click.option(
+    "--log-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where to log instead of standard error; may be moved away while the realm runs.",
+)
+def serve(config: Path | None, log_level: str, log_file: Path | None, **flags: Any) -> None:
     """Run a realm in the foreground.
 
     Prints a line `listening NAME HOST PORT` for each listener, then `ready REALM`. Logs go to standard
-    error. SIGTERM ends it in order.
+    error. SIGTERM ends it in order; with TLS, SIGHUP reads the certificates again.
     """
     configuration = configure(settings(config, **flags))
+    check_certificates(configuration.listeners)
     # The store, its lock and the socket are the operator's alone.
     os.umask(0o077)
     prepare_process()
-    start_logging(log_level)
+    try:
+        start_logging(log_level, log_file)
+    except OSError as error:
+        raise click.ClickException(f"log file: {log_file}: {error.strerror}") from error
     try:
         run(lambda reactor: _serve(reactor, configuration))
     except CannotServe as error:
@@ -57,8 +71,21 @@ def serve(config: Path | None, log_level: str, **flags: Any) -> None:
 
 async def _serve(reactor: PosixReactorBase, config: Config) -> None:
     service = realm_service(reactor, config)
-    reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
+    supervisor = Supervisor(reactor)
+
+    def stop() -> Deferred[None]:
+        supervisor.stopping()
+        return service.stopService()
+
+    reactor.addSystemEventTrigger("before", "shutdown", stop)
+    # Where a terminal that closes should end the process, it does; a supervisor means the certificates.
+    if supervisor.there or any(listener.tls for listener in config.listeners):
+        on_hangup(reactor, service.reload_certificates)
     service.startService()
     lines = [f"listening {where.name} {where.host} {where.port}" for where in await service.when_started()]
     print(*lines, f"ready {config.realm}", sep="\n", flush=True)
-    await service.when_finished()
+    supervisor.ready(f"realm {config.realm} is ready")
+    try:
+        await service.when_finished()
+    finally:
+        supervisor.gone()
