@@ -21,8 +21,9 @@ from chatproto.commands import Listen, Request
 from chatproto.errors import ChatError
 from chatproto.events import Event, Message, Reply
 from chatproto.executors import InlineExecutor
+from chatproto.limits import Limits
 from chatproto.protocols.framing import LineFraming
-from chatproto.realm import ClientSession, PasswordHasher, Realm
+from chatproto.realm import ClientSession, PasswordHasher, Policy, Realm
 from chatproto.realm.listening import State
 from chatproto.store.database import Database
 from chatproto.store.sql import SqlStore
@@ -32,6 +33,8 @@ from chatproto.wire.json import JsonDialect
 BATCH = 256
 BATCHES = 100
 WARM_UP = 20
+#: With rates to ask for, as on a public port, but such that nobody is refused.
+_POLICY = Policy(limits=Limits(messages=1e6, messages_burst=10**6, message_bytes=1e9))
 STEPS = ("framing", "decode", "rules", "commit", "tell", "ack", "push")
 
 
@@ -108,7 +111,8 @@ class HotPath:
         self.clock.advance(1_750_000_000)
         self.store = TimedStore(SqliteDatabase(folder / "alpha.db", 2, self.clock))
         hasher = PasswordHasher(InlineExecutor(), cheap=True)
-        self.realm: Realm = _finish(Realm.open("alpha", self.store, self.clock, hasher=hasher), self.clock)
+        opening = Realm.open("alpha", self.store, self.clock, policy=_POLICY, hasher=hasher)
+        self.realm: Realm = _finish(opening, self.clock)
         self.pushes = Pushes()
         self.sender = _session(self.realm, Pushes(), "messi", self.clock)
         self.listener = _session(self.realm, self.pushes, "henderson", self.clock)

@@ -28,21 +28,24 @@ def pin_load() -> None:
 
 
 class Server:
-    """``chatproto serve --lab`` on a new SQLite store in a folder that is removed at the end."""
+    """``chatproto serve`` on a store; if none is given on a new SQLite one, which is removed at the end.
 
-    def __init__(self, *options: str) -> None:
+    ``lab`` makes the demo users and hashes passwords at the least cost. ``seconds_to_start`` is how long it
+    took until it was ready.
+    """
+
+    def __init__(self, *options: str, store: str | None = None, lab: bool = True) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="chatproto-benchmark-")
         self.folder = Path(self._folder.name)
+        begin = time.perf_counter()
         self._log = (self.folder / "log").open("wb")
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "chatproto", "serve", "--realm", "alpha", "--lab"),
-                *(
-                    "--listen",
-                    "client=tcp:0:interface=127.0.0.1",
-                    "--store",
-                    f"sqlite:///{self.folder}/alpha.db",
-                ),
+                *(sys.executable, "-m", "chatproto", "serve", "--realm", "alpha"),
+                *(("--lab",) if lab else ()),
+                *("--listen", "client=tcp:0:interface=127.0.0.1"),
+                *("--store", store or f"sqlite:///{self.folder}/alpha.db"),
+                *("--control", f"{self.folder}/control"),
                 *options,
             ],
             stdout=subprocess.PIPE,
@@ -60,6 +63,7 @@ class Server:
                 break
         else:
             raise RuntimeError((self.folder / "log").read_text())
+        self.seconds_to_start = time.perf_counter() - begin
 
     def __enter__(self) -> Self:
         return self

@@ -20,11 +20,12 @@ _ABOUT = frozenset({"invitation", "kicked", "promoted", "demoted", "owner"})
 
 def told(form: type[M], row: MessageRow, to: str, at: str) -> M:
     """Return a stored message as it is told: an event for listeners, or an item of history."""
-    if row.kind in _ABOUT:
-        return form(
-            seq=row.seq, mid=row.mid, from_=row.sender, to=to, text="", at=at, kind=row.kind, about=row.text
-        )
-    return form(seq=row.seq, mid=row.mid, from_=row.sender, to=to, text=row.text, at=at, kind=row.kind)
+    if row.kind == "text":  # the default, which is left out on the wire
+        return form(seq=row.seq, mid=row.mid, from_=row.sender, to=to, text=row.text, at=at)
+    text, about = ("", row.text) if row.kind in _ABOUT else (row.text, None)
+    return form(
+        seq=row.seq, mid=row.mid, from_=row.sender, to=to, text=text, at=at, kind=row.kind, about=about
+    )
 
 
 class Log:
