@@ -87,8 +87,8 @@ def measure(size: int, folder: Path) -> None:
         first, last = replay(server, 0), replay(server, max(0, size - NEWS))
         taken = inbox(server)
         print(
-            f"growth: {size:>9,} messages: start {server.seconds_to_start:.2f} s; page of history {newest:.1f}, "
-            f"from the middle {middle:.1f} ms; {CONVERSATIONS} conversations with unread counts "
+            f"growth: {size:>9,} messages: start {server.seconds_to_start:.2f} s; "
+            f"page of history {newest:.1f}, from the middle {middle:.1f} ms; {CONVERSATIONS} conversations "
             f"{overview:.1f} ms; replay of {NEWS:,} from the start {first:.0f}, of the newest {last:.0f} ms; "
             f"inbox of {NEWS:,} {taken:.0f} ms; file {path.stat().st_size / 2**20:.0f} MiB",
             flush=True,
