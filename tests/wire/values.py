@@ -13,8 +13,8 @@ from chatproto.errors import BY_CODE, ChatError, UnknownRemoteError
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-#: Everything but halves of surrogate pairs, which UTF-8 cannot carry.
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
+#: Everything but halves of surrogate pairs, which UTF-8 cannot carry, and NUL, which names cannot have.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=80)
 #: Tags of commands as a client may choose them.
 TAGS = st.none() | st.integers(-(2**53) + 1, 2**53 - 1) | TEXT.filter(lambda text: len(text) <= 64)
 
