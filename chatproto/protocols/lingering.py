@@ -20,6 +20,11 @@ from chatproto.realm.times import Clock
 _QUIET_SECONDS = 0.2
 
 
+def in_handshake(transport: object) -> bool:
+    """Tell whether a transport is one of TLS that is not ready yet: nobody can be told anything over it."""
+    return isinstance(transport, TLSMemoryBIOProtocol) and transport.getHandle().get_peer_finished() is None
+
+
 class Linger:
     """Ends one connection, once :meth:`begin` is called. The caller bounds the time that this may take."""
 
@@ -49,8 +54,8 @@ class Linger:
         below = cast("Transport", transport.transport)
         self._close = below.loseConnection
         transport.loseConnection()
-        if transport.getHandle().get_peer_finished() is None:
-            below.abortConnection()  # in the middle of a handshake nobody can be told anything
+        if in_handshake(transport):
+            below.abortConnection()
             return
         cast("Any", transport).resumeProducing()
         self.heard()

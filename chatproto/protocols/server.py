@@ -1,8 +1,8 @@
 """The server's end of a client's connection.
 
 The protocol owns bytes, time-outs and the order of replies. Who speaks is the session's business, what a
-line means the dialect's. Dialects share the port: a line's first byte says which one it is in (``{`` is JSON, any
-other is text, unless the factory was given others), and each line is answered in its own.
+line means the dialect's. Dialects share the port: a line's first byte says which one it is in (``{`` is JSON,
+any other is text, unless the factory was given others), and each line is answered in its own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from chatproto.errors import (
 )
 from chatproto.events import Event, Goodbye
 from chatproto.protocols.framing import LineFraming
-from chatproto.protocols.lingering import Linger
+from chatproto.protocols.lingering import Linger, in_handshake
 from chatproto.protocols.order import Pause, Slot
 from chatproto.protocols.outbox import Outbox, Transport
 from chatproto.protocols.stranger import Stranger
@@ -135,6 +135,9 @@ class ChatServerProtocol(LineFraming):
         self.reply()
 
     def _too_late(self) -> None:
+        if in_handshake(self.transport):
+            self.abort()
+            return
         # Whoever said nothing may be an older client, which would wait for the end of such a reply; a JSON
         # client reads its first line.
         self._refuse(self._dialect or self._factory.dialect, LoginTimeout())

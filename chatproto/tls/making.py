@@ -32,11 +32,11 @@ def make_self_signed(folder: Path, names: Sequence[str], days: int = DAYS) -> Pa
     :raises BadCertificate: there is a certificate, a name is none, or the folder cannot be written.
     """
     files = TlsFiles.self_signed(folder, tuple(names))
+    subject = [_subject(name) for name in names]
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if files.certificate.exists():
             raise BadCertificate(f"{files.certificate}: is there already; nothing was changed")
-        subject = [_subject(name) for name in names]
         if files.key.exists():
             key: ServerKey = load_key(files.key)
         else:
@@ -78,9 +78,12 @@ def _subject(name: str) -> x509.GeneralName:
     except ValueError:
         pass
     try:
-        return x509.DNSName(name.encode("idna").decode())
-    except (UnicodeError, ValueError):
-        raise BadCertificate(f"{name!r} is neither a host name nor an address") from None
+        host = name.encode("idna").decode()
+    except UnicodeError:
+        host = ""
+    if not host.strip("."):
+        raise BadCertificate(f"{name!r} is neither a host name nor an address")
+    return x509.DNSName(host)
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
