@@ -28,7 +28,7 @@ from chatproto.realm.policy import Registration
 from chatproto.store.urls import MEMORY, SQLITE, is_postgresql, shown
 
 #: Sets of keys that later versions will take; saying so beats calling them misspelt.
-_LATER = frozenset({"files", "relay", "peers", "routes", "limits.messages"})
+_LATER = frozenset({"files", "relay", "peers", "routes"})
 #: Linux refuses longer paths of Unix sockets (``sun_path`` has 108 bytes, one of them the NUL).
 _SOCKET_PATH_BYTES = 107
 

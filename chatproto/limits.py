@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 Count = Annotated[int, Meta(ge=1)]
 #: A bound that 0 switches off.
 Optional = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
+#: So much in some time; 0 switches it off.
+Frequency = Annotated[float, Meta(ge=0)]
 
 #: Bytes of UTF-8 in one message's text. Fixed: it is part of the protocol, and links rely on it.
 TEXT_BYTES = 16 * 1024
@@ -49,14 +51,22 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     line_bytes_before_login: Count = 4 * 1024
     #: Strangers may not hold connections open. 0: for ever (older clients connect before their user types).
     login_seconds: Seconds = 10.0
+    #: All the time to log in, with what the realm itself takes for it. 0: no bound.
+    login_total_seconds: Seconds = 60.0
     #: Lines that are no command, before login, until the connection is ended.
     bad_lines_before_login: Count = 16
     #: Pipelined commands in flight on one connection: enough to fill a batch alone.
     pipeline: Count = 256
     #: Connections to one listener; each idle one costs about 5 KiB, and a file descriptor.
     connections: Count = 10_000
-    #: Connections from one address. 0: no bound (the default on loopback).
+    #: Connections from one address, of IPv6 one network of 64 bits. 0: no bound (the default on loopback).
     connections_per_address: Optional = 16
+    #: Connections that one address may open in ten minutes, all at once if it likes: who cannot stay should
+    #: not come back all the time.
+    connects_per_ten_minutes: Frequency = 32.0
+    #: Connections on which one account is logged in; the one that logged in first makes room for the newest,
+    #: and so who knows the password always gets in. 0: no bound.
+    connections_per_account: Optional = 64
     #: Unsent bytes at which pushes stop; the client then catches up from the log.
     push_bytes: Count = 64 * 1024
     #: A connection that takes nothing of what is unsent for so long is closed.
@@ -71,6 +81,44 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_idle_seconds: Seconds = 30 * 86400.0
     #: A session ends after so long, however much it is used (90 days).
     session_seconds: Seconds = 90 * 86400.0
+    #: Sessions of one account that have not ended; the one used longest ago ends for a new one. 0: no bound.
+    sessions_per_account: Optional = 64
+    #: Messages of one account in a second; one to a list counts as many as it has recipients.
+    messages: Frequency = 100.0
+    #: Messages of one account at once: an outbox of some hours without a network.
+    messages_burst: Count = 200
+    #: Bytes of text of one account in a second, as stored: once for each recipient.
+    message_bytes: Frequency = 2.0 * 1024 * 1024
+    #: Bytes of text of one account at once: a longest text to a longest list of an older client.
+    message_bytes_burst: Count = 4 * 1024 * 1024
+    #: Messages in one group in a second, of all its members: each is for everybody.
+    group_messages: Frequency = 50.0
+    #: Messages in one group at once.
+    group_messages_burst: Count = 100
+    #: Addresses that one account writes to for the first time ever, in an hour: people know few others.
+    contacts_per_hour: Frequency = 20.0
+    #: Other commands of one account, or of a connection before login, in a second.
+    commands: Frequency = 50.0
+    #: Other commands at once: a client that starts asks for much.
+    commands_burst: Count = 200
+    #: Attempts to log in from one address in a minute: one each five seconds.
+    logins_per_minute: Frequency = 12.0
+    #: Attempts to log in from one address at once.
+    logins_burst: Count = 5
+    #: Wrong passwords for one account in a minute that bring no longer delay: one each thirty seconds.
+    failures_per_minute: Frequency = 2.0
+    #: Wrong passwords for one account at once; then each attempt is delayed, twice as long as the one before.
+    failures_burst: Count = 5
+    #: The longest such delay: who knows the password is not shut out, but waits.
+    delay_seconds: Seconds = 30.0
+    #: Delayed attempts for one account, each from another address.
+    delayed_per_account: Count = 4
+    #: Delayed attempts for all accounts.
+    delayed: Count = 256
+    #: Accounts that one address makes in an hour, all at once if it likes.
+    registrations_per_hour: Frequency = 10.0
+    #: Accounts that strangers make in an hour, from all addresses.
+    registrations_per_hour_in_all: Frequency = 100.0
     #: Members of one group: each post looks up who of them is there, and each is a row.
     members_per_group: Count = 20_000
     #: Groups that one account may be in: each has a look-up in a replay.
@@ -81,5 +129,22 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cached_names: Count = 10_000
 
 
-#: What is kept towards addresses on this machine: no bound per address, no login deadline.
-LOOPBACK = Limits(login_seconds=0.0, connections_per_address=0, waiting_hashes=64)
+#: The bounds on how often something may happen.
+RATES = tuple(name for name, kind in Limits.__annotations__.items() if kind == "Frequency")
+
+
+def without_rates(limits: Limits) -> Limits:
+    """Return the same limits with all rates switched off; what bounds memory stays."""
+    return structs.replace(limits, **dict.fromkeys(RATES, 0.0))
+
+
+#: What is kept towards addresses on this machine: no rates, no bound per address or account, no deadline.
+LOOPBACK = without_rates(
+    Limits(
+        login_seconds=0.0,
+        login_total_seconds=0.0,
+        connections_per_address=0,
+        connections_per_account=0,
+        sessions_per_account=0,
+    )
+)

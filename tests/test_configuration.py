@@ -191,7 +191,6 @@ def test_beyond_this_machine_plain_tcp_and_labs_must_be_asked_for(lab: bool | No
         ('realm = "a"\n[limits]\npipeline = 1.5', "limits.pipeline: expected `int`, got `float`"),
         ('realm = "a"\n[limits]\nlogin_seconds = inf', "limits.login_seconds: expected a finite number"),
         ('realm = "a"\n[limits]\nbytes = 1', "limits.bytes: unknown key; expected one of line_bytes,"),
-        ('realm = "a"\n[limits]\nmessages = 100', "limits.messages: is not in this version"),
         ('realm = "a"\nlisten = 8889', "listen: expected a table such as client = "),
         ('realm = "a"\n[listen]\nclient = 8889', "listen: expected a table"),
         ('realm = "a"\n[listen]\nclient = []', "listen: expected a table"),

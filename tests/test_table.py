@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from msgspec import Struct
 from msgspec.structs import fields
 
@@ -33,6 +33,7 @@ CODES = {
     "busy",
     "cid-reused",
     "connection-unavailable",
+    "distrust",
     "group-exists",
     "internal-error",
     "line-too-long",
@@ -43,24 +44,38 @@ CODES = {
     "no-such-realm",
     "no-such-session",
     "no-such-user",
+    "no-tls",
     "not-allowed",
     "not-logged-in",
     "not-member",
     "not-supported",
+    "pin-mismatch",
     "quota-reached",
+    "rate-limited",
     "refused",
     "registration-closed",
     "store-full",
     "text-too-long",
+    "tls-needed",
     "too-few-words",
     "too-many-connections",
     "unavailable",
     "unknown-command",
     "unknown-remote-error",
+    "untrusted-certificate",
     "user-exists",
+    "wrong-host",
 }
 #: Those of them that only a client gives to itself.
-OWN = {"connection-unavailable", "unknown-remote-error"}
+OWN = {
+    "connection-unavailable",
+    "distrust",
+    "no-tls",
+    "pin-mismatch",
+    "unknown-remote-error",
+    "untrusted-certificate",
+    "wrong-host",
+}
 
 every_command = pytest.mark.parametrize("kind", all_commands(), ids=lambda kind: kind.__name__)
 
@@ -94,7 +109,9 @@ def test_it_survives_a_round_trip_in_each_dialect_that_carries_it(kind: type[Com
     @settings(max_examples=10)
     @given(instances(kind))
     def round_trip(command: Command) -> None:
-        assert JsonDialect().decode(encode_command(command, 7)) == Request(command, 7)
+        line = encode_command(command, 7)
+        assume(b"\\u0000" not in line)  # refused, in tests/wire
+        assert JsonDialect().decode(line) == Request(command, 7)
 
     if kind.json:
         round_trip()

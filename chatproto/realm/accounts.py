@@ -127,7 +127,7 @@ class Accounts:
         :raises UnknownUser: there is no such user; only older dialects may tell it from the next.
         :raises WrongPassword: it is not the password.
         """
-        name = fold(user) if _may_be_user(user) else ""
+        name = fold(user) if may_be_user(user) else ""
         await self._store.account(name)  # known or not: it takes as long
         stored = await self._store.password(name)
         if len(password.encode()) > PASSWORD_BYTES:
@@ -188,7 +188,8 @@ class Accounts:
             )
 
 
-def _may_be_user(user: str) -> bool:
+def may_be_user(user: str) -> bool:
+    """Tell whether a word may be a user's name."""
     try:
         UserName.parse(user)
     except BadName:

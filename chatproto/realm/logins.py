@@ -19,6 +19,7 @@ from chatproto.interfaces import IStore
 from chatproto.limits import Limits
 from chatproto.names import DeviceName
 from chatproto.realm.cache import Cache, Registry
+from chatproto.realm.rates import Allowance
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, DeviceRow, LoginRow
@@ -33,7 +34,7 @@ _USED_SECONDS = 3600
 class Login:
     """A session in memory."""
 
-    __slots__ = ("__weakref__", "account", "address", "device", "on_end", "routes", "row")
+    __slots__ = ("__weakref__", "account", "address", "allowance", "device", "on_end", "routes", "row")
 
     def __init__(self, row: LoginRow, address: str) -> None:
         self.row = row
@@ -42,6 +43,8 @@ class Login:
         #: The full address of the account, as shown.
         self.address = address
         self.device = row.device
+        #: What the account has used up of its rates, once it was looked for.
+        self.allowance: Allowance | None = None
         #: Where this session's messages go, by ``to`` as the client writes it.
         self.routes: dict[str, Route] = {}
         #: Called when the session is ended, once.

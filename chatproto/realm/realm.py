@@ -17,13 +17,16 @@ from twisted.python.failure import Failure
 
 from chatproto.executors import ThreadExecutor
 from chatproto.interfaces import IStore
+from chatproto.limits import Limits
 from chatproto.names import RealmName
 from chatproto.realm.accounts import Accounts, Names
+from chatproto.realm.attempts import Attempts
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.catalogue import Catalogue
 from chatproto.realm.changes import Changes
 from chatproto.realm.cids import Cids
 from chatproto.realm.cursors import Cursors
+from chatproto.realm.gate import Gate, Usage
 from chatproto.realm.groups import Groups
 from chatproto.realm.hints import Hints
 from chatproto.realm.inboxes import Inboxes
@@ -94,6 +97,9 @@ class Realm:
         self._store = store = counted(store, self.meters, clock)
         self.hasher = hasher
         self.present = Present()
+        self.attempts = Attempts(clock, size)
+        self._usage = Usage(size)
+        self._gates: dict[Limits, Gate] = {}
         self.writer = Writer(store, clock, state, limits, self.meters)
         self.router = Router(state.seq)
         names = Names(store, self.writer, size)
@@ -161,6 +167,13 @@ class Realm:
         epoch = EpochRow(number, entropy(8).hex(), state.seq + 1, int(self.clock.seconds() * 1000))
         await self.writer.save(inserts=(epoch,))
         self.epochs.append(epoch)
+
+    def gate(self, limits: Limits) -> Gate:
+        """Return the rates of a listener with such limits; there are as many as listeners, or fewer."""
+        gate = self._gates.get(limits)
+        if gate is None:
+            gate = self._gates[limits] = Gate(limits, self._usage, self.clock)
+        return gate
 
     @property
     def epoch(self) -> str:

@@ -27,6 +27,7 @@ from chatproto.events import Reply, Result, Sent, SentEach
 from chatproto.limits import TEXT_BYTES
 from chatproto.names import OrderedCid
 from chatproto.realm.cids import Cids, digest_of
+from chatproto.realm.gate import Gate
 from chatproto.realm.log import Log
 from chatproto.realm.logins import Login
 from chatproto.realm.routes import Route, Routes
@@ -125,13 +126,15 @@ class Sending:
         #: Cids that are being looked up; what is committed during a look may be missing in it.
         self.looks: dict[tuple[str, str], _Look] = {}
 
-    def send(self, login: Login, command: Send, answer: Answer) -> bool:
+    def send(self, login: Login, command: Send, answer: Answer, gate: Gate) -> bool:
         """Append a command to the open batch; False if something has to be read before that.
 
-        ``answer`` is called once, when the messages are durable or certainly are not stored.
+        ``answer`` is called once, when the messages are durable or certainly are not stored. What the gate
+        takes for a message it keeps, also of one that then has to be read for, or is refused.
 
         :raises ChatError: the command is refused.
         """
+        gate.message(login, 1 if isinstance(command.to, str) else len(command.to), command.text)
         ordered = None
         if command.cid is not None:
             first = self.under_way.get((login.account, command.cid))
@@ -149,11 +152,12 @@ class Sending:
                 return False
             routes.append(route)
         check_text(command.text)
+        gate.delivery(login, routes, command.text)
         self._post(login, command, routes, ordered, answer)
         return True
 
-    async def send_slowly(self, login: Login, command: Send, answer: Answer) -> None:
-        """Read what a command needs, then append it or answer it.
+    async def send_slowly(self, login: Login, command: Send, answer: Answer, gate: Gate) -> None:
+        """Read what a command needs, then append it, as soon as there is room, or answer it.
 
         :raises ChatError: the command is refused.
         """
@@ -167,6 +171,10 @@ class Sending:
                 return
             routes = [route for to in recipients if (route := self._routes.known(login, to)) is not None]
             if len(routes) == len(recipients) and (cid is None or self._cids.decided(login.account, cid)):
+                if self._writer.full:  # it was not when the command came, but many may have come with it
+                    await self._writer.room()
+                    continue
+                gate.delivery(login, routes, command.text)
                 ordered = None if cid is None else self._cids.certainly_new(login.account, cid)
                 self._post(login, command, routes, ordered, answer)
                 return

@@ -7,20 +7,25 @@ spoken to.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall
 
-from chatproto.commands import Command, Guard, Request
+from chatproto.commands import Command, Guard, Request, Send
 from chatproto.errors import BadToken, NotAllowed, NotLoggedIn
 from chatproto.events import Reply
+from chatproto.limits import Limits
+from chatproto.realm.attempts import Delay
 from chatproto.realm.handlers import DIRECT, REPLIES
 from chatproto.realm.listening import Listener, Sink
 from chatproto.realm.live import Visit
 from chatproto.realm.logins import Login
+from chatproto.realm.rates import Allowance
 from chatproto.realm.realm import Realm
 from chatproto.realm.sending import Answer
+
+T = TypeVar("T")
 
 #: How long a session is believed to be valid without looking at its times again.
 _BELIEVED_SECONDS = 60.0
@@ -35,13 +40,25 @@ Waiting = Coroutine[Any, Any, None]
 class ClientSession:
     """One connection's standing with the realm.
 
-    ``administrator`` is given to connections over the control socket, by its file permission.
+    ``administrator`` is given to connections over the control socket, by its file permission. ``limits`` are
+    those of the listener by which it came, ``address`` is from where.
     """
 
-    def __init__(self, realm: Realm, sink: Sink, *, administrator: bool = False) -> None:
+    def __init__(
+        self,
+        realm: Realm,
+        sink: Sink,
+        *,
+        administrator: bool = False,
+        limits: Limits | None = None,
+        address: str = "",
+    ) -> None:
         self.realm = realm
         self.sink = sink
         self.administrator = administrator
+        self.limits = limits or realm.policy.limits
+        self.address = address
+        self.gate = realm.gate(self.limits)
         #: Whether the connection ever proved to be a user's; strangers have tighter limits.
         self.trusted = administrator
         #: Sessions bound to this connection; the last one speaks.
@@ -51,6 +68,9 @@ class ClientSession:
         self.visits: dict[int, Visit] = {}
         #: Whether the newest command names its session by a token.
         self.by_token = False
+        self._stranger = Allowance()
+        #: An attempt to log in that has to wait.
+        self._delay: Delay | None = None
         self._closed = False
         self._believed_until = 0.0
         self._expiry: IDelayedCall | None = None
@@ -76,6 +96,8 @@ class ClientSession:
             raise NotAllowed
         if command.guard is Guard.USER and login is None:
             raise NotLoggedIn
+        if type(command) is not Send:
+            self.gate.command(self._stranger, login, command)
         direct = DIRECT.get(type(command))
         if direct is not None:
             return direct(self, login, command, answer)
@@ -84,11 +106,33 @@ class ClientSession:
     async def _find_login(self, command: Command, token: str, answer: Answer) -> None:
         if not token:
             raise BadToken
-        login = await self.realm.logins.find(token)
+        login = await self.find_login(token)
         self.trusted = True
         waiting = self._dispatch(command, login, answer)
         if waiting is not None:
             await waiting
+
+    async def find_login(self, token: str) -> Login:
+        """Return the session of a token.
+
+        :raises BadToken: there is none, or it has ended or expired.
+        :raises RateLimited: too many that were none came from there.
+        """
+        attempts = self.realm.attempts
+        login = await attempts.token(self.limits, self.address, lambda: self.realm.logins.find(token))
+        attempts.right(self.address, login.account)
+        return login
+
+    async def try_password(self, account: str, check: Callable[[], Awaitable[T]]) -> T:
+        """Return what ``check`` makes of a password, after a delay if too many were wrong.
+
+        :raises RateLimited: there were too many attempts; this one was not looked at.
+        """
+
+        def wait(delay: Delay) -> None:
+            self._delay = delay
+
+        return await self.realm.attempts.password(self.limits, self.address, account, check, wait)
 
     def _current(self) -> Login | None:
         """Return the session that speaks, if it may still."""
@@ -162,6 +206,8 @@ class ClientSession:
     def closed(self) -> None:
         """Hear that the connection is gone."""
         self._closed = True
+        if self._delay is not None:
+            self._delay.cancel()
         self.stop_listening()
         for login in list(self.logins):
             self._unbind(login)

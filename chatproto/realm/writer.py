@@ -157,6 +157,12 @@ class Writer:
         """Call once, as soon as the writer is not full any more."""
         self._waiting_for_room.append(call)
 
+    def room(self) -> Deferred[None]:
+        """Fire as soon as the writer is not full any more; somebody else may have taken the room since."""
+        found: Deferred[None] = Deferred()
+        self.when_room(lambda: found.callback(None))
+        return found
+
     def append(self, work: Work) -> None:
         """Add an entry to the open batch. After a failure, or :meth:`close`, it is turned away."""
         if self.failure is not None:

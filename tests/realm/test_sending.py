@@ -63,7 +63,10 @@ class TestOne:
         messi.send("henderson", "before")
         told: list[list[str]] = []
         house.realm.sending.send(
-            messi.login, Send(to="henderson", text="halo"), lambda _: told.append(henderson.texts)
+            messi.login,
+            Send(to="henderson", text="halo"),
+            lambda _: told.append(henderson.texts),
+            messi.session.gate,
         )
         house.turn()
         assert told == [["before"]]

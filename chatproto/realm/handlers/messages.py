@@ -14,7 +14,6 @@ from chatproto.realm.logins import Login
 from chatproto.realm.sending import Answer
 
 if TYPE_CHECKING:
-    from chatproto.realm.realm import Realm
     from chatproto.realm.session import ClientSession, Waiting
 
 _log = Logger()
@@ -22,19 +21,23 @@ _log = Logger()
 
 def send(session: ClientSession, login: Login, command: commands.Send, answer: Answer) -> Waiting | None:
     """Send at once if everything needed is in memory."""
-    if session.realm.sending.send(login, command, answer):
+    if session.realm.sending.send(login, command, answer, session.gate):
         return None
-    return session.realm.sending.send_slowly(login, command, answer)
+    return session.realm.sending.send_slowly(login, command, answer, session.gate)
 
 
 def send_group(session: ClientSession, login: Login, command: commands.SendGroup, answer: Answer) -> Waiting:
     """Send to whom an older client's target stands for."""
-    return _send_to_known(session.realm, login, command, answer)
+    session.gate.message(login, command.to.count(",") + 1, command.text)
+    return _send_to_known(session, login, command, answer)
 
 
-async def _send_to_known(realm: Realm, login: Login, command: commands.SendGroup, answer: Answer) -> None:
-    to = await realm.sending.known_recipients(login, command.to)
-    await realm.sending.send_slowly(login, commands.Send(to=to, text=command.text), answer)
+async def _send_to_known(
+    session: ClientSession, login: Login, command: commands.SendGroup, answer: Answer
+) -> None:
+    sending = session.realm.sending
+    to = await sending.known_recipients(login, command.to)
+    await sending.send_slowly(login, commands.Send(to=to, text=command.text), answer, session.gate)
 
 
 async def listen(session: ClientSession, login: Login, command: commands.Listen, answer: Answer) -> None:

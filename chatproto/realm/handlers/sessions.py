@@ -9,9 +9,11 @@ from chatproto.errors import ChatError, NothingToLogOut, RegistrationClosed
 from chatproto.events import Reply
 from chatproto.limits import LIST_ITEMS, RECIPIENTS, SERVER_LINE_BYTES, TEXT_BYTES
 from chatproto.names import fold
+from chatproto.realm.accounts import may_be_user
 from chatproto.realm.logins import Login
 from chatproto.realm.policy import Registration
 from chatproto.realm.times import Timestamps
+from chatproto.records import AccountRow
 from chatproto.version import VERSION
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 async def hello(session: ClientSession, _: Login | None, command: commands.Hello) -> Reply:
     """Describe the realm to a client."""
-    limits = session.realm.policy.limits
+    limits = session.limits
     return events.Greeting(
         realm=str(session.realm.name),
         version=VERSION,
@@ -48,6 +50,7 @@ async def register(session: ClientSession, _: Login | None, command: commands.Re
     realm = session.realm
     if realm.policy.registration is Registration.CLOSED:
         raise RegistrationClosed
+    session.gate.registration(session.address)
     invite = None
     if realm.policy.registration is Registration.INVITE:
         invite = await realm.invites.take(command.invite or "")
@@ -59,6 +62,7 @@ async def register(session: ClientSession, _: Login | None, command: commands.Re
         if invite is not None:
             realm.invites.give_back(invite)
         raise
+    realm.attempts.right(session.address, account.name)
     return _logged_in(session, *await realm.logins.begin(account, None, compact=bool(command.compact)))
 
 
@@ -69,7 +73,7 @@ async def login_(session: ClientSession, _: Login | None, command: commands.Logi
     user = name if fold(where) == realm.name else command.user  # who keeps the address may use it
     while True:
         changes = realm.accounts.password_changes
-        account = await realm.accounts.authenticate(user, command.password)
+        account = await _authenticate(session, user, command.password)
         login, token = await realm.logins.begin(account, command.device, compact=bool(command.compact))
         if changes == realm.accounts.password_changes:
             return _logged_in(session, login, token)
@@ -77,9 +81,17 @@ async def login_(session: ClientSession, _: Login | None, command: commands.Logi
         await realm.logins.end(login)
 
 
+async def _authenticate(session: ClientSession, user: str, password: str) -> AccountRow:
+    """Return the account whose password this is; too many attempts are delayed, or refused."""
+    accounts = session.realm.accounts
+    # What can be no user's name may be a password that was typed in its place: nothing is kept under it.
+    account = fold(user) if may_be_user(user) else ""
+    return await session.try_password(account, lambda: accounts.authenticate(user, password))
+
+
 async def resume(session: ClientSession, _: Login | None, command: commands.Resume) -> Reply:
     """Bind an earlier session to this connection."""
-    login = await session.realm.logins.find(command.token)
+    login = await session.find_login(command.token)
     session.bind(login)
     return events.LoggedIn(address=login.address)
 
@@ -131,7 +143,7 @@ async def revoke(session: ClientSession, login: Login, command: commands.Revoke)
 async def new_password(session: ClientSession, login: Login, command: commands.NewPassword) -> Reply:
     """Replace the account's password; whoever knew the old one is logged out."""
     realm = session.realm
-    account = await realm.accounts.authenticate(login.account, command.old)
+    account = await _authenticate(session, login.account, command.old)
     await realm.accounts.set_password(account.name, command.new)
     await realm.logins.end_all(account.name, but=login)
     return events.Done()
@@ -140,5 +152,5 @@ async def new_password(session: ClientSession, login: Login, command: commands.N
 async def delete_account(session: ClientSession, login: Login, command: commands.DeleteAccount) -> Reply:
     """Delete the account."""
     realm = session.realm
-    await realm.delete_account(await realm.accounts.authenticate(login.account, command.password))
+    await realm.delete_account(await _authenticate(session, login.account, command.password))
     return events.Done()
