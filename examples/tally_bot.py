@@ -2,7 +2,8 @@
 
 CHATPROTO_PASSWORD=... python examples/tally_bot.py 127.0.0.1:8889 tally tally.json
 
-Tell it ``+1 henderson``, ``score henderson`` or ``last``.
+The account has to exist; ``chatproto user add tally --realm alpha`` makes it. Tell the bot ``+1 henderson``,
+``score henderson`` or ``last``.
 """
 
 import json
@@ -58,7 +59,6 @@ async def main(reactor: PosixReactorBase, place: str, user: str, path: str) -> N
         f"tcp:{place}",
         user=user,
         password=os.environ["CHATPROTO_PASSWORD"],
-        register=True,
         device="tally",
         after=state["after"],
         epoch=state["epoch"],

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import queue
+import re
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.request import urlopen
 
 import pytest
 
-from tests.serving import ROOT, SECONDS, Connection, environment
+from tests.serving import ROOT, SECONDS, Connection, Server, environment
 
 EXAMPLES = ROOT / "examples"
+CLIENT = "client=tcp:0:interface=127.0.0.1"
 #: Enough for the bot to be killed five times on the way.
 _PRAISES = 35
 
@@ -81,8 +85,15 @@ class Example:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[str]:
+    with Server("--realm", "alpha", "--lab", "--store", "memory:", "--listen", CLIENT) as realm:
+        yield str(realm.ports[0])
+
+
+def test_the_smallest_realm_takes_a_message() -> None:
     with Example("one_realm.py", "0") as realm:
-        yield realm.read("listening")
+        port = realm.read("listening")
+        with Example("raw_socket_client.py", port, "messi", "messi", "halo") as sender:
+            sender.read("OK alpha/")
 
 
 def test_the_raw_client_sends_to_the_raw_client(port: str) -> None:
@@ -110,6 +121,21 @@ def test_the_echo_bot_answers_the_console_client(port: str) -> None:
         console.write("nobody halo")
         console.read("not sent: ")
         assert console.end() == 0
+
+
+def test_the_web_site_tells_who_is_in_the_chat_and_ends_in_order(tmp_path: Path) -> None:
+    store = tmp_path / "alpha.db"
+    with Example("embedded_realm.py", "0", "0", str(store)) as site:
+        chat, web = site.read("chat"), f"http://127.0.0.1:{site.read('web')}/"
+        assert urlopen(web, timeout=SECONDS).read() == b"in the chat: nobody\n"
+        with Connection(socket.create_connection(("127.0.0.1", int(chat)), SECONDS)) as messi:
+            messi.ask(do="register", user="messi", password="secret")
+            assert urlopen(web, timeout=SECONDS).read() == b"in the chat: messi\n"
+            site.process.terminate()
+            assert messi.read() is None
+        assert site.process.wait(SECONDS) == 0
+    assert store.exists()
+    assert not store.with_name("alpha.db-wal").exists()  # the store was closed
 
 
 def test_the_custom_store_has_every_message_after_a_crash(tmp_path: Path) -> None:
@@ -150,10 +176,9 @@ def next_text(connection: Connection) -> str:
 
 def test_the_tally_bot_counts_each_message_once_however_often_it_is_killed(port: str, tmp_path: Path) -> None:
     arguments = ("tally_bot.py", f"127.0.0.1:{port}", "tally", str(tmp_path / "tally.json"))
-    with Example("raw_socket_client.py", port, "fan", "fan", "now there is an account") as sender:
-        sender.read("OK")
-    with Example(*arguments) as bot:
-        bot.read("tally@alpha is online")
+    for user in ("fan", "tally"):
+        with Example("raw_socket_client.py", port, user, user, "now there is an account") as sender:
+            sender.read("OK")
     heard: list[str] = []
     with logged_in(port, "fan") as fan:
         fan.ask(do="listen")
@@ -169,6 +194,23 @@ def test_the_tally_bot_counts_each_message_once_however_often_it_is_killed(port:
             fan.write(do="send", to="tally", text="last")
             assert next_text(fan) == f"messi has {_PRAISES} / score messi / messi has {_PRAISES}"
     assert heard == [f"messi has {number}" for number in [*range(1, _PRAISES + 1), _PRAISES]]
+
+
+def test_the_plain_dialect_answers_as_in_the_tutorial() -> None:
+    transcript = (ROOT / "docs" / "tutorial" / "plain.txt").read_text().splitlines()
+    with ExitStack() as opened:
+        port = opened.enter_context(Example("plain_dialect.py", "0")).read("listening")
+        people = {}
+        for line in transcript:
+            who, said, text = line[0], line[1] == ">", line[3:]
+            if who not in people:
+                person = opened.enter_context(socket.create_connection(("127.0.0.1", int(port)), SECONDS))
+                people[who] = opened.enter_context(person.makefile("rw", newline="\r\n"))
+            if said:
+                people[who].write(text + "\n")
+                people[who].flush()
+            else:
+                assert re.sub(r"alpha/\w+", "alpha/...", people[who].readline()) == text + "\r\n"
 
 
 def test_every_example_says_how_to_run_it() -> None:
