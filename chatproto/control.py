@@ -7,6 +7,7 @@ sockets: one command at a time from a program that does nothing else, and no rea
 from __future__ import annotations
 
 import socket
+import struct
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -46,6 +47,13 @@ class ControlConnection:
             self._socket.close()
             raise
         self._lines = self._socket.makefile("rb")
+
+    @property
+    def pid(self) -> int:
+        """The process on the other side."""
+        size = struct.calcsize("3i")
+        credentials = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        return int(struct.unpack("3i", credentials)[0])
 
     def ask(self, command: Command, expected: type[R]) -> R:
         """Send a command and return its reply.

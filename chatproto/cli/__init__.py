@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "Show a realm and some users at work.",
     "user": "Add users, set passwords, list users.",
     "certificate": "Make a self-signed certificate, show one.",
+    "check": "Tell what is wrong with a set-up and what to do.",
     "spec": "Print the client protocol as JSON Schema.",
 }
 
