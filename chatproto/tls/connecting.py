@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from OpenSSL import SSL
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import HostnameEndpoint, clientFromString
-from twisted.internet.error import ConnectingCancelledError, NoProtocol
+from twisted.internet.error import NoProtocol
 from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
@@ -135,7 +135,7 @@ class _Greeting(Protocol):
     def begin(self, connecting: Deferred[IProtocol]) -> None:
         """Hear of the attempt to connect, whose failure is ours."""
         self._connecting = connecting
-        connecting.addErrback(self._not_connected)
+        connecting.addErrback(self._settle)
 
     def connectionMade(self) -> None:
         """Begin to count the time."""
@@ -154,11 +154,6 @@ class _Greeting(Protocol):
         protocol.makeConnection(tls)
         self._settle(protocol)
 
-    def _not_connected(self, failure: Failure) -> None:
-        # Twisted's words on an attempt that was cancelled are none of its CancelledError.
-        if not failure.check(ConnectingCancelledError):
-            self._settle(failure)
-
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Say why there was no handshake."""
         self._settle(Failure(_explained(self._handshake.host, reason)))
@@ -175,6 +170,8 @@ class _Greeting(Protocol):
         if self.transport is not None:
             cast(Any, self.transport).abortConnection()
         elif self._connecting is not None:
+            # It fails in ways of its own, by which nobody would know that it was we who gave it up.
+            self._settle(Failure(CancelledError()))
             self._connecting.cancel()
 
     def _settle(self, result: IProtocol | Failure) -> None:

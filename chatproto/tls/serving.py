@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -22,10 +22,12 @@ from zope.interface import implementer
 from chatproto.tls.certificates import (
     BadCertificate,
     Finding,
+    Pair,
     TlsFiles,
     Weight,
     findings,
     load_pair,
+    validity,
 )
 from chatproto.tls.making import make_self_signed
 
@@ -63,6 +65,8 @@ class Certificates:
         self._files = files
         self._clock = clock
         self._now = now
+        #: What is served with; None before load().
+        self._pair: Pair | None = None
         self._options: CertificateOptions | None = None
         self._marks: list[_Mark] = []
         self._looked_at = self._reminded_at = 0.0
@@ -93,29 +97,28 @@ class Certificates:
             self._looked_at = now
             if self._marks != self._look():
                 self.reload()
-        if now - self._reminded_at >= _REMIND_SECONDS:
-            self._tell()
+        if now - self._reminded_at >= _REMIND_SECONDS and self._pair is not None:
+            self._reminded_at = now
+            self._tell(validity(self._pair.certificate, self._files.certificate, self._now()))
         assert self._options is not None, "load() comes first"
         return self._options.serverConnectionForTLS(protocol)
 
     def _load(self) -> None:
         # Looked at before they are read: a file that is replaced meanwhile differs at the next look.
-        self._looked_at = self._clock.seconds()
         self._marks = self._look()
-        self._options = load_pair(self._files).options()
-        self._tell()
+        pair = load_pair(self._files)
+        self._options = pair.options()
+        self._pair = pair
+        self._looked_at = self._reminded_at = self._clock.seconds()
+        self._tell(findings(self._files, self._now()))
 
     def _look(self) -> list[_Mark]:
         return [_mark(path) for path in self._files.paths]
 
-    def _tell(self) -> None:
-        self._reminded_at = self._clock.seconds()
-        for finding in findings(self._files, self._now()):
-            self._say(finding)
-
-    def _say(self, finding: Finding) -> None:
-        say = self._log.info if finding.weight is Weight.NOTE else self._log.warn
-        say("listen.{name}: TLS: {text}", name=self._name, text=finding.text)
+    def _tell(self, found: Iterable[Finding]) -> None:
+        for finding in found:
+            say = self._log.info if finding.weight is Weight.NOTE else self._log.warn
+            say("listen.{name}: TLS: {text}", name=self._name, text=finding.text)
 
 
 def _mark(path: Path) -> _Mark:
