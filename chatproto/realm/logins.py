@@ -78,6 +78,7 @@ class Logins:
         self._clock = clock
         self._idle = int(limits.session_idle_seconds * 1000)
         self._absolute = int(limits.session_seconds * 1000)
+        self._most = limits.sessions_per_account
         self._realm = realm
         self._entropy = entropy
         #: Found again while a connection uses them; and a while longer, as older clients send a token
@@ -117,6 +118,7 @@ class Logins:
             number = self._writer.next_serial()
         else:
             number, devices = await self._device(account.name, name.folded)
+        ended = self._mark_ended(await self._surplus(account.name))
         token = self._token(compact=compact)
         now = self._now()
         row = LoginRow(
@@ -132,7 +134,7 @@ class Logins:
         )
         login = self._login(row, account)
         self._logins.change(row.token_hash, login)
-        await self._writer.save(inserts=(row,), puts=devices)
+        await self._writer.save(inserts=(row,), puts=[*devices, *ended])
         self._writer.meters.logins += 1
         return login, token
 
@@ -149,6 +151,20 @@ class Logins:
         """Return the sessions of an account that have neither ended nor expired."""
         now = self._now()
         return [row for row in await self._store.logins(account) if now < self.deadline(row)]
+
+    async def _surplus(self, account: str) -> list[LoginRow]:
+        """Return the sessions that have to end for a new one: those not in use first, used longest ago first."""
+        if not self._most:
+            return []
+        rows = await self.listed(account)
+        excess = len(rows) + 1 - self._most
+        return sorted(rows, key=self._last_use)[:excess] if excess > 0 else []
+
+    def _last_use(self, row: LoginRow) -> tuple[bool, int, int]:
+        login = self._logins.get(row.token_hash)
+        if login is not None:
+            row = login.row
+        return login is not None and bool(login.on_end), row.used, row.login
 
     async def end(self, login: Login) -> None:
         """End a session, for every connection that uses it."""
@@ -175,6 +191,11 @@ class Logins:
         await self._end_rows(rows)
 
     async def _end_rows(self, rows: list[LoginRow]) -> None:
+        if rows:
+            await self._writer.save(puts=self._mark_ended(rows))
+
+    def _mark_ended(self, rows: list[LoginRow]) -> list[LoginRow]:
+        """End sessions in memory, and return the rows to store."""
         now = self._now()
         ended = [msgspec.structs.replace(row, ended=now) for row in rows]
         for row in ended:
@@ -185,8 +206,7 @@ class Logins:
             calls, login.on_end = login.on_end, set()
             for call in calls:
                 call()
-        if ended:
-            await self._writer.save(puts=ended)
+        return ended
 
     def _login(self, row: LoginRow, account: AccountRow) -> Login:
         return Login(row, f"{account.shown}@{self._realm}")

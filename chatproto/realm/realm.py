@@ -16,11 +16,12 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.executors import ThreadExecutor
-from chatproto.interfaces import IStore
+from chatproto.interfaces import IAuthenticator, IStore
 from chatproto.limits import Limits
 from chatproto.names import RealmName
 from chatproto.realm.accounts import Accounts, Names
 from chatproto.realm.attempts import Attempts
+from chatproto.realm.authentication import Bounded
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.catalogue import Catalogue
 from chatproto.realm.changes import Changes
@@ -38,37 +39,18 @@ from chatproto.realm.meters import Meters, counted
 from chatproto.realm.moderation import Moderation
 from chatproto.realm.passwords import PasswordHasher
 from chatproto.realm.policy import Policy
+from chatproto.realm.present import Present
 from chatproto.realm.reading import Reading
 from chatproto.realm.router import Router
 from chatproto.realm.routes import Routes
 from chatproto.realm.sending import Sending
 from chatproto.realm.times import Clock
+from chatproto.realm.upkeep import Upkeep
 from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, EpochRow, StoreState
 
 #: Threads that hash passwords: one leaves the other processor of a small machine to the reactor.
 _HASH_THREADS = 1
-
-
-class Present:
-    """Which accounts have a connection now, by folded name."""
-
-    def __init__(self) -> None:
-        self._connections: dict[str, int] = {}
-
-    def enter(self, account: str) -> None:
-        """Count a connection."""
-        self._connections[account] = self._connections.get(account, 0) + 1
-
-    def exit(self, account: str) -> None:
-        """Count one less."""
-        count = self._connections.pop(account) - 1
-        if count:
-            self._connections[account] = count
-
-    def accounts(self) -> list[str]:
-        """Return the accounts that have a connection, by name."""
-        return sorted(self._connections)
 
 
 class Realm:
@@ -86,6 +68,7 @@ class Realm:
         state: StoreState,
         epochs: list[EpochRow],
         entropy: Callable[[int], bytes],
+        authenticator: IAuthenticator | None = None,
     ) -> None:
         limits = policy.limits
         size = limits.cached_names
@@ -101,9 +84,11 @@ class Realm:
         self._usage = Usage(size)
         self._gates: dict[Limits, Gate] = {}
         self.writer = Writer(store, clock, state, limits, self.meters)
+        self._upkeep = Upkeep(store, self.writer, clock, limits)
         self.router = Router(state.seq)
         names = Names(store, self.writer, size)
-        self.accounts = Accounts(store, self.writer, clock, names, hasher, size)
+        self._outside = Bounded(authenticator, clock, limits) if authenticator is not None else None
+        self.accounts = Accounts(store, self.writer, clock, names, hasher, size, self._outside)
         self.blocks = Blocks(
             name, store, self.writer, clock, self.accounts, self.router, size, limits.blocks_per_account
         )
@@ -119,7 +104,7 @@ class Realm:
         self.reading = Reading(store, self.routes, self.blocks, self.cursors)
         self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors)
         self.sending = Sending(self.routes, log, Cids(store, self.writer, size), self.writer)
-        self.hints = Hints(self.routes, self.router, clock)
+        self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)
 
     @classmethod
@@ -131,11 +116,13 @@ class Realm:
         *,
         policy: Policy | None = None,
         hasher: PasswordHasher | None = None,
+        authenticator: IAuthenticator | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> Realm:
         """Open a store and return the realm that it holds, or a new one.
 
-        A new epoch of the log is on disk when this returns. ``entropy`` gives random bytes; tests replace it.
+        A new epoch of the log is on disk when this returns. With an ``authenticator`` that one, and not the
+        store, knows the passwords. ``entropy`` gives random bytes; tests replace it.
 
         :raises BadName: the name is not a realm's.
         :raises StoreInUse: another process serves from this store.
@@ -148,8 +135,10 @@ class Realm:
             if hasher is None:  # on virtual time one is given
                 executor = ThreadExecutor(cast("IReactorFromThreads", reactor), "passwords", _HASH_THREADS)
                 hasher = PasswordHasher(executor, waiting=policy.limits.waiting_hashes)
-            realm = cls(realm_name, store, reactor, policy, hasher, state, await store.epochs(), entropy)
+            epochs = await store.epochs()
+            realm = cls(realm_name, store, reactor, policy, hasher, state, epochs, entropy, authenticator)
             await realm._begin_epoch(state, entropy)
+            realm._upkeep.start()
         except BaseException:
             await store.close()
             raise
@@ -227,6 +216,9 @@ class Realm:
 
     async def close(self) -> None:
         """Make everything durable that was appended, and close the store."""
+        self._upkeep.stop()
+        if self._outside is not None:
+            self._outside.stop()
         self.cursors.close()
         await self.writer.close()
         self.hasher.stop()

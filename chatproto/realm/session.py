@@ -134,6 +134,11 @@ class ClientSession:
 
         return await self.realm.attempts.password(self.limits, self.address, account, check, wait)
 
+    @property
+    def gone(self) -> bool:
+        """Whether the connection is."""
+        return self._closed
+
     def _current(self) -> Login | None:
         """Return the session that speaks, if it may still."""
         if not self.logins:
@@ -154,12 +159,18 @@ class ClientSession:
         login.on_end.add(self._ended)
         if len(self.logins) > _BOUND:
             self._drop(self.logins[:1])
-        self.realm.present.enter(login.account)
+        self.realm.present.enter(login.account, self)
+        if self.limits.connections_per_account:
+            self.realm.present.keep_to(self.limits.connections_per_account, login.account)
+
+    def send_away(self) -> None:
+        """End the connection, to make room for another one of the same account."""
+        self.sink.goodbye("too-many-connections")
 
     def _unbind(self, login: Login) -> None:
         self.logins.remove(login)
         login.on_end.discard(self._ended)
-        self.realm.present.exit(login.account)
+        self.realm.present.exit(login.account, self)
         if not login.on_end:
             login.routes.clear()  # no connection uses it now, and it stays in memory for a while
         self.realm.logins.touch(login)

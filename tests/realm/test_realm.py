@@ -11,7 +11,6 @@ from chatproto.errors import BadName, StoreError, StoreFailed, StoreFull, StoreI
 from chatproto.executors import InlineExecutor
 from chatproto.names import RealmName
 from chatproto.realm import PasswordHasher, Realm
-from chatproto.realm.realm import Present
 from chatproto.records import EpochRow
 from chatproto.store.memory import MemoryDisk, MemoryStore
 from chatproto.testing.faults import FaultyStore
@@ -191,16 +190,6 @@ class TestPositions:
         listening = messi.listen(after=lost, epoch=epoch)
         assert listening.reset
         assert messi.texts == ["new"]
-
-
-def test_who_is_present_is_counted_by_connections() -> None:
-    present = Present()
-    for account in ("messi", "ani", "messi"):
-        present.enter(account)
-    assert present.accounts() == ["ani", "messi"]
-    present.exit("messi")
-    present.exit("ani")
-    assert present.accounts() == ["messi"]
 
 
 def test_an_administrator_works_without_an_account(house: House) -> None:
