@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chatproto.errors import StoreRefused
 from chatproto.events import Event, Hint, IsTyping, LiveChange, Message, Receipt
 from chatproto.interfaces import ISubscriber
 from chatproto.limits import PAGE_ITEMS
@@ -83,8 +84,8 @@ class Listener:
         self._told = 0
         self._own = False
         self._wanted: set[type[Hint]] = {LiveChange}
-        #: The newest message told of each conversation that the device has not acknowledged.
-        self._unacked: dict[str, int] = {}
+        #: Of each conversation the first and the newest message told that the device has not acknowledged.
+        self._unacked: dict[str, tuple[int, int]] = {}
         self._audience = router.account(login.account)
         self._tail: list[tuple[Message, int]] = []
         self._tail_full = False
@@ -102,10 +103,12 @@ class Listener:
         if self._state is State.STARTING:  # the connection may be gone already
             self._router.subscribe(account, self)
         while True:
-            exits = self._router.exits(account)
+            # What is on disk and not yet told would be believed too early, and the rest of it be missed.
+            await self._router.rest(account)
+            moves = self._router.moves(account)
             numbers = await self._reading.groups(self.login)
             blocked = await self._blocks.of(account)
-            if exits == self._router.exits(account):  # else the account left a group while they were read
+            if moves == self._router.moves(account):
                 break
         if self._state is not State.CLOSED:
             self._audience.blocked = blocked
@@ -147,13 +150,22 @@ class Listener:
 
     def hint(self, event: Hint) -> None:
         """See :meth:`ISubscriber.hint`."""
-        if self._state is State.LIVE and type(event) in self._wanted and not self._sink.push(event):
+        if self._state is not State.LIVE or type(event) not in self._wanted:
+            return
+        author = event.by if isinstance(event, Receipt) else event.from_
+        if not self._is_blocked(author) and not self._sink.push(event):
             self._become(State.FULL)
 
     def acknowledged(self, seq: int) -> list[tuple[str, int]]:
         """Return how far each conversation has reached the device, where that is news."""
-        reached = [(with_, min(seq, newest)) for with_, newest in self._unacked.items()]
-        self._unacked = {with_: newest for with_, newest in self._unacked.items() if newest > seq}
+        reached = []
+        for with_, (first, newest) in list(self._unacked.items()):
+            if newest <= seq:
+                del self._unacked[with_]
+                reached.append((with_, newest))
+            elif first <= seq:
+                self._unacked[with_] = (newest, newest)
+                reached.append((with_, seq))
         return reached
 
     def _tell(self, message: Message, device: int) -> None:
@@ -163,12 +175,21 @@ class Listener:
         login = self.login
         if message.from_ != login.address:
             direct = message.to == login.address
-            if not direct and self._audience.blocked and fold(message.from_) in self._audience.blocked:
+            if not direct and self._is_blocked(message.from_) and not self._is_removed_by(message):
                 return
-            if len(self._unacked) < _UNACKED:
-                self._unacked[message.from_ if direct else message.to] = message.seq
+            with_ = message.from_ if direct else message.to
+            if with_ in self._unacked or len(self._unacked) < _UNACKED:
+                first, _ = self._unacked.get(with_, (message.seq, 0))
+                self._unacked[with_] = (first, message.seq)
         if (device != login.device or self._own) and not self._sink.push(message):
             self._become(State.FULL)
+
+    def _is_blocked(self, address: str) -> bool:
+        return bool(self._audience.blocked) and fold(address) in self._audience.blocked
+
+    def _is_removed_by(self, message: Message) -> bool:
+        """Tell whether a message says that the account is in a group no more, which it has to know."""
+        return message.kind == "kicked" and fold(message.about or "") == fold(self.login.address)
 
     def _become(self, state: State) -> None:
         assert state in _NEXT[self._state], (self._state, state)
@@ -180,7 +201,10 @@ class Listener:
 
     def _lost(self, failure: Failure) -> None:
         """End the connection: it would stay silent for ever. The client comes back and tries again."""
-        self._log.failure("the log could not be replayed", failure=failure)
+        if failure.check(StoreRefused):
+            self._log.warn("the log could not be replayed: {reason}", reason=failure.getErrorMessage())
+        else:
+            self._log.failure("the log could not be replayed", failure=failure)
         if self._state is not State.CLOSED:
             self._sink.goodbye("unavailable")
 

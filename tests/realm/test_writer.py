@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from chatproto import commands, events
 from chatproto.commands import Send
-from chatproto.errors import ChatError, StoreFailed, StoreFull, Unavailable
+from chatproto.errors import ChatError, DiskFull, StoreFailed, StoreFull, StoreRefused, Unavailable
 from chatproto.limits import Limits
 from chatproto.realm.writer import Work, Writer
 from chatproto.records import CidRow, MessageRow, NameRow
@@ -95,6 +95,15 @@ class TestBatches:
         house.turn()
         assert writer.committed - before == 3000
 
+    def test_who_is_refused_hears_why(self, house: House, writer: Writer, seen: list[str]) -> None:
+        house.faults.fail_next(StoreRefused("the database is away"))
+        writer.append(Told(seen, "a"))
+        house.turn()
+        house.faults.fail_next(DiskFull("no room"))
+        writer.append(Told(seen, "b"))
+        house.turn()
+        assert seen == ["a unavailable", "b store-full"]
+
     def test_one_that_cannot_be_told_does_not_stop_the_others(
         self, house: House, writer: Writer, seen: list[str], logged_failures: LoggedFailures
     ) -> None:
@@ -141,6 +150,15 @@ class TestRefused:
         writer.append(Told(seen, "c", name("c")))
         house.turn()
         assert seen[2:] == ["c"]
+
+    def test_who_is_refused_hears_why(self, house: House, writer: Writer, seen: list[str]) -> None:
+        house.faults.fail_next(StoreRefused("the database is away"))
+        writer.append(Told(seen, "a"))
+        house.turn()
+        house.faults.fail_next(DiskFull("no room"))
+        writer.append(Told(seen, "b"))
+        house.turn()
+        assert seen == ["a unavailable", "b store-full"]
 
     def test_one_that_cannot_be_told_does_not_stop_the_others(
         self, house: House, writer: Writer, seen: list[str], logged_failures: LoggedFailures
