@@ -1,4 +1,4 @@
-"""The plug points: what a store, a listener and an executor promise to the rest.
+"""The plug points: what a store, an authenticator, a listener and an executor promise to the rest.
 
 Methods only: their names and signatures are checked by mypy-zope, and ``verifyObject`` holds at run time.
 """
@@ -148,6 +148,23 @@ class IStore(Interface):
 
     def epochs() -> Deferred[list[EpochRow]]:
         """Return every life of this store, oldest first."""
+
+
+class IAuthenticator(Interface):
+    """Who knows whether a password is somebody's: the realm's own store, or somebody outside."""
+
+    def authenticate(user: str, password: str) -> Deferred[str]:
+        """Fire with the name of the user whose password it is, as it is to be shown.
+
+        At the first login the account is made. One from outside is asked only about well-formed user names
+        and passwords that are not empty; it is cancelled when it takes too long.
+
+        :raises LoginFailed: the user or the password is wrong.
+        :raises Unavailable: that cannot be told now. Whatever else is raised is told so, too.
+        """
+
+    def elsewhere() -> str:
+        """Complete "accounts and passwords of this realm are kept" for people; empty if that is here."""
 
 
 class IExecutor(Interface):

@@ -77,6 +77,10 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     open_bytes: Count = 16 * 1024 * 1024
     #: Password hashes that may wait for a thread; a login herd beyond it is told to try again.
     waiting_hashes: Count = 64
+    #: Passwords that an authenticator outside of the realm is asked about at a time; beyond it: try again.
+    checks: Count = 64
+    #: How long such an authenticator may take to answer.
+    check_seconds: Seconds = 10.0
     #: A session that is not used for so long ends (30 days).
     session_idle_seconds: Seconds = 30 * 86400.0
     #: A session ends after so long, however much it is used (90 days).

@@ -1,4 +1,4 @@
-"""The users of a realm: who exists, what they are called, and whether a password is theirs."""
+"""The users of a realm: who exists, what they are called, and who proved to be one."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from twisted.logger import Logger
 
 from chatproto.errors import (
     BadName,
-    ChatError,
     NameTaken,
     NoSuchUser,
-    UnknownUser,
+    NotSupported,
     UserExists,
     WrongPassword,
 )
-from chatproto.interfaces import IStore
+from chatproto.interfaces import IAuthenticator, IStore
 from chatproto.names import LocalName, UserName, fold, parse_display_name
+from chatproto.realm.authentication import StoredPasswords
 from chatproto.realm.cache import Cache
-from chatproto.realm.passwords import PASSWORD_BYTES, PasswordHasher
+from chatproto.realm.passwords import PasswordHasher
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, NameRow, PasswordRow, Record
@@ -49,26 +49,32 @@ class Names:
 
 
 class Accounts:
-    """Makes, finds and authenticates accounts."""
+    """Makes, finds and authenticates accounts. Without ``authenticator`` passwords are in the store."""
 
     _log = Logger()
 
     def __init__(
-        self, store: IStore, writer: Writer, clock: Clock, names: Names, hasher: PasswordHasher, size: int
+        self,
+        store: IStore,
+        writer: Writer,
+        clock: Clock,
+        names: Names,
+        hasher: PasswordHasher,
+        size: int,
+        authenticator: IAuthenticator | None = None,
     ) -> None:
         self._store = store
         self._writer = writer
         self._clock = clock
         self._names = names
-        self._hasher = hasher
+        self._passwords = StoredPasswords(store, writer, hasher, self.find, size)
+        self._authenticator: IAuthenticator = authenticator or self._passwords
         self._known: Cache[str, AccountRow] = Cache(size, writer)
         #: Counts passwords that were replaced, for logins that were under way meanwhile.
         self.password_changes = 0
         #: Accounts that are being deleted: nobody finds them any more.
         self._ending: set[str] = set()
         self._deleted: list[Callable[[], None]] = []
-        #: Hashes of passwords as of the open batch, for who replaces one.
-        self._hashes: Cache[str, str] = Cache(size, writer)
 
     async def find(self, name: str) -> AccountRow | None:
         """Return an account by its name in any case, None if there is none, or none any more."""
@@ -95,6 +101,15 @@ class Accounts:
         """Return accounts by name."""
         return self._store.accounts(fold(after), limit)
 
+    def check_own(self) -> None:
+        """Return if accounts and passwords are kept here.
+
+        :raises NotSupported: somebody else knows them.
+        """
+        elsewhere = self._authenticator.elsewhere()
+        if elsewhere:
+            raise NotSupported(f"accounts and passwords of this realm are kept {elsewhere}")
+
     async def add(
         self,
         user: str,
@@ -107,50 +122,61 @@ class Accounts:
 
         :raises UserExists: a user or a group has the name.
         :raises BadName: the user name or the name to show is malformed.
+        :raises NotSupported: accounts are not kept here.
         """
+        self.check_own()
         name = UserName.parse(user)
         shown = parse_display_name(display or "") or str(name)
         where = parse_display_name(country or "")
-        hashed = await self._hasher.hash(password)
+        hashed = await self._passwords.hash(password)
         await self._names.check_free(name, UserExists)
-        now = int(self._clock.seconds() * 1000)
-        account = AccountRow(name.folded, str(name), shown, where, now)
-        taken = self._names.claim(name, "user")
-        self._known.change(name.folded, account)
-        hash_row = PasswordRow(name.folded, hashed)
-        await self._writer.save(inserts=(taken, account), puts=(hash_row,), removes=removes)
-        return account
+        return await self._save(name, shown, where, (PasswordRow(name.folded, hashed),), removes)
 
     async def authenticate(self, user: str, password: str) -> AccountRow:
-        """Return the account whose password this is. An unknown user takes as long as a wrong password.
+        """Return the account whose password this is, which is made at the first login from elsewhere.
 
-        :raises UnknownUser: there is no such user; only older dialects may tell it from the next.
-        :raises WrongPassword: it is not the password.
+        :raises LoginFailed: as the authenticator says, or who logs in cannot be a user here.
         """
-        name = fold(user) if may_be_user(user) else ""
-        await self._store.account(name)  # known or not: it takes as long
-        stored = await self._store.password(name)
-        if len(password.encode()) > PASSWORD_BYTES:
-            password = ""  # no password is empty: refused after the usual time
-        correct = await self._hasher.check(stored, password)
-        account = await self.find(name)
+        proved = await self._authenticator.authenticate(user, password)
+        try:
+            name = UserName.parse(proved)
+            account = await self.find(name)
+            if account is None:
+                await self._names.check_free(name, UserExists)
+                account = await self._save(name, str(name), "", (), ())
+        except BadName:
+            account = None
+        except UserExists:
+            account = await self.find(name)  # another connection of the same user may have been quicker
         if account is None:
-            raise UnknownUser
-        if not correct:
+            self._log.warn(
+                "{user} knows the password but cannot be a user here: no such name, or one that is taken",
+                user=proved,
+            )
             raise WrongPassword
-        if stored is not None and self._hasher.outdated(stored):
-            await self._rehash(account.name, password, stored)
+        return account
+
+    async def _save(
+        self, name: UserName, shown: str, where: str, puts: Sequence[Record], removes: Sequence[Record]
+    ) -> AccountRow:
+        """Make an account of a name that is free now."""
+        account = AccountRow(name.folded, str(name), shown, where, int(self._clock.seconds() * 1000))
+        taken = self._names.claim(name, "user")
+        self._known.change(name.folded, account)
+        await self._writer.save(inserts=(taken, account), puts=puts, removes=removes)
         return account
 
     async def set_password(self, user: str, password: str) -> AccountRow:
         """Replace an account's password.
 
         :raises NoSuchUser: there is no such account.
+        :raises NotSupported: passwords are not kept here.
         """
+        self.check_own()
         account = await self.find(user)
         if account is None:
             raise NoSuchUser
-        await self._replace(account.name, await self._hasher.hash(password))
+        await self._passwords.replace(account.name, await self._passwords.hash(password))
         self.password_changes += 1
         return account
 
@@ -171,27 +197,3 @@ class Accounts:
         gone = msgspec.structs.replace(account, display=account.shown, country="", deleted=now)
         self._known.change(account.name, gone)
         return gone, PasswordRow(account.name, "")
-
-    async def _replace(self, account: str, hashed: str) -> None:
-        self._hashes.change(account, hashed)
-        await self._writer.save(puts=(PasswordRow(account, hashed),))
-
-    async def _rehash(self, account: str, password: str, stored: str) -> None:
-        """Store a password again at today's cost, unless it was changed. The login does not depend on it."""
-        try:
-            hashed = await self._hasher.hash(password)
-            if await self._hashes.find(account, lambda: self._store.password(account)) == stored:
-                await self._replace(account, hashed)
-        except ChatError as error:
-            self._log.warn(
-                "the password of {account} keeps its old cost: {code}", account=account, code=error.code
-            )
-
-
-def may_be_user(user: str) -> bool:
-    """Tell whether a word may be a user's name."""
-    try:
-        UserName.parse(user)
-    except BadName:
-        return False
-    return True

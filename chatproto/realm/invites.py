@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
+import msgspec
+
 from chatproto.errors import BadInvite, QuotaReached
 from chatproto.events import InviteList, InviteMade, InviteState
 from chatproto.interfaces import IStore
@@ -39,8 +41,10 @@ class Invites:
         self._writer = writer
         self._clock = clock
         self._entropy = entropy
-        #: As of the open batch; one that is used or taken back stays here for a while, as expired.
+        #: As of the open batch; one that is taken back stays here for a while, as expired.
         self._known: Cache[bytes, InviteRow] = Cache(size, writer)
+        #: By which somebody is registering just now.
+        self._taken: set[bytes] = set()
 
     async def make(self, seconds: int, note: str) -> InviteMade:
         """Make a leave that holds for some time.
@@ -49,33 +53,33 @@ class Invites:
         :raises BadName: the note has characters that a line must not have.
         """
         shown = parse_shown(note, _NOTE_CHARACTERS, "a note")
-        if len(await self._open()) >= _MOST:
+        now = self._now()
+        rows = await self._store.invites()
+        expired = [row for row in rows if now >= row.expires]
+        if len(rows) - len(expired) >= _MOST:
             raise QuotaReached(f"at most {_MOST} invitations are open at a time")
         token = base64.urlsafe_b64encode(self._entropy(32)).rstrip(b"=").decode()
-        now = self._now()
         row = InviteRow(hash_token(token), self._writer.next_serial(), now, now + seconds * 1000, shown)
         self._known.change(row.token_hash, row)
-        await self._writer.save(inserts=(row,))
+        await self._writer.save(inserts=(row,), removes=expired)
         return InviteMade(number=row.number, token=token, expires=Timestamps().text(row.expires))
 
     async def listed(self) -> InviteList:
         """Return the leaves that hold, by number."""
         text = Timestamps().text
+        now = self._now()
         return InviteList(
             invites=[
                 InviteState(
                     number=row.number, created=text(row.created), expires=text(row.expires), note=row.note
                 )
-                for row in await self._open()
+                for row in await self._store.invites()
+                if now < row.expires
             ]
         )
 
-    async def _open(self) -> list[InviteRow]:
-        now = self._now()
-        return [row for row in await self._store.invites() if now < row.expires]
-
     async def revoke(self, number: int) -> None:
-        """Take a leave back.
+        """Take a leave back; who is registering by it just now may.
 
         :raises BadInvite: there is none of that number.
         """
@@ -86,23 +90,25 @@ class Invites:
         await self._writer.save(removes=rows)
 
     async def take(self, token: str) -> InviteRow:
-        """Return the row of a leave, for the caller to remove it with what it stands for, or to give it back.
+        """Return the row of a leave, for the caller to remove with what it stands for, and then to release.
 
-        :raises BadInvite: it is unknown, used, taken back or expired.
+        :raises BadInvite: it is unknown, used, taken back or expired, or somebody is registering by it.
         """
         key = hash_token(token)
         row = await self._known.find(key, lambda: self._store.invite(key))
-        if row is None or self._now() >= row.expires:
+        if row is None or self._now() >= row.expires or key in self._taken:
             raise BadInvite
-        self._spend(row)
+        self._taken.add(key)
         return row
 
-    def give_back(self, row: InviteRow) -> None:
-        """Let a leave that was taken be used after all."""
-        self._known.change(row.token_hash, row)
+    def release(self, row: InviteRow, *, used: bool) -> None:
+        """Hear what became of a leave that was taken; one that was not used holds on."""
+        self._taken.discard(row.token_hash)
+        if used:
+            self._spend(row)
 
     def _spend(self, row: InviteRow) -> None:
-        self._known.change(row.token_hash, InviteRow(row.token_hash, row.number, row.created, 0, row.note))
+        self._known.change(row.token_hash, msgspec.structs.replace(row, expires=0))
 
     def _now(self) -> int:
         return int(self._clock.seconds() * 1000)

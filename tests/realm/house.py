@@ -14,6 +14,7 @@ from chatproto.commands import Command, Request
 from chatproto.errors import ChatError
 from chatproto.events import Event, Reply
 from chatproto.executors import InlineExecutor
+from chatproto.interfaces import IAuthenticator
 from chatproto.limits import Limits, without_rates
 from chatproto.realm import ClientSession, PasswordHasher, Policy, Realm, Registration
 from chatproto.realm.logins import Login
@@ -44,6 +45,8 @@ class House:
         limits = limits if rates else without_rates(limits)
         self.policy = Policy(limits=limits, registration=Registration.OPEN)
         self.hasher = PasswordHasher(InlineExecutor(), cheap=True)
+        #: Who knows the passwords, if that is not the realm.
+        self.authenticator: IAuthenticator | None = None
         self._random = 0
         self._turns = 0
         self.realm: Realm
@@ -57,7 +60,13 @@ class House:
         self.faults = FaultyStore(MemoryStore(self.disk))
         self.slow = SlowStore(self.faults)
         opening = Realm.open(
-            "alpha", self.slow, self.clock, policy=self.policy, hasher=self.hasher, entropy=self._entropy
+            "alpha",
+            self.slow,
+            self.clock,
+            policy=self.policy,
+            hasher=self.hasher,
+            authenticator=self.authenticator,
+            entropy=self._entropy,
         )
         self.realm = self.wait(opening)
 

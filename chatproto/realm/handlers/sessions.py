@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
-from chatproto.errors import ChatError, NothingToLogOut, RegistrationClosed
+from chatproto.errors import (
+    BadInvite,
+    BadToken,
+    NothingToLogOut,
+    RegistrationClosed,
+    Unavailable,
+    WrongPassword,
+)
 from chatproto.events import Reply
 from chatproto.limits import LIST_ITEMS, RECIPIENTS, SERVER_LINE_BYTES, TEXT_BYTES
 from chatproto.names import fold
-from chatproto.realm.accounts import may_be_user
+from chatproto.realm.authentication import may_be_user
 from chatproto.realm.logins import Login
 from chatproto.realm.policy import Registration
 from chatproto.realm.times import Timestamps
@@ -48,22 +55,29 @@ def _logged_in(session: ClientSession, login: Login, token: str) -> Reply:
 async def register(session: ClientSession, _: Login | None, command: commands.Register) -> Reply:
     """Make an account and log in to it."""
     realm = session.realm
+    realm.accounts.check_own()
     if realm.policy.registration is Registration.CLOSED:
         raise RegistrationClosed
     session.gate.registration(session.address)
     invite = None
     if realm.policy.registration is Registration.INVITE:
-        invite = await realm.invites.take(command.invite or "")
+        if not command.invite:  # an older client knows of none
+            raise BadInvite("registering here takes an invitation; ask the operator of this realm for one")
+        invite = await realm.invites.take(command.invite)
+    account = None
     try:
         account = await realm.accounts.add(
             command.user, command.password, command.name, command.country, [invite] if invite else []
         )
-    except ChatError:
+    finally:
         if invite is not None:
-            realm.invites.give_back(invite)
-        raise
+            realm.invites.release(invite, used=account is not None)
     realm.attempts.right(session.address, account.name)
-    return _logged_in(session, *await realm.logins.begin(account, None, compact=bool(command.compact)))
+    login, token = await realm.logins.begin(account, None, compact=bool(command.compact))
+    if await realm.accounts.find(account.name) is None:  # an operator was quick to delete it
+        await realm.logins.end(login)
+        raise BadToken
+    return _logged_in(session, login, token)
 
 
 async def login_(session: ClientSession, _: Login | None, command: commands.Login) -> Reply:
@@ -74,6 +88,8 @@ async def login_(session: ClientSession, _: Login | None, command: commands.Logi
     while True:
         changes = realm.accounts.password_changes
         account = await _authenticate(session, user, command.password)
+        if session.gone:  # nobody would ever use the session
+            raise Unavailable
         login, token = await realm.logins.begin(account, command.device, compact=bool(command.compact))
         if changes == realm.accounts.password_changes:
             return _logged_in(session, login, token)
@@ -143,6 +159,7 @@ async def revoke(session: ClientSession, login: Login, command: commands.Revoke)
 async def new_password(session: ClientSession, login: Login, command: commands.NewPassword) -> Reply:
     """Replace the account's password; whoever knew the old one is logged out."""
     realm = session.realm
+    realm.accounts.check_own()
     account = await _authenticate(session, login.account, command.old)
     await realm.accounts.set_password(account.name, command.new)
     await realm.logins.end_all(account.name, but=login)
@@ -151,6 +168,10 @@ async def new_password(session: ClientSession, login: Login, command: commands.N
 
 async def delete_account(session: ClientSession, login: Login, command: commands.DeleteAccount) -> Reply:
     """Delete the account."""
-    realm = session.realm
-    await realm.delete_account(await _authenticate(session, login.account, command.password))
+    # As it is shown: whoever knows the passwords may tell capitals apart.
+    user = login.address.partition("@")[0]
+    account = await _authenticate(session, user, command.password)
+    if account.name != login.account:
+        raise WrongPassword
+    await session.realm.delete_account(account)
     return events.Done()
