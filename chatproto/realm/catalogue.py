@@ -15,7 +15,7 @@ from chatproto.events import (
 )
 from chatproto.interfaces import IStore
 from chatproto.names import fold
-from chatproto.realm.changes import Changes
+from chatproto.realm.changes import Changes, is_member
 from chatproto.realm.groups import Groups, with_role
 from chatproto.realm.live import Live
 from chatproto.realm.logins import Login
@@ -65,15 +65,22 @@ class Catalogue:
         found = [
             (entry.conversation.a, entry.conversation.shown_a, entry.member.role)
             for entry in await self._store.memberships(fold(login.address))
-            if entry.conversation.is_group and (not entry.member.until or entry.member.role == "invited")
+            if entry.conversation.is_group and (is_member(entry.member) or entry.member.role == "invited")
         ]
         found.sort()
         start = bisect_right(found, self._routes.key(after), key=lambda entry: entry[0]) if after else 0
-        page = found[start : start + limit]
-        return GroupPage(
-            groups=[GroupMembership(group=shown, role=role) for _, shown, role in page],
-            complete=start + limit >= len(found),
-        )
+        page: list[GroupMembership] = []
+        for address, shown, role in found[start:]:
+            if role == "invited" and await self._is_deleted(address):
+                continue
+            if len(page) == limit:
+                return GroupPage(groups=page, complete=False)
+            page.append(GroupMembership(group=shown, role=role))
+        return GroupPage(groups=page, complete=True)
+
+    async def _is_deleted(self, address: str) -> bool:
+        row = await self._store.group(address.partition("@")[0])
+        return row is None or row.deleted > 0
 
     async def all(self, after: str, limit: int) -> AllGroups:
         """List all groups by name."""

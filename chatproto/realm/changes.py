@@ -7,6 +7,7 @@ it does; then it is saved.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -17,7 +18,7 @@ from chatproto.interfaces import IStore
 from chatproto.realm.cache import Cache
 from chatproto.realm.log import Log
 from chatproto.realm.logins import Login
-from chatproto.realm.router import Audience, GroupAudience, Router
+from chatproto.realm.router import Router
 from chatproto.realm.routes import Group, Route, Routes
 from chatproto.realm.writer import Work, Writer
 from chatproto.records import GroupRow, MemberRow, MessageRow, Record
@@ -34,7 +35,7 @@ def is_member(row: MemberRow | None) -> bool:
 class Change(Work):
     """A change on its way to the disk."""
 
-    __slots__ = ("_changes", "_entered", "_inserts", "_left", "_puts", "_spare", "_told", "done")
+    __slots__ = ("_changes", "_entered", "_inserts", "_puts", "_spare", "_steps", "done", "moved")
 
     def __init__(self, changes: Changes) -> None:
         self._inserts: list[Record] = []
@@ -42,9 +43,11 @@ class Change(Work):
         self._spare: list[Record] = []
         super().__init__(self._inserts, self._puts, self._spare)
         self._changes = changes
-        self._told: list[tuple[MessageRow, str, list[Audience | GroupAudience]]] = []
         self._entered: list[tuple[str, int]] = []
-        self._left: list[tuple[str, int]] = []
+        #: What is told, and who hears no more of it, in order: nobody hears more than it may read.
+        self._steps: list[Callable[[], None]] = []
+        #: Accounts that come or go by it.
+        self.moved: list[str] = []
         self.done: Deferred[None] = Deferred()
 
     def insert(self, *rows: Record) -> None:
@@ -62,7 +65,8 @@ class Change(Work):
         row = self._changes.notice(login, group, kind, text, author or group.row.shown_a)
         self.insert(row)
         self._spare.append(msgspec.structs.replace(row, kind="void", text=""))
-        self._told.append((row, group.row.shown_a, [self._changes.router.group(group.row.conversation)]))
+        audiences = [self._changes.router.group(group.row.conversation)]
+        self._steps.append(partial(self._changes.log.publish, row, group.row.shown_a, audiences))
         return row
 
     def message(self, login: Login, route: Route, kind: str, text: str) -> None:
@@ -71,19 +75,23 @@ class Change(Work):
             login, route.conversation.row.conversation, login.address, kind, 0, text
         )
         self.insert(*self._changes.born(route), row)
-        self._told.append((row, route.to, list(route.audiences)))
+        self._steps.append(partial(self._changes.log.publish, row, route.to, route.audiences))
 
     def member(self, group: Group, row: MemberRow) -> None:
         """Give somebody in a group another row: as a member, or as one no longer."""
         self.put(row)
-        self._changes.outsiders.change((row.conversation, row.member), row)
         account = row.member.partition("@")[0]
         if is_member(row):
             if row.member not in group.members:
+                self.moved.append(account)
                 self._entered.append((account, row.conversation))
             group.members[row.member] = row
-        elif group.members.pop(row.member, None) is not None:
-            self._left.append((account, row.conversation))
+        else:
+            if not group.settings.deleted:  # or nobody asks for them any more, and they may be very many
+                self._changes.outsiders.change((row.conversation, row.member), row)
+            if group.members.pop(row.member, None) is not None:
+                self.moved.append(account)
+                self._steps.append(partial(self._changes.exit, account, row.conversation))
         self._changes.changed(group)
 
     def settings(self, group: Group, row: GroupRow) -> None:
@@ -93,24 +101,23 @@ class Change(Work):
         self._changes.changed(group)
 
     def committed(self) -> None:
-        """Answer; then let newcomers hear the notices too, and those who left their last one."""
-        self.done.callback(None)
-        router = self._changes.router
+        """Let newcomers hear; answer; then tell everybody, also those who leave, up to that."""
         for account, conversation in self._entered:
-            router.enter(account, conversation)
-        for row, to, audiences in self._told:
-            self._changes.log.publish(row, to, audiences)
-        for account, conversation in self._left:
-            router.exit(account, conversation)
-            self._changes.left(account, conversation)
+            self._changes.router.enter(account, conversation)
+        self.done.callback(None)
+        for step in self._steps:
+            step()
+        self._changes.router.end_moves(self.moved)
 
     def failed(self, error: ChatError) -> None:
         """See :class:`Work`."""
         self.done.errback(error)
+        self._changes.router.end_moves(self.moved)
 
     def abandoned(self, failure: Failure) -> None:
         """See :class:`Work`."""
         self.done.errback(failure)
+        self._changes.router.end_moves(self.moved)
 
 
 class Changes:
@@ -124,8 +131,8 @@ class Changes:
         self._routes = routes
         self.router = router
         self.log = log
-        self.left = left
-        #: Rows of those who left a group, were kicked or are invited; members' too while they are new.
+        self._left = left
+        #: Rows of those who left a group, were kicked or are invited; of no meaning for members.
         self.outsiders: Cache[tuple[int, str], MemberRow] = Cache(size, writer)
 
     def begin(self) -> Change:
@@ -137,11 +144,20 @@ class Changes:
 
         :raises Unavailable: it is not, and never will be.
         """
+        self.router.begin_moves(change.moved)
         self._writer.append(change)
         await change.done
 
+    def exit(self, account: str, conversation: int) -> None:
+        """Let an account that left a group hear nothing of it any more."""
+        self.router.exit(account, conversation)
+        self._left(account, conversation)
+
     async def outsider(self, group: Group, address: str) -> MemberRow | None:
-        """Return the row of somebody who is not a member; None if there is none."""
+        """Return the row of somebody who is not a member; None if there is none.
+
+        Of who is a member it may be that of an earlier time.
+        """
         key = (group.row.conversation, address)
         return await self.outsiders.find(key, lambda: self._store.member(*key))
 

@@ -124,10 +124,11 @@ class Groups:
         """
         own = fold(login.address)
         await self._check_quota(login)
-        group = await self._routes.group(name)
-        before = await self._changes.outsider(group, own)
-        if group.settings.deleted:  # while its rows were read
+        while True:
             group = await self._routes.group(name)
+            before = await self._changes.outsider(group, own)
+            if self._routes.holds(group):
+                break
         if own in group.members:
             raise AlreadyMember
         if login.ended:  # or the account is being deleted
@@ -167,12 +168,12 @@ class Groups:
         :raises NoSuchGroup: there is no such group.
         :raises NotMember: the caller is not a member.
         """
-        group = await self._routes.group(name)
-        await self.look_up(group)
-        if fold(login.address) not in group.members:
+        own = fold(login.address)
+        group = await self._find(name)
+        if own not in group.members:
             raise NotMember
         change = self._changes.begin()
-        self.depart(change, login, group, fold(login.address))
+        self.depart(change, login, group, own)
         await self._changes.save(change)
         return GroupChanged(group=group.row.shown_a)
 
@@ -218,15 +219,15 @@ class Groups:
                 raise NoSuchUser
             address = fold(route.to)
             before = await self._changes.outsider(group, address)
-            if self._routes.known(login, user) is route and not group.settings.deleted:
+            if self._routes.known(login, user) is route and self._routes.holds(group):
                 break
         if fold(login.address) not in group.members:
             raise NotMember
+        if address in group.members:
+            raise AlreadyMember("the user is a member already")
         role = "" if before is None else before.role
         if group.settings.access == "invited" or role == "kicked":
             allow(group, login, "invite")
-        if address in group.members:
-            raise AlreadyMember("the user is a member already")
         if role == "invited":
             return
         # A window that nothing is in, as until 0 would be that of a member.
@@ -243,9 +244,8 @@ class Groups:
         :raises NotMember: the caller, or the user, is not a member.
         :raises NotAllowed: the caller's role is not above the user's.
         """
-        group = await self._routes.group(name)
         address = self._routes.address(user).folded
-        await self.look_up(group, address)
+        group = await self._find(name, address)
         allow(group, login, "kick")
         if address not in group.members:
             raise NotMember("there is no such member in the group")
@@ -258,6 +258,14 @@ class Groups:
         notice = change.notice(login, group, "kicked", self._accounts.shown(address))
         self._go(change, login, group, address, notice, "kicked")
         await self._changes.save(change)
+
+    async def _find(self, name: str, *addresses: str) -> Group:
+        """Return a group, with what those are called whom a notice may name."""
+        while True:
+            group = await self._routes.group(name)
+            await self.look_up(group, *addresses)
+            if self._routes.holds(group):
+                return group
 
     async def look_up(self, group: Group, *addresses: str) -> None:
         """Have at hand what those are called whom a notice may name."""

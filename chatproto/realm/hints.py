@@ -6,12 +6,13 @@ conversations always has the present state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from chatproto.events import Hint, IsTyping, Receipt
 from chatproto.interfaces import ISubscriber
 from chatproto.limits import HINTED_MEMBERS
 from chatproto.names import fold
+from chatproto.realm.blocks import Blocks
 from chatproto.realm.logins import Login
 from chatproto.realm.router import Audience, Router
 from chatproto.realm.routes import Group, Route, Routes
@@ -22,30 +23,35 @@ _TYPING_SECONDS = 2.0
 
 
 class Hints:
-    """Tells hints to those whom they concern."""
+    """Tells hints to those whom they concern. Whom an account blocks hears no receipts of it in private."""
 
-    def __init__(self, routes: Routes, router: Router, clock: Clock) -> None:
+    def __init__(self, routes: Routes, router: Router, blocks: Blocks, clock: Clock) -> None:
         self._routes = routes
         self._router = router
+        self._blocks = blocks
         self._clock = clock
 
     def delivered(self, login: Login, with_: str, seq: int) -> None:
-        """Tell that a conversation has reached a device of a session's account, up to a seq."""
+        """Tell that a conversation has reached a device of a session's account, up to a seq.
+
+        The device listens.
+        """
         group = self._routes.group_in_memory(_name(with_))
         shown = login.address if group is None else group.row.shown_a
         receipt = Receipt(with_=shown, by=login.address, delivered=seq)
-        for audience in self._others(login, with_, group):
+        for audience in self._others(login, with_, group, self._router.account(login.account).blocked):
             audience.hint(receipt)
 
-    def read(self, login: Login, with_: str, seq: int, by: ISubscriber | None) -> None:
+    async def read(self, login: Login, with_: str, seq: int, by: ISubscriber | None) -> None:
         """Tell that a conversation was read up to a seq, the account's other devices too.
 
         ``with_`` is its address as the account has it; ``by`` hears nothing.
         """
+        blocked = await self._blocks.of(login.account)
         group = self._routes.group_in_memory(_name(with_))
         shown = login.address if group is None else group.row.shown_a
         receipt = Receipt(with_=shown, by=login.address, read=seq)
-        for audience in self._others(login, with_, group):
+        for audience in self._others(login, with_, group, blocked):
             audience.hint(receipt)
         own = Receipt(with_=with_, by=login.address, read=seq)
         self._router.account(login.account).hint(own, by)
@@ -60,13 +66,15 @@ class Hints:
         for audience in self._others(login, route.to, route.group):
             audience.hint(event)
 
-    def _others(self, login: Login, with_: str, group: Group | None) -> Iterator[Audience]:
-        """Yield who hears of what a session's account does in a conversation."""
+    def _others(
+        self, login: Login, with_: str, group: Group | None, but: Container[str] = ()
+    ) -> Iterator[Audience]:
+        """Yield who hears of what a session's account does in a conversation; of a group its members do."""
         if group is None:
             name = _name(with_)
-            if name != login.account:
+            if name != login.account and fold(with_) not in but:
                 yield self._router.account(name)
-        elif len(group.members) <= HINTED_MEMBERS:
+        elif fold(login.address) in group.members and len(group.members) <= HINTED_MEMBERS:
             audience = self._router.group(group.row.conversation)
             yield from (other for account, other in audience.accounts.items() if account != login.account)
 

@@ -17,7 +17,7 @@ from chatproto.realm.accounts import Accounts
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.cursors import Cursors, Key
 from chatproto.realm.logins import Login
-from chatproto.realm.reading import recipient
+from chatproto.realm.reading import is_shut_out, recipient
 from chatproto.realm.routes import Routes
 from chatproto.records import ConversationRow, MessageRow
 
@@ -94,7 +94,7 @@ class Inboxes:
             page = await self._store.replay(own, after, PAGE_ITEMS)
             return page.messages, page.conversations, page.complete
         member = await self._store.member(group.conversation, own)
-        if member is None or member.role == "kicked":
+        if member is None or is_shut_out(member):
             raise NotMember
         before = member.until + 1 if member.until else 2**53
         rows = await self._store.messages(

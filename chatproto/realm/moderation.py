@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import msgspec
 
 from chatproto.commands import Configure
-from chatproto.errors import NotAllowed, NotMember
+from chatproto.errors import NoSuchGroup, NotAllowed, NotMember
 from chatproto.interfaces import IStore
 from chatproto.limits import TOPIC_CHARACTERS
 from chatproto.names import parse_shown
 from chatproto.realm.accounts import Accounts
-from chatproto.realm.changes import Change, Changes
+from chatproto.realm.changes import Change, Changes, is_member
 from chatproto.realm.groups import Groups, allow, with_role
 from chatproto.realm.logins import Login
 from chatproto.realm.routes import Group, Routes
@@ -115,34 +117,35 @@ class Moderation:
     async def delete_account(self, account: AccountRow) -> None:
         """Delete an account, whose sessions have ended, and let it leave its groups.
 
-        The caller has begun to delete it, so that nobody finds it.
+        The caller has begun to delete it, so that nobody finds it, and it joins no group any more.
         """
-        own = await self._groups_of(account)
+        address = self._routes.address(account.name).folded
         while True:
+            own = await self._groups_of(address)
             for group in own:
                 await self._groups.look_up(group)
-            # In memory are all that it was in; one more if a join was under way.
-            found = await self._groups_of(account)
-            if len(found) == len(own):
+            if all(self._routes.holds(group) for group in own):
                 break
-            own = found
         change = self._changes.begin()
         change.put(*self._accounts.deleted(account))
         for group in own:
-            if (address := f"{account.name}@{group.row.a.partition('@')[2]}") in group.members:
+            if address in group.members:
                 self._groups.depart(change, None, group, address)
         await self._changes.save(change)
 
-    async def _groups_of(self, account: AccountRow) -> list[Group]:
-        address = self._routes.address(account.name).folded
-        names = {
-            entry.conversation.a
-            for entry in await self._store.memberships(address)
-            if entry.conversation.is_group and not entry.member.until
-        }
-        loaded = [await self._routes.group(name) for name in sorted(names)]
-        members = [group for group in self._routes.groups_in_memory() if address in group.members]
-        return list({group.name: group for group in (*loaded, *members)}.values())
+    async def _groups_of(self, address: str) -> list[Group]:
+        """Return the groups that an address is in, also if that is not on disk yet."""
+        memberships = await self._store.memberships(address)
+        found: dict[str, Group] = {}
+        for entry in memberships:
+            if entry.conversation.is_group and is_member(entry.member):
+                with contextlib.suppress(NoSuchGroup):  # it was deleted just now
+                    group = await self._routes.group(entry.conversation.a)
+                    found[group.name] = group
+        for group in self._routes.groups_in_memory():
+            if address in group.members:
+                found[group.name] = group
+        return list(found.values())
 
 
 def _require(group: Group, address: str) -> MemberRow:

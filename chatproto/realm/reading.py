@@ -41,6 +41,11 @@ def recipient(conversation: ConversationRow, sender: str) -> str:
     return conversation.shown_b
 
 
+def is_shut_out(member: MemberRow) -> bool:
+    """Tell whether somebody may read nothing of a group: it was removed, or is invited and never was in."""
+    return member.role == "kicked" or (member.role == "invited" and member.since + 1 >= member.until)
+
+
 class Reading:
     """Gives clients what is stored."""
 
@@ -116,11 +121,14 @@ class Reading:
         return ConversationPage(conversations=states, complete=len(found) <= limit)
 
     async def _theirs(self, login: Login, entry: Membership) -> dict[str, int]:
-        """Return how far the other one of two users has got: its devices, and itself."""
+        """Return how far the other one of two users has got, its devices and itself; unless it blocks us."""
         conversation = entry.conversation
         if conversation.is_group or conversation.a == conversation.b:
             return {}
-        other = fold(_other(conversation, fold(login.address))).partition("@")[0]
+        own = fold(login.address)
+        other = fold(_other(conversation, own)).partition("@")[0]
+        if await self._blocks.has(other, own):
+            return {}
         devices = await self._cursors.of_kind(other, "device")
         seen = await self._cursors.load((other, "read", conversation.conversation))
         delivered = max(seen, *devices.values(), 0)
@@ -161,7 +169,7 @@ class Reading:
             if conversation.row.is_group:
                 raise NotMember
             return None  # its first message is not durable yet
-        if member.role == "kicked" or (member.role == "invited" and member.since + 1 >= member.until):
+        if is_shut_out(member):
             raise NotMember
         return conversation.row, member
 

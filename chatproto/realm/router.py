@@ -6,8 +6,11 @@ which are changed in place, so that somebody who comes or goes invalidates nothi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from weakref import WeakValueDictionary
+
+from twisted.internet.defer import Deferred, succeed
 
 from chatproto.events import Hint, Message
 from chatproto.interfaces import ISubscriber
@@ -55,13 +58,14 @@ class GroupAudience:
 class _Present:
     """What an account with a subscriber keeps alive."""
 
-    __slots__ = ("audience", "exits", "groups")
+    __slots__ = ("audience", "groups", "moves")
 
     def __init__(self, audience: Audience) -> None:
         self.audience = audience
         #: The audiences of its groups, by conversation.
         self.groups: dict[int, GroupAudience] = {}
-        self.exits = 0
+        #: How often it began to join or to leave a group.
+        self.moves = 0
 
 
 class Router:
@@ -73,6 +77,9 @@ class Router:
         self._accounts: WeakValueDictionary[str, Audience] = WeakValueDictionary()
         self._groups: WeakValueDictionary[int, GroupAudience] = WeakValueDictionary()
         self._present: dict[str, _Present] = {}
+        #: Joins and leaves that are not durable yet, or not told, by account, and who waits for that.
+        self._moving: Counter[str] = Counter()
+        self._waiting: dict[str, list[Deferred[None]]] = {}
 
     def account(self, account: str) -> Audience:
         """Return the audience of an account."""
@@ -118,12 +125,41 @@ class Router:
         """Let an account no longer hear a group."""
         present = self._present.get(account)
         if present is not None:
-            present.exits += 1
             group = present.groups.pop(conversation, None)
             if group is not None:
                 group.accounts.pop(account, None)
 
-    def exits(self, account: str) -> int:
-        """Count how often an account left a group while it had a subscriber."""
+    def hears(self, account: str, conversation: int) -> bool:
+        """Tell whether an account has a subscriber and hears a group."""
         present = self._present.get(account)
-        return 0 if present is None else present.exits
+        return present is not None and conversation in present.groups
+
+    def begin_moves(self, accounts: Sequence[str]) -> None:
+        """Hear that accounts are about to enter or exit groups; the store may know it before the router."""
+        for account in accounts:
+            self._moving[account] += 1
+            present = self._present.get(account)
+            if present is not None:
+                present.moves += 1
+
+    def end_moves(self, accounts: Sequence[str]) -> None:
+        """Hear that they did, or did not after all."""
+        for account in accounts:
+            self._moving[account] -= 1
+            if not self._moving[account]:
+                del self._moving[account]
+                for rest in self._waiting.pop(account, ()):
+                    rest.callback(None)
+
+    def rest(self, account: str) -> Deferred[None]:
+        """Fire when the store and the router agree about the groups of an account."""
+        if account not in self._moving:
+            return succeed(None)
+        rest: Deferred[None] = Deferred()
+        self._waiting.setdefault(account, []).append(rest)
+        return rest
+
+    def moves(self, account: str) -> int:
+        """Count how often an account with a subscriber began to enter or exit groups."""
+        present = self._present.get(account)
+        return 0 if present is None else present.moves

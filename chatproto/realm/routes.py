@@ -206,6 +206,10 @@ class Routes:
         """Return a group by its folded name, if it is in memory."""
         return self._groups.get(name)
 
+    def holds(self, group: Group) -> bool:
+        """Tell whether a group is still what it was when it was found: not deleted, nor of a lost batch."""
+        return self._groups.get(group.name) is group and not group.settings.deleted
+
     def groups_in_memory(self) -> list[Group]:
         """Return the groups that are in memory."""
         return self._groups.values()

@@ -94,15 +94,19 @@ async def live(session: ClientSession, login: Login, command: commands.Live) -> 
     realm = session.realm
     found = await realm.routes.group(command.group)
     number = found.row.conversation
-    before = session.visits.pop(number, None)
+    visit = None
     if command.on is not False:
         listener = session.listener
-        if listener is None:
+        if listener is None or listener.login is not login:
             raise NotAllowed("listen first: who is live hears what is said")
-        if fold(login.address) not in found.members:
+        # In both: as a member, also of the open batch, and as one who was told so.
+        if fold(login.address) not in found.members or not realm.router.hears(login.account, number):
             raise NotMember
-        visit = session.visits[number] = Visit(found, login, listener.hint)
+        visit = Visit(found, login, listener.hint)
         realm.live.enter(visit)
+    before = session.visits.pop(number, None)
     if before is not None:
         realm.live.exit(before)
+    if visit is not None:
+        session.visits[number] = visit
     return events.LiveMembers(group=found.row.shown_a, live=realm.live.members(found))

@@ -96,7 +96,7 @@ async def read(session: ClientSession, login: Login, command: commands.Read, ans
         seq = min(command.seq, realm.router.published)
         if seq > (realm.cursors.known(key) or 0):
             realm.cursors.move(key, seq)
-            realm.hints.read(login, with_, seq, session.listener)
+            await realm.hints.read(login, with_, seq, session.listener)
     answer(events.Done())
 
 
