@@ -7,14 +7,13 @@ import stat
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Struct
 from OpenSSL import SSL
-from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import CertificateOptions
 
 from chatproto.tls.fingerprints import Fingerprint, der
@@ -95,11 +94,13 @@ class Pair(Struct, frozen=True):
 
         :raises BadCertificate: OpenSSL takes the key for too weak, or for none of its kinds.
         """
-        options = CertificateOptions(
-            privateKey=PKey.from_cryptography_key(self.key),
-            certificate=X509.from_cryptography(self.certificate),
-            extraCertChain=[X509.from_cryptography(each) for each in self.chain],
-        )
+        # Twisted's signature names pyOpenSSL's own types, which pyOpenSSL gives up for these.
+        taken: Any = {
+            "privateKey": self.key,
+            "certificate": self.certificate,
+            "extraCertChain": list(self.chain),
+        }
+        options = CertificateOptions(**taken)
         try:
             options.getContext()
         except (SSL.Error, ValueError, TypeError) as error:
