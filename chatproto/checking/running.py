@@ -15,8 +15,10 @@ from chatproto.version import VERSION
 
 def find_running(control: Path | None) -> Running | Finding | None:
     """Return the realm that answers at a control socket, None if nobody does, or what is wrong there."""
-    if control is None:
+    if control is None or not control.exists():
         return None
+    if not control.is_socket():
+        return fail(f"control {control}", "there is something that is no socket; move it away")
     try:
         with ControlConnection(control) as connection:
             greeting = connection.ask(Hello(), Greeting)

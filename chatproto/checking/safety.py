@@ -15,7 +15,6 @@ from chatproto.checking.findings import Finding, Setup, fail, ok, warn
 from chatproto.checking.processes import open_files
 from chatproto.listeners import METRICS
 from chatproto.realm import Registration
-from chatproto.store.urls import is_postgresql
 from chatproto.version import VERSION
 
 #: The oldest SQLite with as many variables in a statement as the store uses.
@@ -39,15 +38,10 @@ def check_versions(setup: Setup) -> Iterator[Finding]:
 
 
 def check_extras(setup: Setup) -> Iterator[Finding]:
-    """Look for the libraries that the configuration needs beyond those of every installation."""
-    wanted = []
-    if is_postgresql(setup.config.store):
-        wanted.append(("postgresql", "psycopg"))
-    if any(listener.name == METRICS for listener in setup.config.listeners):
-        wanted.append((METRICS, "prometheus_client"))
-    for extra, module in wanted:
-        if importlib.util.find_spec(module) is None:
-            yield fail("extras", f"{module} is not installed; `pip install 'chatproto[{extra}]'`")
+    """Look for the library that metrics need; that of a store is missed by the store."""
+    asked = any(listener.name == METRICS for listener in setup.config.listeners)
+    if asked and importlib.util.find_spec("prometheus_client") is None:
+        yield fail("extras", "prometheus_client is not installed; `pip install 'chatproto[metrics]'`")
 
 
 def check_limits(setup: Setup) -> Iterator[Finding]:

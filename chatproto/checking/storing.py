@@ -17,7 +17,6 @@ from chatproto.checking.findings import Finding, Setup, fail, ok, warn
 from chatproto.checking.processes import lock_holder, name_of
 from chatproto.errors import ConfigError, StoreError
 from chatproto.store import open_database, schema
-from chatproto.store.migrating import check_known
 from chatproto.store.urls import MEMORY, shown
 
 #: What a server may be told to do faster than is safe.
@@ -159,6 +158,8 @@ def _facts(setup: Setup, what: str, facts: Facts) -> Iterator[Finding]:
 def _revision(what: str, revision: str) -> Finding:
     if revision == schema.REVISION:
         return ok(what, f"is up to date (schema {revision})")
+    from chatproto.store.migrating import check_known  # noqa: PLC0415 - slow to import, and rarely needed
+
     try:
         check_known(revision)
     except StoreError as error:
