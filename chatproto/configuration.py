@@ -19,8 +19,10 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
+from chatproto.checkers import auth_in_folder, parse_auth, shown_auth
 from chatproto.endpoints import endpoint_in_folder
 from chatproto.errors import BadName, ConfigError
+from chatproto.interfaces import IAuthenticator
 from chatproto.limits import LOOPBACK, Limits
 from chatproto.listeners import LISTENERS, METRICS, Listener, parse_endpoint
 from chatproto.names import RealmName
@@ -36,7 +38,8 @@ _EXPECTED = {
     "realm": "a name of 1 to 63 of a-z, 0-9, dot and hyphen",
     "store": '"sqlite:///PATH", "postgresql://..." or "memory:"',
     "control": "the path of a Unix socket, of at most 107 bytes",
-    "registration": '"open" or "closed"',
+    "registration": '"open", "invite" or "closed"',
+    "auth": 'a checker of twisted.cred such as "file:alpha.passwords"',
     "exact_bodies": "true or false",
     "lab": "true or false",
     "insecure": "true or false",
@@ -45,23 +48,26 @@ _EXPECTED = {
 }
 
 
-class _WithStore(Struct, frozen=True, kw_only=True):
-    """What has the URL of a store among its fields, in which there may be a password."""
+class _WithSecrets(Struct, frozen=True, kw_only=True):
+    """What has the URL of a store, or a checker, among its fields, in which there may be a password."""
 
     def __repr__(self) -> str:
         fields = msgspec.structs.asdict(self)
         if fields["store"] is not None:
             fields["store"] = shown(fields["store"])
+        if fields.get("auth") is not None:
+            fields["auth"] = shown_auth(fields["auth"])
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
 
 
-class Settings(_WithStore, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(_WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one source says, unchecked but for types; ``None`` and empty where it says nothing."""
 
     realm: str | None = None
     store: str | None = None
     control: str | None = None
     registration: Registration | None = None
+    auth: str | None = None
     exact_bodies: bool | None = None
     lab: bool | None = None
     insecure: bool | None = None
@@ -80,7 +86,7 @@ class Settings(_WithStore, frozen=True, kw_only=True, forbid_unknown_fields=True
         )
 
 
-class Config(_WithStore, frozen=True, kw_only=True):
+class Config(_WithSecrets, frozen=True, kw_only=True):
     """How a realm is run, complete and checked."""
 
     realm: RealmName
@@ -92,6 +98,8 @@ class Config(_WithStore, frozen=True, kw_only=True):
     #: The bounds of the realm itself; each listener has its own towards its clients.
     limits: Limits
     registration: Registration
+    #: Who knows the passwords; None: the store.
+    authenticator: IAuthenticator | None
     exact_bodies: bool
     lab: bool
 
@@ -103,7 +111,7 @@ class Config(_WithStore, frozen=True, kw_only=True):
         return self.control.with_name(f"{self.control.name}.newest")
 
 
-class Place(_WithStore, frozen=True, kw_only=True):
+class Place(_WithSecrets, frozen=True, kw_only=True):
     """Where a realm is to be found: as much as is known without reading its store."""
 
     realm: RealmName | None
@@ -130,6 +138,7 @@ def read_settings(path: Path) -> Settings:
             settings,
             store=settings.store and _from_folder(settings.store, folder),
             control=settings.control and str(folder / settings.control),
+            auth=settings.auth and auth_in_folder(settings.auth, folder),
             listen={name: _placed(endpoints, folder) for name, endpoints in settings.listen.items()},
         )
     except ConfigError as error:
@@ -173,10 +182,27 @@ def configure(settings: Settings) -> Config:
         control=where.control,
         listeners=listeners,
         limits=_limits(settings.limits, loopback=local or lab),
-        registration=settings.registration or (Registration.OPEN if local or lab else Registration.CLOSED),
+        registration=_registration(settings, local=local or lab),
+        authenticator=_authenticator(settings, lab=lab),
         exact_bodies=bool(settings.exact_bodies),
         lab=lab,
     )
+
+
+def _registration(settings: Settings, *, local: bool) -> Registration:
+    if settings.auth is None:
+        return settings.registration or (Registration.OPEN if local else Registration.CLOSED)
+    if settings.registration not in (None, Registration.CLOSED):
+        raise ConfigError("registration: nobody registers where `auth` knows the users; leave it out")
+    return Registration.CLOSED
+
+
+def _authenticator(settings: Settings, *, lab: bool) -> IAuthenticator | None:
+    if settings.auth is None:
+        return None
+    if lab:
+        raise ConfigError("auth: a lab has users and passwords of its own; leave one of the two out")
+    return parse_auth(auth_in_folder(settings.auth, Path.cwd()))
 
 
 def locate(settings: Settings) -> Place:
@@ -284,10 +310,6 @@ def _convert(table: Mapping[str, Any]) -> Settings:
     for key in table:
         if key not in Settings.__struct_fields__:
             raise ConfigError(_unknown(key, Settings.__struct_fields__))
-    if table.get("registration") == "invite":
-        raise ConfigError(
-            f"registration: invite is not in this version; expected {_EXPECTED['registration']}"
-        )
     try:
         return msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:

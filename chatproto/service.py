@@ -289,7 +289,9 @@ async def open_realm(reactor: PosixReactorBase, config: Config) -> Realm:
     policy = Policy(limits=config.limits, registration=config.registration)
     try:
         store = open_store(config.store, reactor, config.newest)
-        return await Realm.open(config.realm, store, reactor, policy=policy, hasher=hasher)
+        return await Realm.open(
+            config.realm, store, reactor, policy=policy, hasher=hasher, authenticator=config.authenticator
+        )
     except ConfigError as error:  # a missing package, or what only PostgreSQL's own library sees in a URL
         raise CannotServe(str(error)) from error
     except StoreInUse as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from twisted.application.service import IService
+from twisted.cred.strcred import AuthOptionMixin
 from twisted.internet.error import ReactorNotRunning
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.logger import Logger
@@ -16,6 +17,7 @@ from twisted.python.failure import Failure
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
+from chatproto.checkers import CREDENTIALS
 from chatproto.configuration import Config, configure, read_settings, settings_from_flags
 from chatproto.errors import ConfigError
 from chatproto.listeners import check_certificates
@@ -25,8 +27,10 @@ from chatproto.service import realm_service
 _log = Logger()
 
 
-class Options(UsageOptions):
+class Options(UsageOptions, AuthOptionMixin):
     """The options of ``twistd chatproto``."""
+
+    supportedInterfaces = CREDENTIALS
 
     synopsis = "[options]"
     longdesc = (
@@ -38,7 +42,7 @@ class Options(UsageOptions):
         ["store", None, None, "sqlite:///PATH, postgresql://... or memory:"],
         ["control", None, None, "Control socket (default: beside the store)."],
         ["config", None, None, "Configuration (TOML)."],
-        ["registration", None, None, "open or closed: whether strangers may make accounts."],
+        ["registration", None, None, "open, invite or closed: who may make an account."],
     ]
     optFlags: ClassVar[list[list[str | None]]] = [
         ["lab", None, "A course set-up: demo users, cheap passwords."],
@@ -48,9 +52,16 @@ class Options(UsageOptions):
 
     def __init__(self) -> None:
         super().__init__()
+        self.auth: str | None = None
         self.listen: list[str] = []
         self.limit: list[str] = []
         self.configuration: Config | None = None
+
+    def opt_auth(self, description: str) -> None:
+        """Who knows the passwords, instead of the store: TYPE or TYPE:ARGUMENT, as in --help-auth."""
+        if self.auth is not None:
+            raise UsageError("--auth: one at most")
+        self.auth = description
 
     def opt_listen(self, pair: str) -> None:
         """NAME=ENDPOINT: where to listen; NAME is client or metrics. May be repeated."""
@@ -66,6 +77,7 @@ class Options(UsageOptions):
             settings = settings_from_flags(
                 listen=self.listen,
                 limit=self.limit,
+                auth=self.auth,
                 **{name: self[name] for name in ("realm", "store", "control", "registration")},
                 **{
                     name.replace("-", "_"): bool(self[name]) or None

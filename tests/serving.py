@@ -130,6 +130,10 @@ class Connection:
         """Send a line as it is."""
         self.socket.sendall(line + b"\r\n")
 
+    def read_line(self) -> bytes:
+        """Return the next line as it is, nothing at the end of the connection."""
+        return self._lines.readline()
+
     def read(self) -> dict[str, Any] | None:
         """Return the next line's object, None at the end of the connection, however it ends."""
         try:

@@ -10,6 +10,7 @@ import pytest
 from chatproto.configuration import Config, Settings, configure, locate, read_settings, settings_from_flags
 from chatproto.errors import ConfigError
 from chatproto.limits import LOOPBACK, Limits
+from chatproto.realm.authentication import CredAuthenticator
 from chatproto.realm.policy import Registration
 
 PUBLIC = "client=tcp:8889"
@@ -182,8 +183,20 @@ def test_beyond_this_machine_plain_tcp_and_labs_must_be_asked_for(lab: bool | No
             'store: expected "sqlite:///PATH", "postgresql://..." or "memory:", not \'alpha.db\'',
         ),
         ('realm = "a"\nstore = "sqlite:///"', "store: expected"),
-        ('realm = "a"\nregistration = "maybe"', 'registration: expected "open" or "closed"'),
-        ('realm = "a"\nregistration = "invite"', "registration: invite is not in this version"),
+        ('realm = "a"\nregistration = "maybe"', 'registration: expected "open", "invite" or "closed"'),
+        ('realm = "a"\nauth = 3', 'auth: expected a checker of twisted.cred such as "file:'),
+        ('realm = "a"\nauth = "none"', "auth: unknown kind 'none'; expected one of file, memory, unix"),
+        ('realm = "a"\nauth = "file:"', "auth: file: 'file' requires a filename"),
+        (
+            'realm = "a"\nauth = "anonymous"',
+            "auth: anonymous: the checker takes no user names with passwords",
+        ),
+        ('realm = "a"\nauth = "memory:odd"', "auth: memory: "),
+        ('realm = "a"\nlab = true\nauth = "memory:ani:x"', "auth: a lab has users and passwords of its own"),
+        (
+            'realm = "a"\nregistration = "invite"\nauth = "memory:ani:x"',
+            "registration: nobody registers where `auth` knows the users",
+        ),
         ('realm = "a"\nexact_bodies = 1', "exact_bodies: expected true or false"),
         ('realm = "a"\nlimits = 3', "limits: expected a table of numbers"),
         ('realm = "a"\n[limits]\npipeline = "9"', "limits: expected a table of numbers"),
@@ -217,6 +230,36 @@ def test_a_mistake_in_the_file_is_told_with_its_key(tmp_path: Path, text: str, m
     assert refusal(tmp_path, text).startswith(message)
 
 
+def test_a_file_of_passwords_is_meant_from_where_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = 'realm = "a"\nauth = "file:passwords"'
+    assert refusal(tmp_path, said) == f"auth: there is no file {tmp_path}/passwords"
+    (tmp_path / "passwords").touch()
+    made = configure(from_file(tmp_path, said))
+    assert isinstance(made.authenticator, CredAuthenticator)
+    assert made.registration is Registration.CLOSED
+    monkeypatch.chdir(tmp_path)
+    assert config(auth="file:passwords").authenticator is not None
+    with pytest.raises(ConfigError, match=r"^auth: there is no file /none$"):
+        config(auth="file:/none")
+
+
+def test_the_passwords_of_a_checker_are_in_no_repr_and_no_error() -> None:
+    said = settings_from_flags(realm="alpha", auth="memory:ani:secret")
+    assert "auth='memory:...'" in repr(said)
+    assert "secret" not in repr([said, configure(said)])
+    for wrong in ("memory:ani:secret:budi", "memories:ani:secret"):
+        with pytest.raises(ConfigError) as caught:
+            config(auth=wrong)
+        assert "secret" not in str(caught.value)
+
+
+def test_without_a_checker_passwords_are_in_the_store() -> None:
+    assert config().authenticator is None
+    assert config(registration="invite").registration is Registration.INVITE
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file"):
         read_settings(tmp_path / "none.toml")
@@ -228,7 +271,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ({"listen": ["tcp:1"]}, "--listen: expected NAME=ENDPOINT, not 'tcp:1'"),
         ({"limit": ["pipeline"]}, "--limit: expected NAME=VALUE, not 'pipeline'"),
         ({"limit": ["pipeline=many"]}, "limits.pipeline: expected a number, not 'many'"),
-        ({"registration": "maybe"}, 'registration: expected "open" or "closed"'),
+        ({"registration": "maybe"}, 'registration: expected "open", "invite" or "closed"'),
     ],
 )
 def test_a_mistake_in_a_flag_is_told_with_its_name(flags: Any, message: str) -> None:

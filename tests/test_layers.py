@@ -21,6 +21,7 @@ ORDER = (
     ("protocols",),
     (
         "backoff",
+        "checkers",
         "client",
         "configuration",
         "control",

@@ -13,6 +13,7 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.internet.posixbase import PosixReactorBase
 
+from chatproto.cli.auth import auth_options
 from chatproto.cli.logs import LEVELS, start_logging
 from chatproto.cli.options import place_options, settings
 from chatproto.cli.running import run
@@ -33,7 +34,8 @@ from chatproto.supervision import Supervisor
     " [default: client=tcp:8889:interface=127.0.0.1]",
 )
 @click.option("--limit", multiple=True, metavar="NAME=VALUE", help="Move a bound. May be repeated.")
-@click.option("--registration", metavar="open|closed", help="Whether strangers may make accounts.")
+@click.option("--registration", metavar="open|invite|closed", help="Who may make an account.")
+@auth_options
 @click.option("--lab", is_flag=True, default=None, help="A course set-up: demo users, cheap passwords.")
 @click.option(
     "--insecure", is_flag=True, default=None, help="Allow plain TCP, or a lab, beyond this machine."
