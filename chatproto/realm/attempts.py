@@ -11,6 +11,7 @@ tell.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -141,7 +142,8 @@ class Attempts:
         """Return how long an attempt has to wait, by how many were wrong and are not long past."""
         if not failures.interval:
             return 0.0
-        wrong = round((self._failed.full(failed) - now) / failures.interval)
+        # One counts until it is as good as forgiven.
+        wrong = math.ceil((self._failed.full(failed) - now) / failures.interval - 0.1)
         over = wrong - limits.failures_burst
         return 0.0 if over < 0 else min(2.0 ** min(over, 30), limits.delay_seconds)
 

@@ -153,7 +153,7 @@ class Logins:
         return [row for row in await self._store.logins(account) if now < self.deadline(row)]
 
     async def _surplus(self, account: str) -> list[LoginRow]:
-        """Return the sessions that have to end for a new one: those not in use first, used longest ago first."""
+        """Return the sessions that end for a new one: those not in use first, used longest ago first."""
         if not self._most:
             return []
         rows = await self.listed(account)

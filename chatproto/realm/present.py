@@ -14,7 +14,7 @@ class Connected(Protocol):
 
 
 class Present:
-    """Which accounts have connections now, by folded name; those on which they logged in first stand first."""
+    """Which accounts have connections now, by folded name; those that logged in first stand first."""
 
     def __init__(self) -> None:
         #: How many sessions of the account each connection has.

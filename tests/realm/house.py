@@ -127,9 +127,9 @@ class House:
 class Client:
     """A session, and everything that it was told."""
 
-    def __init__(self, house: House, *, administrator: bool = False) -> None:
+    def __init__(self, house: House, **options: Any) -> None:
         self.house = house
-        self.session = ClientSession(house.realm, self, administrator=administrator)
+        self.session = ClientSession(house.realm, self, **options)
         self.token = ""
         self.pushed: list[Event] = []
         self.goodbyes: list[str] = []

@@ -19,7 +19,7 @@ from chatproto.errors import (
     StoreFull,
     TextTooLong,
 )
-from chatproto.limits import TEXT_BYTES
+from chatproto.limits import TEXT_BYTES, Limits
 from chatproto.realm.sending import check_text
 from chatproto.records import CidRow, MessageRow
 from tests.realm.house import Client, House
@@ -366,3 +366,25 @@ class TestCids:
         house.restart()
         assert house.client("messi").send("henderson", cid=cid) == first
         assert len(texts(house)) == 2
+
+
+def test_sends_that_had_to_be_read_for_wait_for_room_too() -> None:
+    house = House(limits=Limits(open_rows=24, connections_per_account=0, sessions_per_account=0))
+    house.add("henderson")
+    clients = [house.client("messi") for _ in range(100)]
+    clients[0].send("henderson")
+    writer = house.realm.writer
+    before = writer.newest_seq
+    house.faults.hold()
+    house.slow.slow = True
+    answers = [client.begin(Send(to="henderson", text="halo")) for client in clients[1:]]
+    while house.slow.calls:  # their routes are read while there is room, but that is soon gone
+        house.slow.tell_oldest()
+    house.turn()
+    assert writer.full
+    assert writer.newest_seq - before == 21  # seven eighths of the bound
+    house.faults.release()
+    house.slow.rush()
+    house.turn()
+    assert all(isinstance(answer[0], events.Sent) for answer in answers)
+    assert writer.newest_seq - before == 99
