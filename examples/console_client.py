@@ -36,7 +36,8 @@ class Console(LineReceiver):
         self.sendLine(text.encode())
 
     def received(self, message: Message) -> None:
-        self.show(f"{message.from_}: {message.text!r}")
+        said = repr(message.text) if message.kind == "text" else f"({message.kind})"
+        self.show(f"{message.from_}: {said}")
 
     def lineReceived(self, line: bytes) -> None:
         to, _, text = line.decode(errors="replace").partition(" ")

@@ -17,8 +17,8 @@ async def main(reactor: PosixReactorBase, place: str, user: str) -> None:
     chat = ChatClient(reactor, f"tcp:{place}", user=user, password=password, register=True)
     await chat.connect()
     print(chat.address, "is online", flush=True)
-    async for message in chat.messages():
-        if message.to == chat.address != message.from_:  # neither to a group nor from myself
+    async for message in chat.messages():  # of all kinds, to me and to my groups
+        if message.kind == "text" and message.to == chat.address != message.from_:
             await chat.send(message.from_, message.text)
 
 

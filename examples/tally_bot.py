@@ -66,7 +66,7 @@ async def main(reactor: PosixReactorBase, place: str, user: str, path: str) -> N
     await chat.connect()
     print(chat.address, "is online", flush=True)
     async for message in chat.messages():
-        if message.to == chat.address != message.from_:  # neither to a group nor from myself
+        if message.kind == "text" and message.to == chat.address != message.from_:
             text = await answer(chat, state["scores"], message)
             if text is not None:
                 # The same message gives the same cid: if we were killed before the next lines and see the

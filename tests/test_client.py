@@ -464,6 +464,7 @@ def test_what_was_missed_comes_after_a_reconnect_and_a_restart() -> None:
         "id": 0,
         "own": False,
         "receipts": None,
+        "typing": None,
     }
     talk.close()
 

@@ -15,8 +15,8 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from chatproto.backoff import Backoff
-from chatproto.client import ChatClient, Message, Position, State
-from chatproto.errors import LoginFailed
+from chatproto.client import ChatClient, IsTyping, LiveChange, Message, Position, Receipt, State
+from chatproto.errors import LoginFailed, NoSuchGroup
 from tests.serving import SECONDS, Server
 
 reactor: Any = installed
@@ -88,9 +88,9 @@ async def test_every_verb_works_with_the_real_server(client: Clients) -> None:
         lineker.on_message(got.append)
         await gatherResults([messi.connect(), lineker.connect()])
         assert messi.address == "messi@alpha"
-        assert (await messi.create("tim")).group == "tim@alpha"
-        assert (await lineker.join("tim")).group == "tim@alpha"
-        assert (await messi.members("tim")).members == ["lineker@alpha", "messi@alpha"]
+        assert (await messi.groups.create("tim")).group == "tim@alpha"
+        assert (await lineker.groups.join("tim")).group == "tim@alpha"
+        assert (await messi.groups.members("tim")).members == ["lineker@alpha", "messi@alpha"]
         assert (await messi.active()).users == ["lineker@alpha", "messi@alpha"]
         each = await messi.send_each(["lineker", "tim"], "to both")
         last = await messi.send("lineker", "last")
@@ -101,7 +101,7 @@ async def test_every_verb_works_with_the_real_server(client: Clients) -> None:
         assert [state.unread for state in (await lineker.conversations()).conversations] == [1, 2]
         await lineker.read("messi", page.messages[-1].seq)
         assert [state.unread for state in (await lineker.conversations()).conversations] == [1, 0]
-        await lineker.leave("tim")
+        await lineker.groups.leave("tim")
         token, position = lineker.token, lineker.position
         await lineker.close()
         await messi.send("lineker", "while away")
@@ -120,6 +120,119 @@ async def test_every_verb_works_with_the_real_server(client: Clients) -> None:
             await wrong.close()
         else:
             raise AssertionError("a wrong password is refused")
+
+
+@in_time
+async def test_everything_about_groups_works_with_the_real_server(client: Clients) -> None:
+    serving = await deferToThread(server, "memory:")
+    with serving:
+        [port] = serving.ports
+        messi, lineker = client(port, "messi"), client(port, "lineker")
+        got: list[Message] = []
+        lineker.on_message(got.append)
+        await gatherResults([messi.connect(), lineker.connect()])
+        await messi.groups.create("tim", topic="football", access="invited")
+        await messi.groups.invite("tim", "lineker")
+        await until(lambda: got)
+        assert (got[0].kind, got[0].about) == ("invitation", "tim@alpha")
+        await lineker.groups.join("tim")
+        assert [entry.role for entry in (await lineker.groups.list()).groups] == ["member"]
+        await messi.groups.set_topic("tim", "tennis")
+        await messi.groups.set_role("tim", "lineker", "admin")
+        await messi.groups.configure("tim", history="all", access="open")
+        await messi.groups.transfer("tim", "lineker")
+        state = await messi.groups.describe("tim")
+        assert (state.topic, state.owner, state.role) == ("tennis", "lineker@alpha", "admin")
+        assert (state.history, state.access, state.members) == ("all", "open", 2)
+        await lineker.groups.kick("tim", "messi")
+        assert (await lineker.groups.members("tim")).roles == {"lineker@alpha": "owner"}
+        await lineker.groups.delete("tim")
+        with pytest.raises(NoSuchGroup):
+            await lineker.groups.describe("tim")
+        kinds = ["topic", "promoted", "history", "access", "owner"]  # what it did itself does not come
+        await until(lambda: [message.kind for message in got[1:]] == kinds)
+
+
+@in_time
+async def test_what_passes_is_told_and_being_live_outlives_a_lost_connection(client: Clients) -> None:
+    serving = await deferToThread(server, "memory:")
+    with serving:
+        [port] = serving.ports
+        messi, lineker = client(port, "messi", receipts=True, typing=True), client(port, "lineker")
+        told: list[object] = []
+        messi.on_hint(told.append)
+        lineker.on_message(lambda message: None)
+        await gatherResults([messi.connect(), lineker.connect()])
+        sent = await messi.send("lineker", "halo")
+        assert sent.seq is not None
+        await lineker.typing("messi")
+        await lineker.read("messi", sent.seq)
+        wanted = [
+            IsTyping(from_="lineker@alpha", to="messi@alpha"),
+            Receipt(with_="lineker@alpha", by="lineker@alpha", read=sent.seq),
+            Receipt(with_="lineker@alpha", by="lineker@alpha", delivered=sent.seq),
+        ]
+        await until(lambda: all(hint in told for hint in wanted))
+        await messi.groups.create("tim")
+        await lineker.groups.join("tim")
+        assert (await messi.groups.live("tim")).live == ["messi@alpha"]
+        assert (await lineker.groups.live("tim")).live == ["lineker@alpha", "messi@alpha"]
+        come = LiveChange(group="tim@alpha", from_="lineker@alpha", on=True)
+        gone = LiveChange(group="tim@alpha", from_="lineker@alpha", on=False)
+        await until(lambda: come in told)
+        lineker._link.protocol.transport.abortConnection()  # type: ignore[union-attr]
+        await until(lambda: told[-2:] == [gone, come])
+        await lineker.groups.live("tim", on=False)
+        await until(lambda: told[-1] == gone)
+
+
+@in_time
+async def test_an_account_and_its_sessions_are_its_own(client: Clients) -> None:
+    serving = await deferToThread(server, "memory:")
+    with serving:
+        [port] = serving.ports
+        chat = client(port, "amsal", register=True)
+        other = client(port, "amsal")
+        await chat.connect()
+        await other.connect()
+        await chat.account.block("messi")
+        assert (await chat.account.blocks()).addresses == ["messi@alpha"]
+        await chat.account.unblock("messi")
+        assert (await chat.account.blocks()).addresses == []
+        [mine, theirs] = (await chat.account.sessions()).sessions
+        assert (mine.current, theirs.current) == (True, False)
+        with pytest.raises(LoginFailed):
+            await chat.account.change_password("wrong", "new")
+        await chat.account.change_password("surabaya", "new")
+        await until(lambda: other.state is State.CLOSED)  # its session was ended, its password replaced
+        [only] = (await chat.account.sessions()).sessions
+        assert only.session == mine.session
+        await chat.account.revoke(mine.session)  # it logs in anew, with the new password
+        await until(lambda: chat.state is not State.ONLINE)
+        await chat.connect()
+        with pytest.raises(LoginFailed):
+            await chat.account.delete("surabaya")
+        await chat.account.delete("new")
+        assert stands(chat, State.CLOSED)
+        gone = client(port, "amsal", password="new")
+        with pytest.raises(LoginFailed):
+            await gone.connect()
+
+
+@in_time
+async def test_a_client_that_logs_out_leaves_no_session(client: Clients) -> None:
+    serving = await deferToThread(server, "memory:")
+    with serving:
+        [port] = serving.ports
+        first, second = client(port, "messi"), client(port, "messi")
+        await gatherResults([first.connect(), second.connect()])
+        await first.account.logout()
+        assert stands(first, State.CLOSED)
+        assert len((await second.account.sessions()).sessions) == 1
+
+
+def stands(client: ChatClient, state: State) -> bool:
+    return client.state is state
 
 
 @in_time

@@ -132,9 +132,9 @@ class Story:
 
     async def _group(self, messi: Person, henderson: Person, lineker: Person) -> None:
         self._narrator.chapter("A group")
-        await messi.chat.create(GROUP)
+        await messi.chat.groups.create(GROUP)
         for person in (henderson, lineker):
-            await person.chat.join(GROUP)
+            await person.chat.groups.join(GROUP)
         self._narrator.note(f"messi made the group {GROUP}, henderson and lineker joined it")
         await self._say(messi, GROUP, "Kick-off is at eight.", henderson, lineker)
         await self._say(lineker, GROUP, "I will bring crisps.", messi, henderson)

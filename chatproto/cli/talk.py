@@ -143,19 +143,19 @@ class Talk:
 
     async def create(self, group: str) -> None:
         """Make the group NAME."""
-        self._show(self._printing.note(f"made {(await self._client.create(group)).group}"))
+        self._show(self._printing.note(f"made {(await self._client.groups.create(group)).group}"))
 
     async def join(self, group: str) -> None:
         """Join the group NAME."""
-        self._show(self._printing.note(f"joined {(await self._client.join(group)).group}"))
+        self._show(self._printing.note(f"joined {(await self._client.groups.join(group)).group}"))
 
     async def leave(self, group: str) -> None:
         """Leave the group NAME."""
-        self._show(self._printing.note(f"left {(await self._client.leave(group)).group}"))
+        self._show(self._printing.note(f"left {(await self._client.groups.leave(group)).group}"))
 
     async def members(self, group: str) -> None:
         """List the members of the group NAME."""
-        page = await self._client.members(group)
+        page = await self._client.groups.members(group)
         self._list(page.members, complete=page.complete)
 
     async def who(self) -> None:

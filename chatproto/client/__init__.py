@@ -6,9 +6,23 @@ the JSON dialect only through :mod:`chatproto.protocols.client`, and nothing of 
 
 from __future__ import annotations
 
+from chatproto.client.account import Account
 from chatproto.client.chat import ChatClient
+from chatproto.client.groups import Groups
 from chatproto.client.inbox import Position
 from chatproto.client.link import State
-from chatproto.events import Message, Sent, SentEach
+from chatproto.events import IsTyping, LiveChange, Message, Receipt, Sent, SentEach
 
-__all__ = ["ChatClient", "Message", "Position", "Sent", "SentEach", "State"]
+__all__ = [
+    "Account",
+    "ChatClient",
+    "Groups",
+    "IsTyping",
+    "LiveChange",
+    "Message",
+    "Position",
+    "Receipt",
+    "Sent",
+    "SentEach",
+    "State",
+]

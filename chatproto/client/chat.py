@@ -1,7 +1,8 @@
 """``ChatClient``: what a bot author uses.
 
 It joins the parts of this package (a link that comes back, an outbox, an inbox, acknowledgements) and has a
-method for each thing one says to a realm. Every method returns a Deferred, for callbacks as for ``await``.
+method for each thing one says to a realm; those about groups and about one's own account stand in
+``groups`` and ``account``. Every method returns a Deferred, for callbacks as for ``await``.
 """
 
 from __future__ import annotations
@@ -14,22 +15,26 @@ from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 
 from chatproto.backoff import Backoff
+from chatproto.client.account import Account
 from chatproto.client.acks import Acks
+from chatproto.client.groups import Groups
 from chatproto.client.inbox import Inbox, Position
 from chatproto.client.link import Credentials, Link, State, StateCallback
 from chatproto.client.outbox import Outbox
-from chatproto.commands import Active, Command, Conversations, Create, History, Join, Leave, Members, Read
+from chatproto.commands import Active, Command, Conversations, History, Listen, Read, Typing
 from chatproto.errors import ChatError, ConnectionUnavailable
 from chatproto.events import (
     ActivePage,
     ConversationPage,
     Done,
     Event,
-    GroupChanged,
+    Hint,
     HistoryPage,
+    IsTyping,
     Listening,
-    MemberPage,
+    LiveChange,
     Message,
+    Receipt,
     Reply,
     Sent,
     SentEach,
@@ -42,6 +47,8 @@ R = TypeVar("R", bound=Reply)
 
 #: What :meth:`ChatClient.on_message` calls; a Deferred or coroutine that it returns is waited for.
 MessageCallback = Callable[[Message], object]
+#: What :meth:`ChatClient.on_hint` calls.
+HintCallback = Callable[[Hint], object]
 
 
 class ChatClient:
@@ -53,9 +60,10 @@ class ChatClient:
     ``device`` names a place in the log that the realm keeps.
 
     Messages come from now on, or from the ``after`` and ``epoch`` of an earlier :attr:`position`, with
-    ``own`` also those that this device sent. ``on_state`` hears of every change of :attr:`state`, with
-    words on why. Who logs in anew with ``after`` but without ``device`` is a new device, and also hears what
-    the one before sent. ``backoff`` says how long to wait between attempts.
+    ``own`` also those that this device sent; ``receipts`` and ``typing`` ask for what :meth:`on_hint` hears.
+    ``on_state`` hears of every change of :attr:`state`, with words on why. Who logs in anew with ``after``
+    but without ``device`` is a new device, and also hears what the one before sent. ``backoff`` says how long
+    to wait between attempts.
     """
 
     _log = Logger()
@@ -73,6 +81,8 @@ class ChatClient:
         after: int | None = None,
         epoch: str | None = None,
         own: bool = False,
+        receipts: bool = False,
+        typing: bool = False,
         on_state: StateCallback | None = None,
         backoff: Backoff | None = None,
     ) -> None:
@@ -80,18 +90,27 @@ class ChatClient:
         self._acks = Acks(reactor)
         self._outbox = Outbox(reactor)
         self._inbox = Inbox(
-            Position(after, epoch), own=own, listen_again=self._listen_again, on_taken=self._taken
+            Position(after, epoch),
+            Listen(own=own, receipts=receipts or None, typing=typing or None),
+            listen_again=self._listen_again,
+            on_taken=self._taken,
         )
+        credentials = Credentials(user=user, password=password, token=token, device=device, register=register)
         self._link = Link(
             reactor,
             client_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint,
-            Credentials(user=user, password=password, token=token, device=device, register=register),
+            credentials,
             begin=self._begin,
             end=self._end,
             on_event=self._heard,
             on_state=self._changed,
             backoff=backoff or Backoff(),
         )
+        self._on_hint: HintCallback | None = None
+        #: Everything about groups.
+        self.groups = Groups(self.request)
+        #: The user's own password, sessions and blocks.
+        self.account = Account(self.request, credentials, self.close)
 
     @property
     def state(self) -> State:
@@ -161,6 +180,9 @@ class ChatClient:
     def messages(self) -> AsyncIterator[Message]:
         """Iterate over messages as they come, in order, each once; the end is when the client is closed.
 
+        These are messages of every ``kind``: texts, invitations, and the notices in a group's log (see
+        :class:`~chatproto.events.HistoryItem`). Who only wants texts looks for ``kind == "text"``.
+
         One taker at a time. A slow one loses nothing: what there is no room for stays in the realm's log.
 
         :raises ChatError: the realm refuses the client, which is closed.
@@ -177,6 +199,15 @@ class ChatClient:
         # That the realm refuses us is told by connect() and on_state.
         calling.addErrback(lambda failure: failure.trap(ChatError) and None)
 
+    def on_hint(self, callback: HintCallback) -> None:
+        """Call ``callback`` with what passes: ``Receipt``, ``IsTyping`` and ``LiveChange``.
+
+        They come at once, beside the messages, and none that is missed comes again. Receipts and typing come
+        to a client that was made with ``receipts`` and ``typing``, live changes to one that is live in the
+        group (:meth:`Groups.live`). What the callback raises is logged.
+        """
+        self._on_hint = callback
+
     def history(
         self, with_: str, *, before: int | None = None, after: int | None = None, limit: int = 50
     ) -> Deferred[HistoryPage]:
@@ -191,21 +222,12 @@ class ChatClient:
         """Mark a conversation as read up to ``seq``."""
         return self.request(Read(with_=with_, seq=seq), Done)
 
-    def create(self, group: str) -> Deferred[GroupChanged]:
-        """Make a group and become its owner."""
-        return self.request(Create(group=group), GroupChanged)
+    def typing(self, to: str) -> Deferred[Done]:
+        """Tell those who listen for it that a text to a user or a group is being written.
 
-    def join(self, group: str) -> Deferred[GroupChanged]:
-        """Become a member of a group."""
-        return self.request(Join(group=group), GroupChanged)
-
-    def leave(self, group: str) -> Deferred[GroupChanged]:
-        """Stop being a member of a group."""
-        return self.request(Leave(group=group), GroupChanged)
-
-    def members(self, group: str, *, after: str = "", limit: int = LIST_ITEMS) -> Deferred[MemberPage]:
-        """List the members of a group by name, those after ``after``."""
-        return self.request(Members(group=group, after=after, limit=limit), MemberPage)
+        It holds for about six seconds there; say it every few seconds, while it is so.
+        """
+        return self.request(Typing(to=to), Done)
 
     def active(self, *, after: str = "", limit: int = LIST_ITEMS) -> Deferred[ActivePage]:
         """List the users who have a connection now by name, those after ``after``."""
@@ -235,6 +257,7 @@ class ChatClient:
         if reply.reset:
             self._log.warn("the realm's log is not the one this client heard before; what came back is kept")
         self._inbox.listening(reply)
+        self.groups.heard_again(protocol.request)
 
     def _listen_again(self) -> None:
         protocol = self._link.protocol
@@ -246,6 +269,8 @@ class ChatClient:
     def _heard(self, event: Event) -> None:
         if isinstance(event, Message):
             self._inbox.received(event)
+        elif isinstance(event, Receipt | IsTyping | LiveChange) and self._on_hint is not None:
+            self._on_hint(event)
 
     def _taken(self, position: Position) -> None:
         if position.after is not None and position.epoch == self._inbox.epoch:

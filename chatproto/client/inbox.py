@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from msgspec import structs
 from twisted.internet.defer import Deferred
 
 from chatproto.commands import Listen
@@ -44,22 +45,23 @@ class Hearing(enum.Enum):
 class Inbox:
     """Holds messages until the application takes them, one at a time.
 
-    ``listen_again`` is called when there is room after the inbox was full; ``on_taken`` with the position of
-    each message that the application is done with.
+    ``wanted`` is the command that asks for them, without a position. ``listen_again`` is called when there is
+    room after the inbox was full; ``on_taken`` with the position of each message that the application is done
+    with.
     """
 
     def __init__(
         self,
         start: Position,
+        wanted: Listen,
         *,
-        own: bool,
         listen_again: Callable[[], None],
         on_taken: Callable[[Position], None],
     ) -> None:
         #: Up to here the application has taken messages and come back for the next.
         self.taken = start
         self._heard = start
-        self._own = own
+        self._wanted = wanted
         self._listen_again = listen_again
         self._on_taken = on_taken
         self._hearing = Hearing.DEAF
@@ -85,7 +87,7 @@ class Inbox:
     def command(self) -> Listen:
         """Return the command that brings what is missing."""
         self._hearing = Hearing.DEAF
-        return Listen(after=self._heard.after, epoch=self._heard.epoch, own=self._own)
+        return structs.replace(self._wanted, after=self._heard.after, epoch=self._heard.epoch)
 
     def listening(self, reply: Listening) -> None:
         """Take what comes from now on. Called before the first message of this ``listen``."""
