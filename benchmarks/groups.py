@@ -14,8 +14,9 @@ from benchmarks.server import Line, Server, pin_load
 from chatproto.records import ConversationRow, GroupRow, MemberRow, NameRow, Record
 
 SIZES = (10, 100, 1_000, 10_000)
-SENDS = 2_000
-WINDOW = 64
+SENDS = 64 * 50
+WINDOW = 256
+BURST = 64
 
 
 def rows() -> Iterator[Record]:
@@ -40,11 +41,10 @@ def measure(server: Server, size: int, listeners: dict[int, Line], sender: Line)
     before, start = server.processor_seconds(), time.perf_counter()
     sent = stored = 0
     while stored < SENDS or waiting:
-        fill_up = min(WINDOW - (sent - stored), SENDS - sent)
-        if fill_up > 0:
+        if sent < SENDS and sent - stored <= WINDOW - BURST:
             line = json.dumps({"do": "send", "to": f"g{size}", "text": "m" * 64}).encode() + b"\r\n"
-            sender.socket.sendall(line * fill_up)
-            sent += fill_up
+            sender.socket.sendall(line * BURST)
+            sent += BURST
         for number, _ in poll.poll(5):
             if number == sender.socket.fileno():
                 stored += sender.socket.recv(65536).count(b'"OK"')
