@@ -19,7 +19,7 @@ from chatproto.cli.options import place_options, settings
 from chatproto.cli.running import run
 from chatproto.configuration import Config, configure
 from chatproto.listeners import check_certificates
-from chatproto.process import on_hangup, prepare_process
+from chatproto.process import on_hangup, prepare_process, settle_process
 from chatproto.service import CannotServe, realm_service
 from chatproto.supervision import Supervisor
 
@@ -86,6 +86,7 @@ async def _serve(reactor: PosixReactorBase, config: Config) -> None:
     service.startService()
     lines = [f"listening {where.name} {where.host} {where.port}" for where in await service.when_started()]
     print(*lines, f"ready {config.realm}", sep="\n", flush=True)
+    settle_process()
     supervisor.ready(f"realm {config.realm} is ready")
     try:
         await service.when_finished()
