@@ -21,7 +21,7 @@ from chatproto.checkers import CREDENTIALS
 from chatproto.configuration import Config, configure, read_settings, settings_from_flags
 from chatproto.errors import ConfigError
 from chatproto.listeners import check_certificates
-from chatproto.process import on_hangup, prepare_process
+from chatproto.process import on_hangup, prepare_process, settle_process
 from chatproto.service import realm_service
 
 _log = Logger()
@@ -111,5 +111,7 @@ def makeService(options: Options) -> IService:
         with contextlib.suppress(ReactorNotRunning):  # it may be stopping already
             reactor.stop()
 
+    # Who waits for the end hears of a failure to start, too.
+    service.when_started().addCallbacks(lambda _: settle_process(), lambda _: None)
     service.when_finished().addErrback(failed)
     return service
