@@ -15,12 +15,12 @@ import msgspec
 
 from chatproto import events
 from chatproto.commands import Command, Tag, all_commands
-from chatproto.errors import BY_CODE, ConnectionUnavailable, UnknownRemoteError
+from chatproto.errors import BY_CODE, ConnectionUnavailable, Distrust, UnknownRemoteError
 from chatproto.version import VERSION
 
 _EVENTS = get_args(events.Event)
 #: Errors that a client makes for itself; no server sends their codes.
-_OWN_ERRORS = (UnknownRemoteError, ConnectionUnavailable)
+_OWN_ERRORS = (UnknownRemoteError, ConnectionUnavailable, Distrust)
 
 Schema = dict[str, Any]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from pytest_twisted import ensureDeferred
 from twisted.internet.error import ConnectionDone
 
@@ -67,6 +68,22 @@ async def test_tls_from_1_2_on_is_spoken_with_forward_secrecy(
         name, cipher = await in_thread(spoken, running.port)
     assert name == version.name.replace("_", ".")
     assert cipher.startswith(("ECDHE-", "TLS_AES_", "TLS_CHACHA20_"))
+
+
+@ensureDeferred
+@pytest.mark.parametrize("ciphers", ["AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA256", "ADH-AES128-GCM-SHA256"])
+async def test_ciphers_without_forward_secrecy_or_authentication_are_refused(
+    tmp_path: Path, ciphers: str
+) -> None:
+    key, certificate = Authority().write(tmp_path, key=rsa.generate_private_key(65537, 2048))
+    version = ssl.TLSVersion.TLSv1_2
+
+    def refused(port: int) -> None:
+        with pytest.raises(ssl.SSLError):
+            shaking_hands(port, ciphers=ciphers, maximum_version=version).close()
+
+    async with served(TlsFiles(key=key, certificate=certificate)) as running:
+        await in_thread(refused, running.port)
 
 
 @ensureDeferred

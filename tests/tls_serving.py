@@ -119,7 +119,9 @@ async def until(true: Callable[[], bool], seconds: float = SECONDS) -> None:
         await deferLater(reactor, 0.01)
 
 
-def shaking_hands(port: int, root: Path | None = None, **versions: ssl.TLSVersion) -> ssl.SSLSocket:
+def shaking_hands(
+    port: int, root: Path | None = None, ciphers: str = "DEFAULT", **versions: ssl.TLSVersion
+) -> ssl.SSLSocket:
     """Return a socket of the standard library with TLS, which trusts everybody unless a root is given."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if root is None:
@@ -127,7 +129,7 @@ def shaking_hands(port: int, root: Path | None = None, **versions: ssl.TLSVersio
         context.verify_mode = ssl.CERT_NONE
     else:
         context.load_verify_locations(root)
-    context.set_ciphers("DEFAULT@SECLEVEL=0")
+    context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
     for name, version in versions.items():
         setattr(context, name, version)
     plain = socket.create_connection(("127.0.0.1", port), SECONDS)

@@ -14,12 +14,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Struct
 from OpenSSL import SSL
-from twisted.internet.ssl import CertificateOptions
+from twisted.internet.ssl import AcceptableCiphers, CertificateOptions
 
 from chatproto.tls.fingerprints import Fingerprint, der
 
 #: The kinds of keys that TLS servers have.
 ServerKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+#: Those of TLS 1.2 with forward secrecy and authenticated encryption, which every client of ten years has;
+#: TLS 1.3 has no others.
+_CIPHERS = AcceptableCiphers.fromOpenSSLCipherString("ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL")
 #: From here on an operator is told that a certificate ends: authorities' tools renew a month before.
 SOON = timedelta(days=14)
 #: What a folder with a self-signed certificate holds.
@@ -90,7 +93,7 @@ class Pair(Struct, frozen=True):
         return Fingerprint.of(self.certificate.public_key())
 
     def options(self) -> CertificateOptions:
-        """Return how Twisted serves with them: TLS 1.2 and later, with its choice of ciphers.
+        """Return how Twisted serves with them: TLS 1.2 and later.
 
         :raises BadCertificate: OpenSSL takes the key for too weak, or for none of its kinds.
         """
@@ -99,6 +102,7 @@ class Pair(Struct, frozen=True):
             "privateKey": self.key,
             "certificate": self.certificate,
             "extraCertChain": list(self.chain),
+            "acceptableCiphers": _CIPHERS,
         }
         options = CertificateOptions(**taken)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -191,11 +192,11 @@ def server(folder: Path) -> Iterator[Server]:
         yield server
 
 
-def chat(place: str, *options: str) -> tuple[int, str, str]:
+def chat(place: str, *options: str, **variables: str) -> tuple[int, str, str]:
     done = subprocess.run(
         [*COMMAND, "chat", place, "--user", "messi", *options],
         input="/who\n",
-        env=environment(CHATPROTO_PASSWORD="surabaya"),
+        env=environment(CHATPROTO_PASSWORD="surabaya", **variables),
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -217,6 +218,25 @@ def test_a_user_pins_a_key_or_trusts_a_file(server: Server, folder: Path) -> Non
         (f"tls:localhost:{port}:pin={pin}",),
     ):
         assert chat(place, *options) == (0, "messi\n", "")
+
+
+def test_the_systems_authorities_are_trusted(tmp_path: Path) -> None:
+    authority = Authority()
+    with Server(*ALPHA, *listen(*authority.write(tmp_path, "localhost"))) as server:
+        where = f"localhost:{server.ports[0]}"
+        assert chat(where, "--tls", SSL_CERT_FILE=str(authority.root(tmp_path))) == (0, "messi\n", "")
+        code, _, err = chat(where, "--tls")
+    assert (code, "its issuer is not known here" in err) == (1, True)
+
+
+def test_ipv6_is_spoken_and_needs_no_backslash(tmp_path: Path) -> None:
+    if not socket.has_ipv6 or not Path("/proc/net/if_inet6").exists():
+        pytest.skip("needs IPv6")
+    endpoint = f"client=ssl:0:interface=::1:selfSigned={tmp_path}:host=::1"
+    with Server(*ALPHA, "--listen", endpoint) as server:
+        assert server.lines[0].startswith("listening client ::1 ")
+        where = f"[::1]:{server.ports[0]}"
+        assert chat(where, "--ca", str(tmp_path / "cert.pem")) == (0, "messi\n", "")
 
 
 def test_each_way_not_to_be_connected_has_its_words(server: Server, folder: Path) -> None:
