@@ -12,7 +12,8 @@ project = "chatproto"
 author = "The chatproto developers"
 version = release = VERSION
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "declared", "interfaces", "signatures"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary"]
+extensions += ["aliases", "declared", "interfaces", "signatures"]  # in docs/extensions
 exclude_patterns = ["_build"]
 highlight_language = "none"  # a literal block is a conversation or a diagram unless it says otherwise
 default_role = "code"

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
+import subprocess
+import sys
+import zlib
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 from docutils.core import publish_doctree
+from zope.interface.interface import InterfaceClass
 
-from chatproto import limits
+import chatproto
+from chatproto import commands, errors, events, limits
 from chatproto.commands import all_commands
 from chatproto.errors import BY_CODE, ConnectionUnavailable, Distrust, UnknownRemoteError
 from chatproto.limits import Limits
 from chatproto.specification import rst_tables
 from chatproto.wire.text import FORMS, MESSAGES
-from tests.serving import ROOT
+from tests.serving import ROOT, SECONDS, environment
 
 README = ROOT / "README.rst"
 PROTOCOL = ROOT / "docs" / "protocol.rst"
 BEGIN, END = ".. BEGIN GENERATED COMMANDS\n", ".. END GENERATED COMMANDS\n"
 
-#: Sphinx knows ``toctree``; docutils alone does not.
-DOCUMENTS = [
-    README,
-    ROOT / "CONTRIBUTING.rst",
-    *(path for path in sorted((ROOT / "docs").glob("*.rst")) if path.name != "index.rst"),
-]
+DOCS = ROOT / "docs"
+#: These are also read where there is no Sphinx: on a package index.
+ALONE = [README, ROOT / "CONTRIBUTING.rst"]
+#: As ``make docs`` calls it.
+SPHINX = ("--fail-on-warning", "--keep-going", "--nitpicky", "--quiet")
+_PUBLIC = (chatproto, commands, events, errors)
+_KINDS = ("py:class", "py:exception", "py:function")
 #: Errors that a client makes for itself.
 NEVER_SENT = {
     kind.code for kind in (UnknownRemoteError, ConnectionUnavailable, Distrust, *Distrust.__subclasses__())
@@ -108,21 +116,75 @@ def test_the_readme_shows_the_examples() -> None:
         compile(block, str(README), "exec")
 
 
-@pytest.mark.parametrize("path", [README, *sorted((ROOT / "docs").glob("*.rst"))], ids=lambda path: path.name)
-def test_links_to_files_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"`[^`<]+ <([^>:]+)>`__", path.read_text()):
-        assert (path.parent / target).exists(), target
+@pytest.mark.parametrize("path", [*ALONE, *sorted(DOCS.rglob("*.rst"))], ids=lambda path: path.name)
+def test_no_link_leads_to_a_file(path: Path) -> None:
+    # Neither a package index nor the site has the file.
+    assert re.findall(r"`[^`<]+ <[^>:]+>`_", path.read_text()) == []
 
 
-@pytest.mark.parametrize("name", ["README.rst", "docs/architecture.rst", "docs/performance.rst"])
-def test_names_of_files_that_are_mentioned_exist(name: str) -> None:
-    text = (ROOT / name).read_text()
-    for path in re.findall(r"``((?:chatproto|tests|examples|benchmarks|docs)/[\w/]+\.\w+)``", text):
-        assert (ROOT / path).exists(), path
+@pytest.mark.parametrize("path", [*ALONE, *sorted(DOCS.rglob("*.rst"))], ids=lambda path: path.name)
+def test_names_of_files_that_are_mentioned_exist(path: Path) -> None:
+    folders = "chatproto|tests|examples|benchmarks|docs"
+    for name in re.findall(rf"``((?:{folders})/[\w/]+\.\w+)``", path.read_text()):
+        assert (ROOT / name).exists(), name
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_the_documents_are_valid(path: Path) -> None:
+@pytest.mark.parametrize("path", ALONE, ids=lambda path: path.name)
+def test_what_is_read_without_sphinx_is_valid_without_it(path: Path) -> None:
     complaints = io.StringIO()
     publish_doctree(path.read_text(), str(path), settings_overrides={"warning_stream": complaints})
     assert complaints.getvalue() == ""
+
+
+def test_all_code_of_the_tutorial_is_included_from_where_it_runs() -> None:
+    for path in sorted((DOCS / "tutorial").glob("*.rst")):
+        assert "code-block:: python" not in path.read_text(), path
+        for source in re.findall(r"literalinclude:: \.\./\.\./(\S+)", path.read_text()):
+            assert source.startswith(("examples/", "tests/test_")), source
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site as ``make docs`` does, and return where it is."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", *SPHINX, "--doctree-dir", f"{folder}-trees", DOCS, folder],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS * 4,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_make_docs_builds_the_site_in_the_same_way() -> None:
+    assert f"sphinx {' '.join(SPHINX)} docs " in (ROOT / "Makefile").read_text()
+
+
+def test_the_reference_has_every_public_name(site: Path) -> None:
+    described = {id(resolve(name)) for name, kind, *_ in inventory(site) if kind in _KINDS}
+    public = [f"{module.__name__}.{name}" for module in _PUBLIC for name in module.__all__]
+    things = {name: resolve(name) for name in public}
+    types = (type, InterfaceClass, FunctionType)
+    missing = [
+        name for name, thing in things.items() if isinstance(thing, types) and id(thing) not in described
+    ]
+    assert missing == []
+
+
+def inventory(site: Path) -> list[list[str]]:
+    """Return what the site describes: the name of each thing, its kind, and more."""
+    *_, packed = (site / "objects.inv").read_bytes().split(b"\n", 4)
+    return [line.split(" ") for line in zlib.decompress(packed).decode().splitlines()]
+
+
+def resolve(name: str) -> object:
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def test_the_site_needs_nothing_from_elsewhere(site: Path) -> None:
+    outside = re.compile(r"""<(?:script|link|img)[^>]*(?:src|href)=["'](?:https?:)?//""")
+    assert [page for page in site.rglob("*.html") if outside.search(page.read_text())] == []

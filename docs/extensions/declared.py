@@ -62,7 +62,8 @@ def _tree(kind: type[Exception]) -> Iterator[type[Exception]]:
 
 
 def _error(package: str, kind: type[Exception]) -> Iterator[str]:
-    yield f".. py:exception:: {package}.{kind.__name__}"
+    yield f".. py:exception:: {kind.__name__}"
+    yield f"   :module: {package}"
     yield f"   :canonical: {kind.__module__}.{kind.__qualname__}"
     yield ""
     code = getattr(kind, "code", None)

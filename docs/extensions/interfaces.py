@@ -46,7 +46,9 @@ def _find(path: str, name: str) -> ast.ClassDef:
 
 
 def _class(node: ast.ClassDef, shown: str, canonical: str, names: dict[str, Any]) -> Iterator[str]:
-    yield f".. py:class:: {shown}"
+    module, _, name = shown.rpartition(".")
+    yield f".. py:class:: {name}"
+    yield f"   :module: {module}"
     if shown != canonical:
         yield f"   :canonical: {canonical}"
     yield ""
@@ -54,7 +56,9 @@ def _class(node: ast.ClassDef, shown: str, canonical: str, names: dict[str, Any]
     for method in node.body:
         if isinstance(method, ast.FunctionDef):
             yield f"   .. py:method:: {_signature(method, names)}"
-            yield f"      :canonical: {canonical}.{method.name}"
+            yield f"      :module: {module}"
+            if shown != canonical:
+                yield f"      :canonical: {canonical}.{method.name}"
             yield ""
             yield from _indented(method, "      ")
 
