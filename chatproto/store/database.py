@@ -7,7 +7,7 @@ needs, which failures are harmless, what has to be looked after.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Insert, Table
 from chatproto.errors import StoreError, StoreFailed, StoreRefused
 
 #: Stores new rows, given in the order of the table's columns, and raises as SQLAlchemy does.
-Bulk = Callable[[Connection, Table, Iterable[tuple[Any, ...]]], None]
+Bulk = Callable[[Connection, Table, Iterable[Sequence[Any]]], None]
 
 
 class Upkeep(enum.Enum):
@@ -38,6 +38,9 @@ class Database(Protocol):
     @property
     def bulk(self) -> Bulk | None:
         """A quicker way to store new rows than ``INSERT``, if there is one."""
+
+    def exists(self) -> bool:
+        """Tell whether there may be a store; what opens one would make it."""
 
     def replacing(self, table: Table) -> Insert:
         """Return an ``INSERT`` that replaces the row of the same key."""
@@ -78,6 +81,9 @@ class Database(Protocol):
 
     def reason(self, error: Exception) -> str:
         """Return what the database said, in one line, without values and statements."""
+
+    def measure(self, connection: Connection) -> tuple[str, int]:
+        """Return the database's kind and version, and how many bytes the store takes."""
 
     def close(self) -> None:
         """Close all other connections than the writer's, which is closed already, and unlock."""

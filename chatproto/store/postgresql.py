@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,6 +61,11 @@ WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = {_LOCK_CL
   AND objid = current_schema()::regnamespace::oid
   AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)  # noqa: S608
+
+_MEASURE = text("""
+SELECT current_setting('server_version'), coalesce(sum(pg_total_relation_size(oid)), 0)
+FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+""")
 
 #: How long to wait for a lock whose holder may be a process that was just killed.
 LOCK_SECONDS = 2.0
@@ -195,6 +200,10 @@ class PostgresqlDatabase:
         if connection is not None:
             connection.close()
 
+    def exists(self) -> bool:
+        """Tell that a server makes no database by itself."""
+        return True
+
     # Statements.
 
     def replacing(self, table: Table) -> Insert:
@@ -205,7 +214,7 @@ class PostgresqlDatabase:
         }
         return statement.on_conflict_do_update(index_elements=table.primary_key.columns, set_=others)
 
-    def bulk(self, connection: Connection, table: Table, rows: Iterable[tuple[Any, ...]]) -> None:
+    def bulk(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
         """Store rows by ``COPY``: an ``INSERT`` of many would cost eight times as much for its variables."""
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
@@ -225,6 +234,11 @@ class PostgresqlDatabase:
         statement = f"COPY {quote(table.name)} ({columns}) FROM STDIN"
         self._copies[table] = statement
         return statement
+
+    def measure(self, connection: Connection) -> tuple[str, int]:
+        """Return the server's version, and the size of tables and indices."""
+        version, size = connection.execute(_MEASURE).one()
+        return f"PostgreSQL {version}", int(size)
 
     # What is to be done, and what went wrong.
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, Table, create_engine, event
 from sqlalchemy.dialects.sqlite import Insert
+from sqlalchemy.exc import DBAPIError
 from twisted.internet.interfaces import IReactorTime
 
 from chatproto.errors import DiskFull, StoreError, StoreRefused
@@ -99,6 +100,10 @@ class SqliteDatabase:
         event.listen(engine, "begin", partial(_begin, begin))
         return engine
 
+    def exists(self) -> bool:
+        """Tell whether the file is there."""
+        return self._path.is_file()
+
     def replacing(self, table: Table) -> Insert:
         """Return an ``INSERT`` that replaces the row of the same key."""
         statement = Insert(table)
@@ -140,12 +145,25 @@ class SqliteDatabase:
         """Copy the whole file to ``path.before-REVISION``, over a copy that was not finished."""
         copy = self._path.with_name(f"{self._path.name}.before-{revision}")
         copy.unlink(missing_ok=True)
-        copy.touch(mode=0o600)
-        target = sqlite3.connect(copy)
+        _copy(connection, copy)
+
+    def copy_file(self, path: Path) -> None:
+        """Copy the whole file as it is now, also while a realm writes to it.
+
+        :raises StoreError: there is no database, or it cannot be read.
+        """
+        if not self.exists():
+            raise StoreError(f"{self._path} is not there")
         try:
-            _driver(connection).backup(target)
-        finally:
-            target.close()
+            with self._reading.connect() as connection:
+                _copy(connection, path)
+        except (DBAPIError, sqlite3.Error) as error:
+            raise StoreError(f"{self._path} cannot be copied: {self.reason(error)}") from error
+
+    def measure(self, connection: Connection) -> tuple[str, int]:
+        """Return the library's version, and the size of the file and its log."""
+        files = (self._path, self._log)
+        return f"SQLite {sqlite3.sqlite_version}", sum(path.stat().st_size for path in files if path.exists())
 
     def committed(self, batch: int, rows: int) -> Upkeep:
         """Remember the batch in the lock file, and look at the log's size."""
@@ -205,6 +223,12 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver
+
+
+def _copy(connection: Connection, path: Path) -> None:
+    path.touch(mode=0o600)
+    with closing(sqlite3.connect(path)) as target:
+        _driver(connection).backup(target)
 
 
 def _code(error: Exception) -> int:

@@ -95,20 +95,26 @@ class BatchWriting:
         inserts, puts, removes = _by_kind(entries)
         for kind, table in schema.TABLES.items():
             if kind in inserts:
-                self._run(connection, table, False, map(astuple, inserts[kind]))
+                self.insert(connection, table, map(astuple, inserts[kind]))
         if CidRow in inserts:
             runs, others = _packed(inserts[CidRow])  # type: ignore[arg-type]  # rows are filed by their kind
-            self._run(connection, schema.cid_runs, False, runs)
-            self._run(connection, schema.cids, False, others)
+            self.insert(connection, schema.cid_runs, runs)
+            self.insert(connection, schema.cids, others)
         for kind, rows in puts.items():
             self._run(connection, schema.TABLES[kind], True, map(astuple, rows.values()))
         for kind, rows in removes.items():
             _remove(connection, kind, rows.values())
 
-    def _run(self, connection: Connection, table: Table, replace: bool, rows: Iterable[Values]) -> None:
-        if self._database.bulk is not None and not replace:
+    def insert(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
+        """Store new rows, whose values stand in the order of the table's columns."""
+        if self._database.bulk is None:
+            self._run(connection, table, False, rows)
+        else:
             self._database.bulk(connection, table, rows)
-            return
+
+    def _run(
+        self, connection: Connection, table: Table, replace: bool, rows: Iterable[Sequence[Any]]
+    ) -> None:
         width = len(table.columns)
         values = tuple(chain.from_iterable(rows))
         largest = min(LARGEST, self._database.variables // width)
