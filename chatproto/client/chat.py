@@ -47,7 +47,7 @@ R = TypeVar("R", bound=Reply)
 
 #: What :meth:`ChatClient.on_message` calls; a Deferred or coroutine that it returns is waited for.
 MessageCallback = Callable[[Message], object]
-#: What :meth:`ChatClient.on_hint` calls.
+#: What :meth:`~chatproto.ChatClient.on_hint` calls.
 HintCallback = Callable[[Hint], object]
 
 
@@ -204,7 +204,7 @@ class ChatClient:
 
         They come at once, beside the messages, and none that is missed comes again. Receipts and typing come
         to a client that was made with ``receipts`` and ``typing``, live changes to one that is live in the
-        group (:meth:`Groups.live`). What the callback raises is logged.
+        group (:meth:`~chatproto.client.Groups.live`). What the callback raises is logged.
         """
         self._on_hint = callback
 

@@ -113,7 +113,7 @@ class Groups:
         """Be shown in a group as there right now, or no longer, and be told who else is.
 
         It holds until it is switched off or the client is closed, over lost connections too. Who comes and
-        goes is told as ``LiveChange`` to :meth:`ChatClient.on_hint`.
+        goes is told as ``LiveChange`` to :meth:`~chatproto.ChatClient.on_hint`.
         """
         asking = self._request(Live(group=group, on=on), LiveMembers)
         return asking.addCallback(self._is_live, group, on)
