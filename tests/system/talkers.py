@@ -148,7 +148,7 @@ class Recipient(Client):
         super().__init__(realm, user)
         self.heard: list[tuple[str, str, int]] = []
         self._after = 0
-        self._epoch: str | None = None
+        self.epoch: str | None = None
         self._last: str | None = None
 
     def expect(self, mid: str) -> None:
@@ -163,10 +163,10 @@ class Recipient(Client):
         return self._last is not None and any(mid == self._last for mid, _, _ in self.heard[-WINDOW:])
 
     def talk(self) -> None:
-        epoch = {} if self._epoch is None else {"epoch": self._epoch}
+        epoch = {} if self.epoch is None else {"epoch": self.epoch}
         reply = self.ask(do="listen", after=self._after, **epoch)
         assert "reset" not in reply, "the server has forgotten what it told"
-        self._epoch = reply["epoch"]
+        self.epoch = reply["epoch"]
         while not self.done():
             event = self.read()
             assert event["event"] == "message", event
