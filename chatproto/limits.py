@@ -51,7 +51,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     line_bytes_before_login: Count = 4 * 1024
     #: Strangers may not hold connections open. 0: for ever (older clients connect before their user types).
     login_seconds: Seconds = 10.0
-    #: All the time to log in, with what the realm itself takes for it. 0: no bound.
+    #: All the time to log in, with what the realm itself takes for it.
     login_total_seconds: Seconds = 60.0
     #: Lines that are no command, before login, until the connection is ended.
     bad_lines_before_login: Count = 16
@@ -146,7 +146,6 @@ def without_rates(limits: Limits) -> Limits:
 LOOPBACK = without_rates(
     Limits(
         login_seconds=0.0,
-        login_total_seconds=0.0,
         connections_per_address=0,
         connections_per_account=0,
         sessions_per_account=0,

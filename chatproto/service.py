@@ -198,6 +198,7 @@ class RealmService(Service):
             limits=listener.limits,
             exact_bodies=self._config.exact_bodies,
             tls=listener.tls is not None,
+            proxied=listener.opens.startswith("haproxy:"),
         )
         self._serving.append((listener.name, factory))
         self._drains.append(factory.drain)

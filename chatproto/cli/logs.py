@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from datetime import UTC, datetime
@@ -18,6 +19,11 @@ from twisted.logger import (
     eventAsText,
     globalLogBeginner,
 )
+
+from chatproto.protocols.faults import Discreet
+
+#: Controls, line separators, marks of direction, and halves of surrogate pairs.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: What ``--log-level`` takes, from much to little.
 LEVELS = ("debug", "info", "warn", "error", "critical")
@@ -84,12 +90,20 @@ def start_logging(level: str, path: Path | None = None) -> None:
 
 
 def _line(event: LogEvent) -> str:
-    """Return ``TIME LEVEL NAMESPACE: TEXT``; further lines, as of a traceback, are indented."""
-    text = eventAsText(event, includeTimestamp=False, includeSystem=False)
-    if not text:
+    """Return ``TIME LEVEL NAMESPACE: TEXT``; the further lines of a traceback are indented."""
+    text = eventAsText(event, includeTraceback=False, includeTimestamp=False, includeSystem=False)
+    failure = event.get("log_failure")
+    if not text and failure is None:
         return ""
     time = datetime.fromtimestamp(event["log_time"], UTC).isoformat(timespec="milliseconds")
     level = event.get("log_level", LogLevel.info).name
-    # What a peer sent may hold line ends; it must not look like an event of its own.
-    shown = text.replace("\r", "\\r").replace("\n", "\n    ")
+    lines = [_escape(text)]
+    if failure is not None:
+        lines += [_escape(line) for line in Discreet(failure).getTraceback().rstrip().split("\n")]
+    shown = "\n    ".join(lines)
     return f"{time.removesuffix('+00:00')}Z {level} {event.get('log_namespace', '-')}: {shown}\n"
+
+
+def _escape(text: str) -> str:
+    """Return text without what would end a line, move a cursor or turn text around."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.internet.protocol import connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
 
+from chatproto.errors import TooManyConnections
 from chatproto.limits import Limits
+from chatproto.protocols.lingering import Linger
+from chatproto.realm.rates import Buckets, Rate
+from chatproto.realm.times import Clock
+
+#: When to try again where there was no room; others have to leave first.
+_FULL_SECONDS = 10.0
+#: The time in which ``connects_per_ten_minutes`` is counted.
+_TEN_MINUTES = 600.0
+#: Addresses of which it is known how often they connected; with more, the oldest are forgotten.
+_ADDRESSES = 10_000
+#: One that is refused has so long to read why.
+_REFUSING_SECONDS = 5.0
+#: IPv6 gives each customer at least so many bits to choose addresses from.
+_NETWORK = 64
+
+
+def network_of(address: str) -> str:
+    """Return what is counted for an address: itself, or of IPv6 its network, which one person has whole."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, _NETWORK), strict=False))
 
 
 class Connection(Protocol):
     """What is counted."""
-
-    address: str
 
     def goodbye(self, reason: str) -> None:
         """Answer what was read, and end the connection."""
@@ -27,38 +58,68 @@ class Connection(Protocol):
 
 
 class Connections:
-    """Open connections, bounded in all and for each address."""
+    """Open connections, bounded in all and for each address; ``""`` is an address without a bound."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        self._clock = clock
         self._most = limits.connections
         self._most_of_address = limits.connections_per_address
-        self._open: dict[Connection, None] = {}
-        self._by_address: Counter[str] = Counter()
+        self._rate = Rate(limits.connects_per_ten_minutes, _TEN_MINUTES)
+        self._connects: Buckets[str] = Buckets(_ADDRESSES)
+        #: From which network each one is.
+        self._open: dict[Connection, str] = {}
+        self._by_network: Counter[str] = Counter()
         self._empty: list[Deferred[None]] = []
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._open))
 
-    def has_room(self, address: str) -> bool:
-        """Tell whether one more from an address may be opened."""
-        share = self._most_of_address
-        return len(self._open) < self._most and not (share and self._by_address[address] >= share)
+    def check_room(self, address: str) -> None:
+        """Return if one more from an address may be opened, and count that it is.
 
-    def add(self, connection: Connection) -> None:
+        :raises TooManyConnections: it may not; that is not counted.
+        """
+        if len(self._open) >= self._most:
+            raise TooManyConnections(retry_after=_FULL_SECONDS)
+        self._check_address(network_of(address))
+
+    def _check_address(self, network: str) -> None:
+        if not network:
+            return
+        if self._most_of_address and self._by_network[network] >= self._most_of_address:
+            raise TooManyConnections("too many connections from your address", retry_after=_FULL_SECONDS)
+        wait = self._connects.take(network, self._rate, self._clock.seconds())
+        if wait:
+            raise TooManyConnections("your address connects too often", retry_after=round(wait, 3))
+
+    def add(self, connection: Connection, address: str) -> None:
         """Count a connection."""
-        self._open[connection] = None
-        self._by_address[connection.address] += 1
+        self._open[connection] = network = network_of(address)
+        self._by_network[network] += 1
+
+    def move(self, connection: Connection, address: str) -> None:
+        """Count a connection at another address: it came through somebody who tells only now from where.
+
+        :raises TooManyConnections: there are too many from there.
+        """
+        self._check_address(network_of(address))
+        self._uncount(connection)
+        self.add(connection, address)
 
     def remove(self, connection: Connection) -> None:
         """Count one less."""
+        self._uncount(connection)
         del self._open[connection]
-        self._by_address[connection.address] -= 1
-        if not self._by_address[connection.address]:
-            del self._by_address[connection.address]
         if not self._open:
             empty, self._empty = self._empty, []
             for done in empty:
                 done.callback(None)
+
+    def _uncount(self, connection: Connection) -> None:
+        network = self._open[connection]
+        self._by_network[network] -= 1
+        if not self._by_network[network]:
+            del self._by_network[network]
 
     def when_empty(self) -> Deferred[None]:
         """Fire when there is none."""
@@ -75,14 +136,45 @@ class Connections:
             connection.abort()
 
 
+@implementer(IHalfCloseableProtocol)
 class Refusing(TwistedProtocol):
-    """A connection for which there is no room: it is told so, as older clients spin on a silent end."""
+    """A connection for which there is no room: it is told so, as older clients spin on a silent end.
 
-    def __init__(self, line: bytes) -> None:
+    ``gone`` is called when it has ended.
+    """
+
+    def __init__(self, line: bytes, clock: Clock, gone: Callable[[], None]) -> None:
         self._line = line
+        self._clock = clock
+        self._gone = gone
+        self._linger: Linger | None = None
+        self._late: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
-        """Say it, and close."""
+        """Say it, and close when it was read."""
         transport = cast("Any", self.transport)
+        self._late = self._clock.callLater(_REFUSING_SECONDS, transport.abortConnection)
         transport.write(self._line)
-        transport.loseConnection()
+        self._linger = Linger(transport, self._clock, input_ended=False)
+        self._linger.begin()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Drop what comes."""
+        if self._linger is not None:
+            self._linger.heard()
+
+    def readConnectionLost(self) -> None:
+        """Hear that nothing more will come."""
+        if self._linger is not None:
+            self._linger.input_ended()
+
+    def writeConnectionLost(self) -> None:
+        """Never heard: this side ends its writing by itself."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Be done."""
+        if self._linger is not None:
+            self._linger.stop()
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+        self._gone()

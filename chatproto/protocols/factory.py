@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress
@@ -26,8 +26,8 @@ from chatproto.wire.text import TextDialect
 
 #: How long connections may take to read their last bytes when the server ends.
 _DRAIN_SECONDS = 5.0
-#: When to try again where there was no room; others have to leave first.
-_FULL_SECONDS = 10.0
+#: Connections that are told at a time that there is no room; further ones are closed without a word.
+_REFUSING = 64
 #: Clients that were sent away come back spread over this time.
 _COME_BACK_SECONDS = 5.0
 
@@ -39,8 +39,9 @@ class ChatServerFactory(ServerFactory):
     lines; without it JSON is spoken where a line begins with ``{``, and text. What a listener is told is told
     in the dialect of its ``listen``. ``administrator`` gives every connection an administrator's rights: for
     the control socket. With ``exact_bodies`` the text dialect keeps the blanks around a text. With ``tls``
-    below, who finds no room is not told so: that would take a handshake, and nobody would count it. A store
-    that fails ends all connections without another word, since what became of their commands is unknown.
+    below, who finds no room is not told so: that would take a handshake, and nobody would count it. With
+    ``proxied`` a connection's address is known only when its first line has come. A store that fails ends all
+    connections without another word, since what became of their commands is unknown.
     """
 
     noisy = False
@@ -55,6 +56,7 @@ class ChatServerFactory(ServerFactory):
         exact_bodies: bool = False,
         dialects: Mapping[bytes, Dialect] | None = None,
         tls: bool = False,
+        proxied: bool = False,
         random: Callable[[], float] = random.random,
     ) -> None:
         self.realm = realm
@@ -67,23 +69,49 @@ class ChatServerFactory(ServerFactory):
         self.turn = Turn(reactor)
         self.traffic = Traffic()
         self._tls = tls
+        self.proxied = proxied
+        self._refusing = 0
         self._random = random
-        self._connections = Connections(self.limits)
+        self._connections = Connections(self.limits, reactor)
         realm.writer.on_fatal(lambda _: self._connections.abort())
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """Return a connection's protocol, or one that refuses it, or None to close it at once."""
-        address = str(getattr(addr, "host", ""))
-        if not self._connections.has_room(address):
+        address = "" if self.proxied else str(getattr(addr, "host", ""))
+        try:
+            self._connections.check_room(address)
+        except TooManyConnections as error:
             self.traffic.turned_away += 1
-            if self._tls:
-                return None
-            return Refusing(self.dialect.encode_refusal(TooManyConnections(retry_after=_FULL_SECONDS), None))
+            return self._refuse(error)
         protocol = ChatServerProtocol(self, address)
         protocol.factory = self
         self.traffic.opened += 1
-        self._connections.add(protocol)
+        self._connections.add(protocol, address)
         return protocol
+
+    def _refuse(self, error: TooManyConnections) -> Protocol | None:
+        if self._tls or self._refusing >= _REFUSING:
+            return None
+        self._refusing += 1
+        return Refusing(self.dialect.encode_refusal(error, None), self.clock, self._refused)
+
+    def _refused(self) -> None:
+        self._refusing -= 1
+
+    def begun(self, protocol: ChatServerProtocol) -> TooManyConnections | None:
+        """Hear that a connection's first line has come: a proxy has said by now for whom it was opened.
+
+        Returns why there is no room for one more from there, if there is none.
+        """
+        if self.proxied:
+            address = str(getattr(cast("Any", protocol.transport).getPeer(), "host", ""))
+            protocol.session.address = address
+            try:
+                self._connections.move(protocol, address)
+            except TooManyConnections as error:
+                self.traffic.turned_away += 1
+                return error
+        return None
 
     def dialect_of(self, line: bytes) -> Dialect:
         """Return the dialect of a line, or of the beginning of one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Protocol
 
-from chatproto.errors import ChatError
+from chatproto.errors import ChatError, RateLimited
 from chatproto.events import Reply
 from chatproto.realm.meters import Traffic
 from chatproto.wire.dialect import Dialect, TagValue
@@ -25,6 +25,7 @@ class Pause(enum.Flag):
     OUTBOX = enum.auto()  # the client does not read its replies
     WRITER = enum.auto()  # the realm has as much to store as it may hold
     TURN = enum.auto()  # it had its share of this turn of the reactor
+    HASTE = enum.auto()  # it went on asking although it was told to wait
     ENDING = enum.auto()  # nothing more will be read
 
 
@@ -39,6 +40,10 @@ class Replying(Protocol):
 
     def reply(self) -> None:
         """Send the replies whose turn has come."""
+        ...
+
+    def hasty(self) -> None:
+        """Hear that a command was refused because there were too many."""
         ...
 
 
@@ -64,4 +69,6 @@ class Slot:
             self.data = self._dialect.encode_refusal(outcome, self._tag)
             if outcome.fatal:
                 self._connection.pause(Pause.ENDING)
+            elif type(outcome) is RateLimited:
+                self._connection.hasty()
         self._connection.reply()

@@ -30,7 +30,9 @@ from chatproto.errors import (
     Unavailable,
 )
 from chatproto.events import Event, Goodbye
+from chatproto.protocols.faults import Discreet
 from chatproto.protocols.framing import LineFraming
+from chatproto.protocols.haste import Haste
 from chatproto.protocols.lingering import Linger, in_handshake
 from chatproto.protocols.order import Pause, Slot
 from chatproto.protocols.outbox import Outbox, Transport
@@ -61,8 +63,9 @@ class ChatServerProtocol(LineFraming):
         self._factory = factory
         self._limits = factory.limits
         self.traffic = factory.traffic
-        self.address = address
-        self.session = ClientSession(factory.realm, self, administrator=factory.administrator)
+        self.session = ClientSession(
+            factory.realm, self, administrator=factory.administrator, limits=self._limits, address=address
+        )
         self.line_limit = self._limits.line_bytes_before_login
         self._stranger: Stranger | None = None
         self._dialect: Dialect | None = None  # that of the newest line
@@ -72,6 +75,7 @@ class ChatServerProtocol(LineFraming):
         self._held: tuple[Dialect, Request] | None = None
         self._pause = Pause.NONE
         self._outbox: Outbox | None = None
+        self._haste: Haste | None = None
         self._goodbye: str | None = None
         self._input_ended = False
         self._linger: Linger | None = None
@@ -92,7 +96,7 @@ class ChatServerProtocol(LineFraming):
         clock = self._factory.clock
         progress = self._limits.progress_seconds
         self._outbox = Outbox(transport, self._factory.turn, clock, progress, self._drained, self.abort)
-        self._stranger = Stranger(self._limits, clock, self._too_late)
+        self._stranger = Stranger(self._limits, clock, self._too_late, self._is_busy)
         self._look_at_trust()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -103,6 +107,8 @@ class ChatServerProtocol(LineFraming):
         self._slots.clear()
         if self._stranger is not None:
             self._stranger.end()
+        if self._haste is not None:
+            self._haste.end()
         if self._outbox is not None:
             self._outbox.lost()
         if self._linger is not None:
@@ -134,6 +140,9 @@ class ChatServerProtocol(LineFraming):
         self.pause(Pause.ENDING)
         self.reply()
 
+    def _is_busy(self) -> bool:
+        return Pause.COMMAND in self._pause
+
     def _too_late(self) -> None:
         if in_handshake(self.transport):
             self.abort()
@@ -164,8 +173,7 @@ class ChatServerProtocol(LineFraming):
 
     def lineReceived(self, line: bytes) -> None:
         """Carry out one line, or refuse it."""
-        if self._dialect is None and _HTTP.match(line):
-            self.abort()
+        if self._dialect is None and not self._may_begin(line):
             return
         dialect = self._dialect = self._factory.dialect_of(line)
         try:
@@ -179,6 +187,16 @@ class ChatServerProtocol(LineFraming):
             self._look_for_room()
         else:
             self._start(dialect, request)
+
+    def _may_begin(self, line: bytes) -> bool:
+        """Look at a connection's first line, and at where it comes from."""
+        if _HTTP.match(line):
+            self.abort()
+            return False
+        no_room = self._factory.begun(self)
+        if no_room is not None:
+            self._refuse(self._factory.dialect, no_room)
+        return no_room is None
 
     def line_too_long(self, start: bytes) -> None:
         """Refuse an over-long line; a stranger's connection then ends."""
@@ -262,8 +280,14 @@ class ChatServerProtocol(LineFraming):
             self._fault(slot, failure)
 
     def _fault(self, slot: Slot, failure: Failure) -> None:
-        self._log.failure("a command failed", failure=failure)
+        self._log.failure("a command failed", failure=Discreet(failure))
         slot(InternalError())
+
+    def hasty(self) -> None:
+        """Hear that a command was refused because there were too many."""
+        if self._haste is None:
+            self._haste = Haste(self, self._factory.clock)
+        self._haste.refused()
 
     def pause(self, why: Pause) -> None:
         """Stop reading for a reason."""

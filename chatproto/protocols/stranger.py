@@ -9,15 +9,34 @@ from twisted.internet.interfaces import IDelayedCall
 from chatproto.limits import Limits
 from chatproto.realm.times import Clock
 
+#: How soon it is looked again, where the realm itself takes the time.
+_AGAIN_SECONDS = 1.0
+
 
 class Stranger:
-    """The patience with one connection. ``too_late`` is called when its time to log in is over."""
+    """The patience with one connection.
 
-    def __init__(self, limits: Limits, clock: Clock, too_late: Callable[[], None]) -> None:
+    ``too_late`` is called when its time to log in is over. While the realm is ``busy`` with its attempt,
+    which may have been delayed on purpose, only ``login_total_seconds`` end it.
+    """
+
+    def __init__(
+        self, limits: Limits, clock: Clock, too_late: Callable[[], None], busy: Callable[[], bool]
+    ) -> None:
         self._mistakes_left = limits.bad_lines_before_login
+        self._clock = clock
+        self._too_late = too_late
+        self._busy = busy
+        self._end_at = clock.seconds() + limits.login_total_seconds
         self._deadline: IDelayedCall | None = None
         if limits.login_seconds:
-            self._deadline = clock.callLater(limits.login_seconds, too_late)
+            self._deadline = clock.callLater(limits.login_seconds, self._look)
+
+    def _look(self) -> None:
+        if self._busy() and self._clock.seconds() < self._end_at:
+            self._deadline = self._clock.callLater(_AGAIN_SECONDS, self._look)
+        else:
+            self._too_late()
 
     def mistake(self) -> bool:
         """Count a line that is no command; tell whether it was one too many."""

@@ -14,7 +14,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from chatproto.executors import InlineExecutor
-from chatproto.limits import Limits
+from chatproto.limits import Limits, without_rates
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.realm import PasswordHasher, Policy, Realm, Registration
 from chatproto.store.memory import MemoryDisk, MemoryStore
@@ -48,7 +48,7 @@ async def served(limits: Limits) -> AsyncIterator[tuple[ChatServerFactory, Calle
         "alpha",
         MemoryStore(MemoryDisk()),
         reactor,
-        policy=Policy(limits=limits, registration=Registration.OPEN),
+        policy=Policy(limits=without_rates(limits), registration=Registration.OPEN),
         hasher=PasswordHasher(InlineExecutor(), cheap=True),
     )
     factory = ChatServerFactory(realm, reactor)

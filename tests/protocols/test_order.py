@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chatproto import events
-from chatproto.errors import Busy, LoginTimeout
+from chatproto.errors import Busy, LoginTimeout, RateLimited
 from chatproto.protocols.order import Pause, Slot
 from chatproto.realm.meters import Traffic
 from chatproto.wire.json import JsonDialect
@@ -20,6 +20,9 @@ class Connection:
 
     def reply(self) -> None:
         self.said.append("reply")
+
+    def hasty(self) -> None:
+        self.said.append("hasty")
 
 
 def test_a_reply_is_encoded_as_its_command_was() -> None:
@@ -41,3 +44,10 @@ def test_only_a_fatal_error_ends_the_connection_and_before_the_reply_goes_out() 
     Slot(connection, JsonDialect(), 1)(LoginTimeout())
     assert connection.said[1:] == [Pause.ENDING, "reply"]
     assert connection.traffic.refusals == {"busy": 1, "login-timeout": 1}
+
+
+def test_a_connection_hears_of_refusals_for_haste() -> None:
+    connection = Connection()
+    for error in (Busy(), RateLimited()):
+        Slot(connection, JsonDialect(), 1)(error)
+    assert connection.said == ["reply", "hasty", "reply"]

@@ -113,8 +113,8 @@ class Peer:
 class Served:
     """A realm with a server factory over it."""
 
-    def __init__(self, limits: Limits | None = None, **options: Any) -> None:
-        self.house = House(limits=limits)
+    def __init__(self, limits: Limits | None = None, *, rates: bool = False, **options: Any) -> None:
+        self.house = House(limits=limits, rates=rates)
         self.factory = ChatServerFactory(self.house.realm, self.house.clock, random=lambda: 0.5, **options)
 
     def peer(self, name: str | None = None, **options: Any) -> Peer:
