@@ -61,8 +61,10 @@ class PlainDialect:
 
     def encode_event(self, event: Event) -> bytes:
         match event:
-            case Message():
+            case Message(kind="text"):
                 return one_line(f"{event.from_} to {event.to}: {event.text}")
+            case Message():  # what happened in a group, or an invitation to one
+                return one_line(f"{event.to}: {event.kind} {event.about or event.text} by {event.from_}")
             case Goodbye():
                 return one_line(f"goodbye: {event.reason}")
             case _:

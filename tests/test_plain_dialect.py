@@ -20,9 +20,9 @@ def test_any_line_is_a_request_or_a_refusal(line: bytes) -> None:
         assert isinstance(DIALECT.decode(line), Request)
 
 
-@given(st.text(), st.text())
-def test_whatever_is_said_takes_one_line(name: str, text: str) -> None:
-    message = Message(seq=1, mid="m", from_=name, to=name, text=text, at="")
+@given(st.text(), st.text(), st.sampled_from(["text", "topic"]))
+def test_whatever_is_said_takes_one_line(name: str, text: str, kind: str) -> None:
+    message = Message(seq=1, mid="m", from_=name, to=name, text=text, at="", kind=kind)
     for data in (
         DIALECT.encode_event(message),
         DIALECT.encode_reply(LoggedIn(address=name), None),
