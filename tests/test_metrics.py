@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -181,6 +182,20 @@ def test_there_are_few_connections_and_the_end_does_not_wait_for_them(server: Se
     assert server.stop() == 0
     assert time.monotonic() - started < 4
     for connection in held:
+        connection.close()
+
+
+def test_figures_come_over_tls_as_well(tmp_path: Path) -> None:
+    listen = f"metrics=ssl:0:interface=127.0.0.1:selfSigned={tmp_path}:host=localhost"
+    with Server("--realm", "alpha", "--store", "memory:", "--listen", CLIENT, "--listen", listen) as server:
+        trust = ssl.create_default_context(cafile=str(tmp_path / "cert.pem"))
+        # The connection that is held must not hold up the end.
+        connection = http.client.HTTPSConnection("localhost", server.ports[1], timeout=SECONDS, context=trust)
+        connection.request("GET", "/metrics")
+        assert b"chatproto_realm_info" in connection.getresponse().read()
+        started = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - started < 4
         connection.close()
 
 

@@ -20,8 +20,10 @@ from chatproto.limits import Limits
 from chatproto.realm import Registration
 from tests.authority import Authority
 from tests.serving import ROOT, SECONDS, Server
+from tests.test_metrics import Figures, request
 
 SAMPLE = ROOT / "examples" / "chatproto.toml"
+OPERATIONS = ROOT / "docs" / "operations.rst"
 UNIT = ROOT / "examples" / "systemd" / "chatproto@.service"
 
 
@@ -132,3 +134,35 @@ def test_systemd_understands_the_unit(tmp_path: Path, require: Callable[[str], s
         check=False,
     )
     assert rated.returncode == 0, rated.stdout
+
+
+def test_the_document_has_every_figure_and_no_other() -> None:
+    with Server(
+        *("--realm", "alpha", "--store", "memory:", "--listen", "client=tcp:0:interface=127.0.0.1"),
+        *("--listen", "metrics=tcp:0:interface=127.0.0.1"),
+    ) as server:
+        figures = Figures(request(server.ports[1])[1].decode())
+    shown = {
+        family.name + ("_total" if family.type == "counter" else "") for family in figures.families.values()
+    }
+    text = OPERATIONS.read_text()
+    table = text.partition(".. list-table:: Figures")[2].partition("Alerts that")[0]
+    names = r"\b((?:chatproto|process)_\w+)"
+    assert set(re.findall(names, table)) == shown
+    alerts = text.partition("Alerts that")[2].partition("``chatproto check --quiet``")[0]
+    asked = {re.sub("_(bucket|count|sum)$", "", name) for name in re.findall(names, alerts)}
+    assert asked <= shown
+
+
+def test_the_document_shows_a_configuration_that_is_understood(tmp_path: Path) -> None:
+    shown = re.findall(r"\.toml <<'END'\n(.*?)\n    END", OPERATIONS.read_text(), re.DOTALL)
+    assert len(shown) == 2
+    for text in shown:
+        path = tmp_path / "alpha.toml"
+        path.write_text(text.replace("\n    ", "\n").removeprefix("    "))
+        assert configure(read_settings(path)).realm == "alpha"
+
+
+def test_the_document_names_files_that_exist() -> None:
+    for path in re.findall(r"\b(?:examples|docs)/[\w/.@]+\w", OPERATIONS.read_text()):
+        assert (ROOT / path).exists(), path

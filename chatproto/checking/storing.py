@@ -106,7 +106,7 @@ def _postgresql(setup: Setup, what: str) -> Iterator[Finding]:
             yield from _server(what, connection)
             facts = read_facts(connection, setup.passwords)
     except SQLAlchemyError as error:
-        yield fail(what, f"cannot be reached: {database.reason(error)}; see docs/postgresql.rst")
+        yield fail(what, f"cannot be reached: {database.reason(error)}; does it run, and let this user in?")
     except NotAStore:
         yield fail(what, "is another program's database; make one for the realm alone")
     else:
