@@ -1,4 +1,4 @@
-"""Time from send to delivery at 100 messages a second, on SQLite with real syncs."""
+"""Time from send to delivery at 100 messages a second, with real syncs."""
 
 from __future__ import annotations
 

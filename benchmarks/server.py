@@ -28,13 +28,16 @@ def pin_load() -> None:
 
 
 class Server:
-    """``chatproto serve`` on a store; if none is given on a new SQLite one, which is removed at the end.
+    """``chatproto serve`` on a store: that of ``BENCHMARK_STORE``, or a new SQLite one, if none is given.
 
     ``lab`` makes the demo users and hashes passwords at the least cost. ``seconds_to_start`` is how long it
     took until it was ready.
     """
 
     def __init__(self, *options: str, store: str | None = None, lab: bool = True) -> None:
+        store = store or os.environ.get("BENCHMARK_STORE")
+        #: The kind of the store, for print.
+        self.kind = "PostgreSQL" if store is not None and store.startswith("postgresql:") else "SQLite"
         self._folder = tempfile.TemporaryDirectory(prefix="chatproto-benchmark-")
         self.folder = Path(self._folder.name)
         begin = time.perf_counter()
@@ -44,7 +47,10 @@ class Server:
                 *(sys.executable, "-m", "chatproto", "serve", "--realm", "alpha"),
                 *(("--lab",) if lab else ()),
                 *("--listen", "client=tcp:0:interface=127.0.0.1"),
-                *("--store", store or f"sqlite:///{self.folder}/alpha.db"),
+                *(
+                    "--store",
+                    store or f"sqlite:///{self.folder}/alpha.db",
+                ),
                 *("--control", f"{self.folder}/control"),
                 *options,
             ],

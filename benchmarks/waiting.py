@@ -46,7 +46,8 @@ def main() -> None:
         cost = (server.processor_seconds() - before) / stored * 1e6
         print(
             f"waiting: {stored / seconds:,.0f} durable messages/s from {CONNECTIONS} connections that each "
-            f"wait, {cost:.1f} us of processor each (a sync here: {sync_milliseconds(server.folder):.2f} ms)"
+            f"wait, {cost:.1f} us of processor each ({server.kind}, a sync here: "
+            f"{sync_milliseconds(server.folder):.2f} ms)"
         )
 
 

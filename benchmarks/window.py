@@ -1,4 +1,4 @@
-"""Processor time of the server per durable message: one sender, one listener, 256 in flight, SQLite.
+"""Processor time of the server per durable message: one sender, one listener, 256 in flight.
 
 Every message has an ordered cid, as our client sends it; ``--no-cid`` leaves it out.
 """
@@ -70,7 +70,7 @@ def main() -> None:
         cost = (server.processor_seconds() - before) / MESSAGES * 1e6
         print(
             f"window: {cost:.1f} us of processor per durable message, {MESSAGES / seconds:,.0f} messages/s "
-            f"(1:1, window {WINDOW}, SQLite, {'ordered cids' if cids else 'no cids'}, listener live)"
+            f"(1:1, window {WINDOW}, {server.kind}, {'ordered cids' if cids else 'no cids'}, listener live)"
         )
 
 
