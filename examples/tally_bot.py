@@ -15,7 +15,7 @@ from typing import Any
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.internet.task import react
 
-from chatproto import ChatClient, Message
+from chatproto import ChatClient, ChatError, Message
 
 
 class Memory:
@@ -71,7 +71,11 @@ async def main(reactor: PosixReactorBase, place: str, user: str, path: str) -> N
             if text is not None:
                 # The same message gives the same cid: if we were killed before the next lines and see the
                 # message again, this is sent again, and stored once.
-                await chat.send(message.from_, text, cid="tally-" + message.mid.partition("/")[2])
+                cid = "tally-" + message.mid.partition("/")[2]
+                try:
+                    await chat.send(message.from_, text, cid=cid)
+                except ChatError as error:  # it stays refused: the asker has blocked us, for example
+                    print("not sent:", error.code, flush=True)
         state["after"], state["epoch"] = chat.reached
         memory.save()
 

@@ -188,11 +188,17 @@ def test_the_tally_bot_counts_each_message_once_however_often_it_is_killed(port:
             with Example(*arguments) as bot:
                 heard += [next_text(fan) for _ in range(min(7, _PRAISES - len(heard)))]
                 bot.process.kill()
-        with Example(*arguments):
+        with Example(*arguments) as bot:
             fan.write(do="send", to="tally", text="score messi")
             heard.append(next_text(fan))
             fan.write(do="send", to="tally", text="last")
             assert next_text(fan) == f"messi has {_PRAISES} / score messi / messi has {_PRAISES}"
+            fan.ask(do="block", address="tally")
+            fan.ask(do="send", to="tally", text="score messi")
+            bot.read("not sent: refused")
+            fan.ask(do="unblock", address="tally")
+            fan.write(do="send", to="tally", text="score lineker")
+            assert next_text(fan) == "lineker has 0"
     assert heard == [f"messi has {number}" for number in [*range(1, _PRAISES + 1), _PRAISES]]
 
 
