@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import io
 import json
 import os
+import pty
 import queue
+import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from chatproto.cli import main
 
 ROOT = Path(__file__).parent.parent
 #: Generous: a loaded machine may be slow, and nothing waits so long where all is well.
@@ -36,6 +45,46 @@ def chatproto(*arguments: str, given: str = "") -> subprocess.CompletedProcess[s
         timeout=SECONDS,
         check=False,
     )
+
+
+def here(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command as :func:`chatproto` does, but in this process: for what needs no reactor, quickly."""
+    said, complained = io.StringIO(), io.StringIO()
+    before, sys.stdin = sys.stdin, io.StringIO(given)
+    try:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(complained):
+            main(arguments)
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.stdin = before
+    assert isinstance(code, int)
+    return subprocess.CompletedProcess(arguments, code, said.getvalue(), complained.getvalue())
+
+
+def on_terminal(*arguments: str, typed: str = "", width: int = 100) -> tuple[int, str]:
+    """Run the command to its end at a terminal, where ``typed`` is typed; return exit code and screen."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment(TERM="xterm", COLUMNS=str(width)),
+    )
+    os.close(theirs)
+    os.write(ours, typed.encode())
+    shown = b""
+    try:
+        while select.select([ours], [], [], SECONDS)[0]:
+            shown += os.read(ours, 65_536)
+    except OSError:  # how the other end's closing is told
+        pass
+    finally:
+        os.close(ours)
+        process.wait(SECONDS)
+    return process.returncode, shown.decode().replace("\r\n", "\n")
 
 
 class Server:

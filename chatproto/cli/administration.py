@@ -5,8 +5,10 @@ Both ways run the same commands of :mod:`chatproto.commands` through a session o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, overload
 
 import click
 from msgspec import structs
@@ -17,9 +19,11 @@ from chatproto.commands import Command, Request
 from chatproto.configuration import Place, Settings, configure, locate
 from chatproto.control import ControlConnection, NoServer
 from chatproto.errors import ChatError, ConfigError
-from chatproto.events import Event, Reply
+from chatproto.events import Done, Event, Reply
 from chatproto.realm import ClientSession, Realm
+from chatproto.realm.policy import Registration
 from chatproto.service import CannotServe, open_realm
+from chatproto.store.urls import MEMORY, SQLITE
 
 R = TypeVar("R", bound=Reply)
 T = TypeVar("T")
@@ -36,8 +40,25 @@ class Administrator(Protocol):
 Work = Callable[[Administrator], Coroutine[Any, Any, T]]
 
 
-def administer(settings: Settings, work: Work[T]) -> T:
+@overload
+def carry_out(settings: Settings, command: Command, *, new: bool = False) -> Done: ...
+@overload
+def carry_out(settings: Settings, command: Command, expected: type[R], *, new: bool = False) -> R: ...
+def carry_out(
+    settings: Settings, command: Command, expected: type[Reply] = Done, *, new: bool = False
+) -> Reply:
+    """Carry out one command as :func:`administer` does, and return the reply."""
+
+    async def work(realm: Administrator) -> Reply:
+        return await realm.ask(command, expected)
+
+    return administer(settings, work, new=new)
+
+
+def administer(settings: Settings, work: Work[T], *, new: bool = False) -> T:
     """Do ``work`` at the realm that settings speak of, whether it runs or not.
+
+    With ``new`` a store in a file is made if there is none; otherwise its name must be a mistake.
 
     :raises ConfigError: the settings do not say which realm.
     :raises ClickException: it does not run and its store cannot be opened.
@@ -48,21 +69,24 @@ def administer(settings: Settings, work: Work[T]) -> T:
     if place.control is not None:
         try:
             with ControlConnection(place.control) as connection:
-                running = _Running(connection)
-                return run(lambda _: work(running))
+                return _at_once(work(_Running(connection)))
         except NoServer:
             if place.store is None:
                 raise click.ClickException(f"no realm answers at {place.control}") from None
         except OSError as error:
             raise click.ClickException(f"control: {place.control}: {error.strerror or error}") from error
-    return _administer_alone(settings, place, work)
+    return _administer_alone(settings, place, work, new=new)
 
 
-def _administer_alone(settings: Settings, place: Place, work: Work[T]) -> T:
-    if place.store == "memory:":
+def _administer_alone(settings: Settings, place: Place, work: Work[T], *, new: bool) -> T:
+    if place.store == MEMORY:
         raise click.ClickException("no realm answers, and a store in memory has nothing without one")
+    path = (place.store or "").removeprefix(SQLITE)
+    if path != place.store and not new and not Path(path).exists():
+        raise click.ClickException(f"no realm answers, and there is no store at {path}")
     if place.realm is None:
         raise ConfigError("realm: expected --realm too, since no running realm answers that would tell it")
+    os.umask(0o077)  # what SQLite puts beside the store is the operator's alone
     try:
         return run(lambda reactor: _alone(reactor, settings, work))
     except CannotServe as error:
@@ -70,12 +94,26 @@ def _administer_alone(settings: Settings, place: Place, work: Work[T]) -> T:
 
 
 async def _alone(reactor: PosixReactorBase, settings: Settings, work: Work[T]) -> T:
-    # Nothing will listen here, so what is unsafe for a listener is no reason to refuse.
-    realm = await open_realm(reactor, configure(structs.replace(settings, insecure=True)))
+    # Nothing will listen here, so what is unsafe for a listener is no reason to refuse. Who may register is
+    # only known if it was said; an invitation may be meant for a realm that is served with a flag for it.
+    config = configure(structs.replace(settings, insecure=True))
+    if settings.registration is None and config.authenticator is None:
+        config = structs.replace(config, registration=Registration.INVITE)
+    realm = await open_realm(reactor, config)
     try:
         return await work(_Session(realm))
     finally:
         await realm.close()
+
+
+def _at_once(work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of work that waits for nothing, as a control connection blocks: without a reactor."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise AssertionError("the work waits for something")
 
 
 class _Running:

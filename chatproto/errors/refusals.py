@@ -218,7 +218,7 @@ class NoSuchSession(ChatError):
     """The account has no session of that number."""
 
     code = "no-such-session"
-    message = "you have no such session"
+    message = "there is no such session"
 
 
 class AlreadyMember(ChatError):

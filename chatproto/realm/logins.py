@@ -47,8 +47,8 @@ class Login:
         self.allowance: Allowance | None = None
         #: Where this session's messages go, by ``to`` as the client writes it.
         self.routes: dict[str, Route] = {}
-        #: Called when the session is ended, once.
-        self.on_end: set[Callable[[], None]] = set()
+        #: Called when the session is ended, once: with whether somebody wanted its connections to end, too.
+        self.on_end: set[Callable[[bool], None]] = set()
 
     @property
     def ended(self) -> bool:
@@ -118,7 +118,7 @@ class Logins:
             number = self._writer.next_serial()
         else:
             number, devices = await self._device(account.name, name.folded)
-        ended = self._mark_ended(await self._surplus(account.name))
+        ended = self._mark_ended(await self._surplus(account.name), revoked=False)
         token = self._token(compact=compact)
         now = self._now()
         row = LoginRow(
@@ -167,8 +167,8 @@ class Logins:
         return login is not None and bool(login.on_end), row.used, row.login
 
     async def end(self, login: Login) -> None:
-        """End a session, for every connection that uses it."""
-        await self._end_rows([login.row])
+        """End a session, for every connection that uses it: a logout."""
+        await self._writer.save(puts=self._mark_ended([login.row], revoked=False))
 
     async def end_all(self, account: str, but: Login | None = None) -> None:
         """End all sessions of an account but one, those of the open batch too."""
@@ -194,7 +194,7 @@ class Logins:
         if rows:
             await self._writer.save(puts=self._mark_ended(rows))
 
-    def _mark_ended(self, rows: list[LoginRow]) -> list[LoginRow]:
+    def _mark_ended(self, rows: list[LoginRow], *, revoked: bool = True) -> list[LoginRow]:
         """End sessions in memory, and return the rows to store."""
         now = self._now()
         ended = [msgspec.structs.replace(row, ended=now) for row in rows]
@@ -205,7 +205,7 @@ class Logins:
             self._logins.change(row.token_hash, login)
             calls, login.on_end = login.on_end, set()
             for call in calls:
-                call()
+                call(revoked)
         return ended
 
     def _login(self, row: LoginRow, account: AccountRow) -> Login:

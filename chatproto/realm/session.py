@@ -175,9 +175,14 @@ class ClientSession:
             login.routes.clear()  # no connection uses it now, and it stays in memory for a while
         self.realm.logins.touch(login)
 
-    def _ended(self) -> None:
-        """Hear that a session of this connection was ended, from here or from elsewhere."""
+    def _ended(self, revoked: bool) -> None:
+        """Hear that a session of this connection was ended, from here or from elsewhere.
+
+        One that was revoked is perhaps a thief's, and has no business here any more.
+        """
         self._drop([login for login in self.logins if login.ended])
+        if revoked and not self.logins and self.listener is None:
+            self.sink.goodbye("logged-out")
 
     def _drop(self, ended: list[Login]) -> None:
         for login in ended:

@@ -9,7 +9,7 @@ from twisted.python.usage import UsageError
 
 from chatproto.realm.authentication import CredAuthenticator
 from chatproto.tap import Options
-from tests.serving import Server, chatproto
+from tests.serving import Server, chatproto, here
 
 NOT_HERE = (
     "not-supported: accounts and passwords of this realm are kept outside of it (file); ask its operator"
@@ -30,9 +30,9 @@ def test_a_realm_takes_the_users_of_a_password_file(tmp_path: Path) -> None:
         assert client.ask(do="register", user="ani", password="x")["code"] == "not-supported"
         (tmp_path / "passwords").write_text("messi:surabaya\nhenderson:surabaya\n")
         assert client.ask(do="login", user="henderson", password="surabaya")["status"] == "OK"
-        assert chatproto("user", "list", *at).stdout.count("\n") == 2
+        assert here("user", "list", *at).stdout.count("\n") == 2
         for command in ("add", "passwd"):
-            done = chatproto("user", command, "messi", *at, given="x\n")
+            done = here("user", command, "messi", *at, given="x\n")
             assert (done.returncode, done.stderr) == (1, f"chatproto: {NOT_HERE}\n")
         assert server.stop() == 0
         assert "surabaya" not in server.errors()
@@ -59,7 +59,7 @@ def test_the_older_text_commands_answer_in_their_own_words(tmp_path: Path) -> No
 
 
 def test_a_mistake_is_one_line_before_anything_is_opened(tmp_path: Path) -> None:
-    done = chatproto("serve", "--realm", "alpha", "--store", "memory:", "--auth", f"file:{tmp_path}/none")
+    done = here("serve", "--realm", "alpha", "--store", "memory:", "--auth", f"file:{tmp_path}/none")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"chatproto: auth: there is no file {tmp_path}/none\n"
 
@@ -71,7 +71,7 @@ def test_what_there_is_is_listed_and_explained() -> None:
     assert "sshkey" not in listed.stdout  # it takes no passwords
     explained = chatproto("serve", "--help-auth-type", "file")
     assert "username:password" in explained.stdout
-    unknown = chatproto("serve", "--help-auth-type", "none")
+    unknown = here("serve", "--help-auth-type", "none")
     assert (unknown.returncode, unknown.stderr.count("\n")) == (2, 1)
 
 

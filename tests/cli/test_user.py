@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from chatproto.limits import LIST_ITEMS
 from chatproto.names import RealmName
 from chatproto.records import AccountRow, Batch, Entry
 from chatproto.store import open_store
-from tests.serving import Server, chatproto
+from tests.serving import Server, chatproto, here, on_terminal
 
 reactor: Any = installed
 FREE = "client=tcp:0:interface=127.0.0.1"
@@ -58,14 +61,118 @@ def test_users_of_a_realm_that_does_not_run_are_managed_in_its_store(store: str)
 
 
 def test_a_generated_password_is_printed_once_and_works(server: Server, store: str) -> None:
-    done = chatproto("user", "add", "messi", "--generate", "--store", store)
+    done = here("user", "add", "messi", "--generate", "--store", store)
     password = done.stdout.removesuffix("\n")
     assert len(password) == 16
     assert password.isalnum()
     assert password not in done.stderr
     assert login(server, "messi", password) == "OK"
-    changed = chatproto("user", "passwd", "messi", "--generate", "--store", store)
+    changed = here("user", "passwd", "messi", "--generate", "--store", store)
     assert login(server, "messi", changed.stdout.strip()) == "OK"
+
+
+def test_an_account_is_deleted_for_ever(server: Server, store: str) -> None:
+    at = ("--store", store)
+    here("user", "add", "messi", *at, given="surabaya\n")
+    asked = here("user", "delete", "messi", *at)
+    assert (asked.returncode, asked.stdout) == (2, "")
+    assert asked.stderr.startswith("chatproto: deleting the user messi cannot be undone; say --yes.")
+    assert login(server, "messi", "surabaya") == "OK"
+    with server.connect() as client:
+        client.ask(do="login", user="messi", password="surabaya")
+        done = here("user", "delete", "messi", "--yes", *at)
+        assert (done.returncode, done.stderr) == (0, "deleted messi\n")
+        assert client.read() is None
+    assert login(server, "messi", "surabaya") == "ERROR"
+    again = here("user", "add", "messi", *at, given="surabaya\n")
+    assert again.stderr.startswith("chatproto: user-exists: ")
+    assert here("user", "delete", "messi", "--yes", *at).stderr.startswith("chatproto: no-such-user: ")
+
+
+def test_at_a_terminal_lists_are_aligned_and_what_is_for_ever_is_asked_for(store: str) -> None:
+    at = ("--store", store, "--realm", "alpha")
+    chatproto("user", "add", "ani", "--name", "Ani \u66f8", "--country", "ID", *at, given="x\n")
+    chatproto("user", "add", "alexandrina", *at, given="x\n")
+    code, screen = on_terminal("user", "list", *at)
+    assert code == 0
+    heading, first, second = re.sub(r"\x1b\[[0-9;]*m", "", screen).rstrip("\n").split("\n")
+    assert heading.split() == ["user", "name", "country", "created"]
+    assert (first.index("alexandrina"), second.index("Ani")) == (0, heading.index("name"))
+    assert re.search(r"ID +20\d\d-\d\d-\d\d \d\d:\d\d *$", second)
+    code, screen = on_terminal("user", "delete", "ani", *at, typed="n\n")
+    assert code == 1
+    assert "deleting the user ani, for ever? [y/N]" in screen
+    assert screen.endswith("chatproto: nothing was done\n")
+    code, screen = on_terminal("user", "delete", "ani", *at, typed="y\n")
+    assert code == 0
+    assert screen.endswith(" deleted ani\n")
+    listed = chatproto("user", "list", "--json", *at).stdout
+    assert [json.loads(line)["user"] for line in listed.splitlines()] == ["alexandrina"]
+
+
+class TestInvites:
+    def test_one_person_registers_with_one_and_nobody_without(self, store: str) -> None:
+        at = ("--store", store)
+        options = ("--realm", "alpha", *at, "--listen", FREE, "--registration", "invite")
+        with Server(*options) as server, server.connect() as client:
+            made = here("user", "invite", "--note", "for Ani", "--expires", "12h", *at)
+            assert made.returncode == 0
+            token = made.stdout.removesuffix("\n")
+            assert len(token) == 43
+            assert token not in made.stderr
+            number, _, expires, note = here("user", "invites", *at).stdout.rstrip("\n").split("\t")
+            assert note == "for Ani"
+            assert made.stderr == f"invitation {number}, until {expires}\n"
+            who: dict[str, Any] = {"do": "register", "user": "ani", "password": "x"}
+            assert client.ask(**who)["code"] == "bad-invite"
+            assert client.ask(**who, invite="none")["code"] == "bad-invite"
+            client.write_line(b"register budi rahasia")
+            refused = json.loads(client.read_line())
+            assert (refused["code"], refused["status"]) == ("bad-invite", "ERROR")
+            assert "ask the operator" in refused["message"]
+            assert client.read_line() == b"\r\n"
+            assert client.ask(**who, invite=token)["address"] == "ani@alpha"
+            assert client.ask(**{**who, "user": "budi"}, invite=token)["code"] == "bad-invite"
+            assert here("user", "invites", *at).stdout == ""
+            second = here("user", "invite", *at)
+            number = second.stderr.split()[1].removesuffix(",")
+            assert here("user", "revoke-invite", number, *at).returncode == 0
+            late = client.ask(**{**who, "user": "budi"}, invite=second.stdout.strip())
+            assert late["code"] == "bad-invite"
+            none = here("user", "revoke-invite", number, *at)
+            assert none.stderr.startswith("chatproto: bad-invite: there is no invitation of that number")
+            server.stop()
+            assert token not in server.errors()
+
+    def test_one_made_before_the_realm_is_served_holds(self, store: str) -> None:
+        at = ("--store", store, "--realm", "alpha")
+        token = chatproto("user", "invite", *at).stdout.strip()
+        with Server(*at, "--listen", FREE, "--registration", "invite") as server, server.connect() as client:
+            done = client.ask(do="register", user="ani", password="x", invite=token)
+            assert done["status"] == "OK"
+
+    def test_where_it_would_be_of_no_use_there_is_none(self, server: Server, store: str) -> None:
+        done = here("user", "invite", "--store", store)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "registration is open here, not invite" in done.stderr
+
+    @pytest.mark.parametrize("expires", ["7", "0d", "7 d", "1y", "-1d", "400d"])
+    def test_a_time_is_a_number_and_a_unit(self, store: str, expires: str) -> None:
+        done = here("user", "invite", f"--expires={expires}", "--store", store, "--realm", "alpha")
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
+def test_a_store_that_is_not_there_is_made_for_a_first_user_only(store: str) -> None:
+    at = ("--store", store, "--realm", "alpha")
+    done = chatproto("user", "list", *at)
+    path = store.removeprefix("sqlite:///")
+    assert (done.returncode, done.stderr) == (
+        1,
+        f"chatproto: no realm answers, and there is no store at {path}\n",
+    )
+    assert not Path(path).exists()
+    assert chatproto("user", "add", "ani", *at, given="x\n").returncode == 0
+    assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
 
 
 @ensureDeferred
@@ -86,7 +193,6 @@ async def test_more_users_than_one_page_are_listed_whole(store: str) -> None:
     [
         (("add", "messi"), "", "expected a password on standard input", 2),
         (("add", "no good"), "surabaya\n", "bad-name: ", 1),
-        (("passwd", "nobody"), "surabaya\n", "no-such-user: ", 1),
         (("add", "messi"), "x" * 129 + "\n", "bad-field: ", 1),
     ],
 )
@@ -109,13 +215,13 @@ def test_a_refusal_is_one_line(
 
 
 def test_without_a_realm_the_options_that_name_one_are_told() -> None:
-    done = chatproto("user", "list")
+    done = here("user", "list")
     assert done.returncode == 2
     assert done.stderr == "chatproto: realm: expected one of --realm, --store, --config and --control\n"
 
 
 def test_a_control_socket_where_nobody_answers_is_told(tmp_path: Path) -> None:
-    done = chatproto("user", "list", "--control", str(tmp_path / "none"))
+    done = here("user", "list", "--control", str(tmp_path / "none"))
     assert (done.returncode, done.stderr) == (1, f"chatproto: no realm answers at {tmp_path / 'none'}\n")
 
 

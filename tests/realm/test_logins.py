@@ -200,11 +200,7 @@ class TestEnds:
         for client in (phone, twin):
             with pytest.raises(NotLoggedIn):
                 client.ask(commands.Conversations())
-        assert (phone.goodbyes, twin.goodbyes, messi.goodbyes) == (
-            [],
-            ["logged-out"],
-            [],
-        )  # only listeners are told
+        assert (phone.goodbyes, twin.goodbyes, messi.goodbyes) == (["logged-out"], ["logged-out"], [])
         with pytest.raises(BadToken):
             resume(house, phone.token)
         house.restart()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
-from chatproto.errors import NoSuchUser
+from chatproto.errors import NoSuchUser, NotSupported
 from chatproto.events import Reply
 from chatproto.limits import LIST_ITEMS
 from chatproto.realm.handlers.sessions import session_list as sessions_of
 from chatproto.realm.logins import Login
+from chatproto.realm.policy import Registration
 from chatproto.realm.times import Timestamps
 from chatproto.records import AccountRow
 
@@ -78,6 +79,12 @@ async def session_revoke(session: ClientSession, _: Login | None, command: comma
 
 async def invite_add(session: ClientSession, _: Login | None, command: commands.InviteAdd) -> Reply:
     """Make a leave to register."""
+    session.realm.accounts.check_own()
+    registration = session.realm.policy.registration
+    if registration is not Registration.INVITE:
+        raise NotSupported(
+            f"an invitation would be of no use: registration is {registration.value} here, not invite"
+        )
     return await session.realm.invites.make(command.seconds, command.note or "")
 
 
