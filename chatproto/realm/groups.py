@@ -109,7 +109,7 @@ class Groups:
         change = self._changes.begin()
         change.insert(taken, group.row, group.settings)
         newest = self._changes.newest_seq
-        owner = MemberRow(group.row.conversation, fold(login.address), newest, 0, "owner", newest)
+        owner = MemberRow(group.row.conversation, fold(login.address), 0, 0, "owner", newest)
         change.member(group, owner)
         await self._changes.save(change)
         return GroupChanged(group=group.row.shown_a)

@@ -57,7 +57,7 @@ class House:
 
     def open(self) -> None:
         """Open the realm, again after a close or a crash."""
-        self.faults = FaultyStore(MemoryStore(self.disk))
+        self.faults = self.make_store()
         self.slow = SlowStore(self.faults)
         opening = Realm.open(
             "alpha",
@@ -69,6 +69,10 @@ class House:
             entropy=self._entropy,
         )
         self.realm = self.wait(opening)
+
+    def make_store(self) -> FaultyStore:
+        """Return a new store over the disk."""
+        return FaultyStore(MemoryStore(self.disk))
 
     def restart(self) -> None:
         """Close the realm and open it again."""
