@@ -8,10 +8,14 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 from msgspec.structs import asdict
+from pytest_twisted import ensureDeferred
+from twisted.internet.defer import gatherResults
 
+from chatproto.client import ChatClient
 from chatproto.limits import LOOPBACK, Limits
 from tests.serving import SECONDS, Connection
 from tests.system.running import PASSWORD, RunningRealm, encoded, history
@@ -303,3 +307,25 @@ def test_connections_that_break_off_or_stay_half_open_leave_nothing(
     with connect(realm, "127.0.9.1") as client:
         assert client.ask(do="login", user="messi", password=PASSWORD)["status"] == "OK"
     assert others.usual() < PROMPT
+
+
+@ensureDeferred
+async def test_our_own_client_waits_as_it_is_told_and_loses_nothing(realm: RunningRealm) -> None:
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
+    where = f"tcp:127.0.0.1:{realm.port}:bindAddress=127.0.11.1"
+    client = ChatClient(reactor, where, user="messi", password=PASSWORD)
+    texts: list[str] = []
+    after, complete = 0, False
+    try:
+        await client.connect().addTimeout(SECONDS, reactor)
+        sent = [client.send("henderson", f"number {number}") for number in range(300)]
+        await gatherResults(sent).addTimeout(SECONDS, reactor)
+        while not complete:
+            page = await client.history("henderson", after=after)
+            texts += [message.text for message in page.messages if message.text.startswith("number")]
+            after, complete = page.messages[-1].seq, page.complete
+    finally:
+        await client.close()
+    assert sorted(texts) == sorted(f"number {number}" for number in range(300))
