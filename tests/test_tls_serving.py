@@ -71,6 +71,16 @@ async def test_tls_from_1_2_on_is_spoken_with_forward_secrecy(
 
 
 @ensureDeferred
+async def test_a_client_may_name_protocols(files: TlsFiles) -> None:
+    def negotiated(port: int) -> str | None:
+        with shaking_hands(port, protocols=("h2", "http/1.1")) as client:
+            return client.selected_alpn_protocol()
+
+    async with served(files) as running:
+        assert await in_thread(negotiated, running.port) is None
+
+
+@ensureDeferred
 @pytest.mark.parametrize("ciphers", ["AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA256", "ADH-AES128-GCM-SHA256"])
 async def test_ciphers_without_forward_secrecy_or_authentication_are_refused(
     tmp_path: Path, ciphers: str

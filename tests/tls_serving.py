@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from chatproto.errors import TlsNeeded
 from chatproto.executors import InlineExecutor
-from chatproto.limits import Limits
+from chatproto.limits import Limits, without_rates
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.realm import PasswordHasher, Policy, Realm, Registration
 from chatproto.store.memory import MemoryDisk, MemoryStore
@@ -46,7 +46,7 @@ class Served:
 
 @asynccontextmanager
 async def served(files: TlsFiles, limits: Limits | None = None) -> AsyncIterator[Served]:
-    limits = limits or Limits()
+    limits = without_rates(limits or Limits())
     realm = await Realm.open(
         "alpha",
         MemoryStore(MemoryDisk()),
@@ -120,7 +120,12 @@ async def until(true: Callable[[], bool], seconds: float = SECONDS) -> None:
 
 
 def shaking_hands(
-    port: int, root: Path | None = None, ciphers: str = "DEFAULT", **versions: ssl.TLSVersion
+    port: int,
+    root: Path | None = None,
+    *,
+    ciphers: str = "DEFAULT",
+    protocols: Sequence[str] = (),
+    **versions: ssl.TLSVersion,
 ) -> ssl.SSLSocket:
     """Return a socket of the standard library with TLS, which trusts everybody unless a root is given."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -130,6 +135,8 @@ def shaking_hands(
     else:
         context.load_verify_locations(root)
     context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
     for name, version in versions.items():
         setattr(context, name, version)
     plain = socket.create_connection(("127.0.0.1", port), SECONDS)

@@ -106,7 +106,8 @@ class Pair(Struct, frozen=True):
         }
         options = CertificateOptions(**taken)
         try:
-            options.getContext()
+            # A client may name protocols, as proxies do; Twisted's own answer, with none, ends the handshake.
+            options.getContext().set_alpn_select_callback(lambda *_: SSL.NO_OVERLAPPING_PROTOCOLS)
         except (SSL.Error, ValueError, TypeError) as error:
             raise BadCertificate(f"OpenSSL refuses the certificate: {_openssl_reason(error)}") from error
         return options
