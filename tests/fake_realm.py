@@ -79,6 +79,7 @@ class FakeRealm:
         self.attempts: list[float] = []
         self.away = False
         self.password = "secret"
+        self.refuses_to_register = "user-exists"
         self.tokens: set[str] = set()
         self.epoch = "A"
         self.known_epochs = {"A"}
@@ -158,7 +159,7 @@ class FakeRealm:
         return {"address": f"{command['user']}@alpha", "token": token}
 
     def do_register(self, connection: Connection, command: dict[str, Any]) -> dict[str, Any]:
-        return refusal("user-exists")
+        return refusal(self.refuses_to_register)
 
     def do_resume(self, connection: Connection, command: dict[str, Any]) -> dict[str, Any]:
         return {"address": "amsal@alpha"} if command["token"] in self.tokens else refusal("bad-token")

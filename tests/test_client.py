@@ -118,12 +118,19 @@ def test_a_client_without_credentials_fails_clearly() -> None:
     talk.close()
 
 
-def test_register_logs_in_where_the_account_exists_with_this_password() -> None:
-    talk = Talk(register=True)
+@pytest.mark.parametrize(
+    "refusal", [errors.UserExists, errors.BadInvite, errors.RegistrationClosed, errors.NotSupported]
+)
+def test_register_logs_in_where_the_account_exists_with_this_password(refusal: type[ChatError]) -> None:
+    talk = Talk(register=True, invite="token")
+    talk.realm.refuses_to_register = refusal.code
     assert talk.connect() == [None]
+    assert talk.did("register")[0]["invite"] == "token"
     talk.close()
     talk = Talk(register=True, password="wrong")
-    assert type(error_of(talk.connect())) is errors.UserExists
+    talk.realm.refuses_to_register = refusal.code
+    assert type(error_of(talk.connect())) is refusal
+    assert talk.stands(State.CLOSED)
     talk.close()
 
 

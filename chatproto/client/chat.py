@@ -57,7 +57,7 @@ class ChatClient:
     ``endpoint`` is a client endpoint string such as ``"tcp:127.0.0.1:8889"`` or ``"tls:example.org:8889"``
     (see :func:`~chatproto.tls.connecting.client_endpoint`), or an endpoint. Log in with ``user`` and
     ``password``, or with the ``token`` of an earlier client; ``register`` makes the account if there is none,
-    ``device`` names a place in the log that the realm keeps.
+    with an ``invite`` where the realm asks for one, ``device`` names a place in the log that the realm keeps.
 
     Messages come from now on, or from the ``after`` and ``epoch`` of an earlier :attr:`position`, with
     ``own`` also those that this device sent; ``receipts`` and ``typing`` ask for what :meth:`on_hint` hears.
@@ -78,6 +78,7 @@ class ChatClient:
         token: str | None = None,
         device: str | None = None,
         register: bool = False,
+        invite: str | None = None,
         after: int | None = None,
         epoch: str | None = None,
         own: bool = False,
@@ -95,7 +96,9 @@ class ChatClient:
             listen_again=self._listen_again,
             on_taken=self._taken,
         )
-        credentials = Credentials(user=user, password=password, token=token, device=device, register=register)
+        credentials = Credentials(
+            user=user, password=password, token=token, device=device, register=register, invite=invite
+        )
         self._link = Link(
             reactor,
             client_endpoint(reactor, endpoint) if isinstance(endpoint, str) else endpoint,
@@ -116,6 +119,11 @@ class ChatClient:
     def state(self) -> State:
         """Where the client stands."""
         return self._link.state
+
+    @property
+    def error(self) -> ChatError | None:
+        """The refusal that closed the client, if one did."""
+        return self._link.error
 
     @property
     def address(self) -> str | None:

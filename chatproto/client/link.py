@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from chatproto.backoff import Backoff
 from chatproto.commands import Login, Register, Resume
 from chatproto.errors import (
+    BadInvite,
     BadRequest,
     BadToken,
     ChatError,
@@ -26,6 +27,7 @@ from chatproto.errors import (
     LoginFailed,
     NameTaken,
     NotAllowed,
+    NotSupported,
     RegistrationClosed,
     TlsNeeded,
     UserExists,
@@ -37,7 +39,20 @@ from chatproto.protocols.client import ChatClientFactory, ChatClientProtocol
 LONGEST_PAUSE = 300.0
 
 #: Refusals of a login that trying again would not change.
-FINAL = (BadRequest, Distrust, LoginFailed, BadToken, NameTaken, NotAllowed, RegistrationClosed, TlsNeeded)
+FINAL = (
+    BadInvite,
+    BadRequest,
+    BadToken,
+    Distrust,
+    LoginFailed,
+    NameTaken,
+    NotAllowed,
+    NotSupported,
+    RegistrationClosed,
+    TlsNeeded,
+)
+#: Refusals of a registration where the account may be there already.
+NOT_MADE = (UserExists, BadInvite, RegistrationClosed, NotSupported)
 
 
 class State(enum.Enum):
@@ -65,7 +80,8 @@ StateCallback = Callable[[State, str], None]
 class Credentials(Struct):
     """How to log in: by the token if there is one, else by the password.
 
-    With ``register`` the account is made if there is none. The token of a login replaces the one given.
+    With ``register`` the account is made if there is none, by an ``invite`` where that is needed. The token
+    of a login replaces the one given.
     """
 
     user: str | None = None
@@ -73,6 +89,7 @@ class Credentials(Struct):
     token: str | None = None
     device: str | None = None
     register: bool = False
+    invite: str | None = None
 
     def __repr__(self) -> str:
         return f"Credentials(user={self.user!r}, device={self.device!r})"
@@ -216,14 +233,14 @@ class Link:
             raise LoginFailed("a user and a password, or a token, are needed")
         login = Login(user=known.user, password=known.password, device=known.device)
         if known.register:
-            register = Register(user=known.user, password=known.password)
+            register = Register(user=known.user, password=known.password, invite=known.invite)
             try:
                 logged_in = await protocol.request(register, LoggedIn)
-            except UserExists as taken:
+            except NOT_MADE as refused:  # there may be one, all the same
                 try:
                     logged_in = await protocol.request(login, LoggedIn)
                 except LoginFailed:
-                    raise taken from None
+                    raise refused from None
             known.register = False
         else:
             logged_in = await protocol.request(login, LoggedIn)
