@@ -70,13 +70,10 @@ def rst_tables() -> str:
     taken = {_name(command["request"]) for command in schema["commands"].values()} | reply_names
     taken |= {_name(schema["error"])} | {_name(event) for event in schema["events"].values()}
     parts = [
+        _title("All commands"),
+        *(_command(command, schema) for command in all_commands()),
+        _title("All objects in replies"),
         _table(
-            "Commands",
-            ("``do``", "fields", "an OK reply adds", "who", "text form", "what it does"),
-            (_command_row(command, schema) for command in all_commands()),
-        ),
-        _table(
-            "Objects in replies",
             ("object", "fields", "what it is"),
             (
                 (f"``{name}``", _fields(definition), _prose(definition.get("description", "")))
@@ -84,8 +81,8 @@ def rst_tables() -> str:
                 if name not in taken
             ),
         ),
+        _title("All events"),
         _table(
-            "Events",
             ("``event``", "fields", "what it says"),
             (
                 (
@@ -96,8 +93,8 @@ def rst_tables() -> str:
                 for event in _EVENTS
             ),
         ),
+        _title("All errors"),
         _table(
-            "Errors",
             ("``code``", "what it means", "the connection"),
             (
                 (f"``{code}``", _help(error), "ends" if error.fatal else "goes on")
@@ -112,17 +109,24 @@ def _wire_errors() -> list[tuple[str, Any]]:
     return [(code, error) for code, error in BY_CODE.items() if not issubclass(error, _OWN_ERRORS)]
 
 
-def _command_row(command: type[Command], schema: Schema) -> tuple[str, ...]:
-    who = command.guard.value + (", pipelined" if command.pipelined else "")
-    forms = "; ".join(f"``{form}``" for form in command.forms)
-    if not command.json:
-        return "(text only)", "", "", who, forms, _help(command)
-    entry = schema["commands"][command.wire_name()]
-    adds = " or ".join(
-        _fields(schema["$defs"][_name(reply)], "re", "status") or "nothing" for reply in _each(entry["reply"])
-    )
-    fields = _fields(schema["$defs"][_name(entry["request"])], "do", "id")
-    return f"``{command.wire_name()}``", fields, adds, who, forms, _help(command)
+def _command(command: type[Command], schema: Schema) -> str:
+    """Return an item of a definition list: a row would have too many columns for a page."""
+    about = [command.guard.value, *(["pipelined"] if command.pipelined else [])]
+    facts = [f"text form: ``{form}``" for form in command.forms]
+    if command.json:
+        entry = schema["commands"][command.wire_name()]
+        adds = [_fields(schema["$defs"][_name(reply)], "re", "status") for reply in _each(entry["reply"])]
+        fields = _fields(schema["$defs"][_name(entry["request"])], "do", "id")
+        facts[:0] = [
+            *([f"fields: {fields}"] if fields else []),
+            *([f"an OK reply adds: {' or '.join(each or 'nothing' for each in adds)}"] if any(adds) else []),
+        ]
+    else:
+        about.append("text only")
+    lines = [f"``{command.wire_name()}`` ({', '.join(about)})", f"    {_help(command)}"]
+    if facts:
+        lines += ["", *(f"    * {fact}" for fact in facts)]
+    return "\n".join([*lines, ""])
 
 
 def _fields(definition: Schema, *without: str) -> str:
@@ -196,8 +200,12 @@ def _prose(text: str) -> str:
     return re.sub(r":\w+:`~?([^`]*)`", r"``\1``", " ".join(text.split()))
 
 
-def _table(title: str, heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
+def _title(text: str) -> str:
+    return f"{text}\n{'-' * len(text)}\n"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [".. list-table::", "   :header-rows: 1", ""]
     for row in (heads, *rows):
         for position, cell in enumerate(row):
             lines.append(f"   {'  ' if position else '* '}- {cell}".rstrip())

@@ -45,7 +45,7 @@ def test_every_command_and_form_has_a_row() -> None:
     table = rst_tables()
     for command in all_commands():
         if command.json:
-            assert f"* - ``{command.wire_name()}``" in table
+            assert f"\n``{command.wire_name()}`` (" in table
         for form in command.forms:
             assert f"``{form}``" in table
     for code in json_schema()["codes"]:
