@@ -91,9 +91,9 @@ def test_a_self_signed_certificate_is_made_at_the_first_start(tmp_path: Path) ->
     for _ in range(2):
         with Server(*ALPHA, "--listen", endpoint) as server:
             assert [line.split()[0] for line in server.lines] == ["listening", "ready"]
-            told += FINGERPRINT.findall(server.errors())
             assert server.stop() == 0
             assert server.printed_since() == []
+            told += FINGERPRINT.findall(server.errors())
     assert len(told) == 2
     assert told[0] == told[1]
     assert stat.S_IMODE((tmp_path / "tls" / "key.pem").stat().st_mode) == 0o600
