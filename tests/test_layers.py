@@ -14,7 +14,7 @@ ROOT = Path(chatproto.__file__).parent
 ORDER = (
     ("version", "names", "errors"),
     ("limits", "commands", "events", "frames", "records"),
-    ("endpoints", "interfaces", "executors", "tls"),
+    ("endpoints", "interfaces", "executors", "faults", "tls"),
     ("wire", "store"),
     ("realm",),
     ("federation",),

@@ -20,7 +20,7 @@ from twisted.logger import (
     globalLogBeginner,
 )
 
-from chatproto.protocols.faults import Discreet
+from chatproto.faults import Discreet
 
 #: Controls, line separators, marks of direction, and halves of surrogate pairs.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

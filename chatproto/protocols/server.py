@@ -30,7 +30,7 @@ from chatproto.errors import (
     Unavailable,
 )
 from chatproto.events import Event, Goodbye
-from chatproto.protocols.faults import Discreet
+from chatproto.faults import Discreet
 from chatproto.protocols.framing import LineFraming
 from chatproto.protocols.haste import Haste
 from chatproto.protocols.lingering import Linger, in_handshake

@@ -17,6 +17,7 @@ from zope.interface import implementer
 
 from chatproto.errors import StoreRefused
 from chatproto.events import Event, Hint, IsTyping, LiveChange, Message, Receipt
+from chatproto.faults import Discreet
 from chatproto.interfaces import ISubscriber
 from chatproto.limits import PAGE_ITEMS
 from chatproto.names import fold
@@ -204,7 +205,7 @@ class Listener:
         if failure.check(StoreRefused):
             self._log.warn("the log could not be replayed: {reason}", reason=failure.getErrorMessage())
         else:
-            self._log.failure("the log could not be replayed", failure=failure)
+            self._log.failure("the log could not be replayed", failure=Discreet(failure))
         if self._state is not State.CLOSED:
             self._sink.goodbye("unavailable")
 

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from chatproto.errors import ChatError, StoreError
+from chatproto.faults import Discreet
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
 from chatproto.realm.times import Clock
@@ -59,7 +60,9 @@ class Upkeep:
         done = Deferred.fromCoroutine(self._remove())
         # Whoever uses the store otherwise hears of what is wrong with it, and says so.
         done.addErrback(lambda failure: failure.trap(ChatError, StoreError) and False)
-        done.addErrback(lambda failure: self._log.failure("old rows could not be removed", failure=failure))
+        done.addErrback(
+            lambda failure: self._log.failure("old rows could not be removed", failure=Discreet(failure))
+        )
         done.addCallback(lambda more: self._again(_PAUSE_SECONDS if more else _PERIOD_SECONDS))
 
     async def _remove(self) -> bool:

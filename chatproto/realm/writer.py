@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.errors import ChatError, StoreRefused, Unavailable
+from chatproto.faults import Discreet
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
 from chatproto.realm.meters import Meters
@@ -252,7 +253,7 @@ class Writer:
         try:
             work.committed()
         except Exception:
-            self._log.failure("a stored entry could not be told")
+            self._log.failure("a stored entry could not be told", failure=Discreet(Failure()))
 
     def _not_stored(self, failure: Failure) -> None:
         failure.trap(StoreRefused)
@@ -276,7 +277,9 @@ class Writer:
             try:
                 work.failed(error or Unavailable())
             except Exception:
-                self._log.failure("an entry that was not stored could not be told")
+                self._log.failure(
+                    "an entry that was not stored could not be told", failure=Discreet(Failure())
+                )
 
     def _release(self, works: Sequence[Work]) -> None:
         for work in works:
@@ -296,7 +299,7 @@ class Writer:
         try:
             call()
         except Exception:
-            self._log.failure("who waited for room could not go on")
+            self._log.failure("who waited for room could not go on", failure=Discreet(Failure()))
 
     def fail(self, failure: Failure) -> None:
         """Hear that the store failed somebody else, while reading: it is the end all the same."""
@@ -306,7 +309,7 @@ class Writer:
     def _broken(self, failure: Failure) -> None:
         """End: whether the batch is on disk is unknown, so nobody is told anything."""
         self.failure = failure
-        self._log.failure("the store failed; the realm stops", failure=failure)
+        self._log.failure("the store failed; the realm stops", failure=Discreet(failure))
         works = [*self._committing, *self._open]
         self._open.clear()
         self._committing.clear()

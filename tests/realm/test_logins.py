@@ -327,7 +327,8 @@ class TestEnds:
         with pytest.raises(NotLoggedIn):
             phone.ask(commands.Conversations())
 
-    def test_a_list_of_sessions_stays_below_the_longest_line(self, house: House) -> None:
+    def test_a_list_of_sessions_stays_below_the_longest_line(self) -> None:
+        house = House(limits=Limits(sessions_per_account=0))
         messi = house.client("messi")
         account = house.wait(house.realm.accounts.find("messi"))
         assert account is not None

@@ -8,7 +8,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatproto.errors import StoreError
-from chatproto.protocols.faults import Discreet
+from chatproto.faults import Discreet
 from tests.conftest import LoggedFailures
 from tests.protocols.wires import Served
 from tests.realm.house import PASSWORD
