@@ -85,6 +85,17 @@ def test_what_cannot_be_used_is_one_line(
     assert "\n" not in error
 
 
+def test_a_key_of_an_unknown_kind_is_one_line(tmp_path: Path, authority: Authority) -> None:
+    key, leaf = authority.issue("localhost")
+    write_key(tmp_path / "key", key)
+    # The object identifier of elliptic curves, turned into one that nobody has assigned.
+    known, unknown = (bytes.fromhex(f"2a8648ce3d02{last}") for last in ("01", "7f"))
+    der = leaf.public_bytes(Encoding.DER).replace(known, unknown)
+    write_certificates(tmp_path / "cert", [x509.load_der_x509_certificate(der)])
+    [error] = errors(TlsFiles(key=tmp_path / "key", certificate=tmp_path / "cert"))
+    assert error == f"{tmp_path}/cert: is for a key of an unknown kind"
+
+
 # Judging
 
 

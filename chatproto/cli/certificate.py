@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from chatproto.tls.certificates import BadCertificate, names_of, read_certificates
 from chatproto.tls.fingerprints import Fingerprint
@@ -48,6 +49,8 @@ def show(file: Path) -> None:
         key = Fingerprint.of(shown.public_key())
     except BadCertificate as error:
         raise click.ClickException(str(error)) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise click.ClickException(f"{file}: is for a key of an unknown kind") from error
     issuer = "itself" if shown.issuer == shown.subject else shown.issuer.rfc4514_string()
     click.echo(f"fingerprint  {key}")
     click.echo(f"names        {', '.join(names_of(shown)) or 'none'}")

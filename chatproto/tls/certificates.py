@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec import Struct
@@ -104,8 +105,8 @@ class Pair(Struct, frozen=True):
             "extraCertChain": list(self.chain),
             "acceptableCiphers": _CIPHERS,
         }
-        options = CertificateOptions(**taken)
         try:
+            options = CertificateOptions(**taken)
             # A client may name protocols, as proxies do; Twisted's own answer, with none, ends the handshake.
             options.getContext().set_alpn_select_callback(lambda *_: SSL.NO_OVERLAPPING_PROTOCOLS)
         except (SSL.Error, ValueError, TypeError) as error:
@@ -122,7 +123,11 @@ def load_pair(files: TlsFiles) -> Pair:
     certificate, *chain = read_certificates(files.certificate)
     if files.chain is not None:
         chain += read_certificates(files.chain)
-    if der(certificate.public_key()) != der(key.public_key()):
+    try:
+        belongs = der(certificate.public_key()) == der(key.public_key())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise BadCertificate(f"{files.certificate}: is for a key of an unknown kind") from error
+    if not belongs:
         raise BadCertificate(f"the key {files.key} does not belong to the certificate {files.certificate}")
     return Pair(key, certificate, tuple(chain))
 
