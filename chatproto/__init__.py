@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from chatproto.client import ChatClient
     from chatproto.errors import ChatError
     from chatproto.events import Message
-    from chatproto.interfaces import IStore
+    from chatproto.interfaces import IAuthenticator, IStore
     from chatproto.limits import Limits
     from chatproto.names import Address, GroupName, RealmName, UserName
     from chatproto.protocols import (
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
         ChatServerFactory,
         ChatServerProtocol,
     )
-    from chatproto.realm import ClientSession, PasswordHasher, Policy, Realm, Registration
+    from chatproto.realm import (
+        ClientSession,
+        CredAuthenticator,
+        PasswordHasher,
+        Policy,
+        Realm,
+        Registration,
+    )
     from chatproto.store import MemoryDisk, MemoryStore, SqlStore, open_store
     from chatproto.wire.dialect import Dialect
     from chatproto.wire.json import JsonDialect
@@ -42,8 +49,10 @@ _HOMES = {
     "ChatServerFactory": "protocols",
     "ChatServerProtocol": "protocols",
     "ClientSession": "realm",
+    "CredAuthenticator": "realm",
     "Dialect": "wire.dialect",
     "GroupName": "names",
+    "IAuthenticator": "interfaces",
     "IStore": "interfaces",
     "JsonDialect": "wire.json",
     "Limits": "limits",
@@ -70,8 +79,10 @@ __all__ = [
     "ChatServerFactory",
     "ChatServerProtocol",
     "ClientSession",
+    "CredAuthenticator",
     "Dialect",
     "GroupName",
+    "IAuthenticator",
     "IStore",
     "JsonDialect",
     "Limits",

@@ -219,6 +219,22 @@ def test_the_plain_dialect_answers_as_in_the_tutorial() -> None:
                 assert re.sub(r"alpha/\w+", "alpha/...", people[who].readline()) == text + "\r\n"
 
 
+def test_the_users_of_a_password_file_log_in_and_nobody_registers(tmp_path: Path) -> None:
+    passwords = tmp_path / "passwords"
+    with Example("password_file.py", "messi") as adding:
+        passwords.write_text(f"messi:{adding.read('messi:')}\n")
+        assert adding.end() == 0
+    assert "secret" not in passwords.read_text()
+    with Example("password_file.py", "0", str(passwords)) as realm:
+        port = realm.read("listening")
+        with logged_in(port, "messi") as messi:
+            wrong = messi.ask(do="login", user="messi", password="surabaya")
+            assert wrong["code"] == "login-failed"
+            assert messi.ask(do="login", user="ani", password="secret")["code"] == "login-failed"
+            refused = messi.ask(do="register", user="ani", password="secret")
+            assert (refused["code"], str(passwords) in refused["message"]) == ("not-supported", True)
+
+
 def test_every_example_says_how_to_run_it() -> None:
     for path in EXAMPLES.glob("*.py"):
         assert f"python examples/{path.name}" in path.read_text().split('"""')[1]
