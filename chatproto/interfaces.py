@@ -38,6 +38,8 @@ class IStore(Interface):
     All methods but ``commit`` only read, and see every batch whose ``commit`` has fired. A reading method
     may run while a commit is under way, and may then see it or not. Keys are folded by the
     caller. Lists are ordered as said and bounded by the caller's limit, or by what one account owns.
+
+    Every question may be answered with ``StoreRefused``, if the store is away for now, or ``StoreFailed``.
     """
 
     def open(realm: RealmName) -> Deferred[StoreState]:

@@ -75,7 +75,7 @@ class PostgresServer:
             *("initdb", "-D", "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync"),
             *("--locale=C.UTF-8", *locale),
         )
-        self._write("pg_hba.conf", _HBA)
+        self.write("pg_hba.conf", _HBA)
         self.start()
         self.execute(f"CREATE ROLE {LOCKED} LOGIN PASSWORD '{PASSWORD}'", f"CREATE DATABASE {USER}")
 
@@ -92,8 +92,19 @@ class PostgresServer:
         assert done.returncode == 0, done.stderr
         return str(done.stdout)
 
-    def _write(self, name: str, text: str) -> None:
-        (self.folder / "data" / name).write_text(text)
+    def write(self, name: str, text: str) -> None:
+        """Write a file for the server alone; names are meant from its data."""
+        path = self.folder / "data" / name
+        path.write_text(text)
+        path.chmod(0o600)
+        if self._user:
+            os.chown(path, self._user["user"], self._user["group"])
+
+    def set_up(self, **settings: str) -> None:
+        """Restart with other settings."""
+        self._settings |= settings
+        self.stop()
+        self.start()
 
     def start(self) -> None:
         """Start the server and return when it takes connections."""

@@ -30,6 +30,7 @@ from chatproto.store.keys import MAXIMUM
 from chatproto.store.lock import StoreLock
 from chatproto.store.postgresql import PostgresqlDatabase
 from chatproto.store.sql import SqlStore
+from chatproto.tls.making import make_self_signed
 from tests.cutting import Cut, CuttingProxy
 from tests.postgresql import LOCKED, PASSWORD, USER, PostgresServer
 from tests.store.places import ALPHA, PostgresPlace, batch, conversation, entry, message
@@ -158,6 +159,35 @@ class TestConnections:
         assert isinstance(error, StoreRefused)
         assert "refused" in str(error)
         assert "\n" not in str(error)
+
+    def test_the_way_to_the_server_is_encrypted_and_the_server_known(
+        self, start_postgres: Callable[..., PostgresServer], tmp_path: Path
+    ) -> None:
+        for name in ("ours", "other"):
+            make_self_signed(tmp_path / name, ["localhost"])
+        root, other = (
+            f"&sslmode=verify-full&sslrootcert={tmp_path / name}/cert.pem" for name in ("ours", "other")
+        )
+        with start_postgres() as server:
+            for name in ("key.pem", "cert.pem"):
+                server.write(name, (tmp_path / "ours" / name).read_text())
+            server.set_up(ssl="on", ssl_key_file="key.pem", ssl_cert_file="cert.pem")
+            place = PostgresPlace(server, tcp=server.port)
+            to_localhost = place.url.replace("127.0.0.1", "localhost")
+            place.url = to_localhost + root
+            store = place.store()
+            now(store.open(ALPHA))
+            [(encrypted,)] = server.execute(
+                "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) "
+                "WHERE application_name LIKE 'chatproto %'"
+            )
+            assert encrypted
+            now(store.close())
+            for url in (to_localhost + other, place.url.replace("localhost", "127.0.0.1")):
+                place.url = url
+                error = refused(place.store().open(ALPHA))
+                assert isinstance(error, StoreError)
+                assert "certificate" in str(error)
 
 
 class TestLock:
