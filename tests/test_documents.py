@@ -18,7 +18,7 @@ from zope.interface.interface import InterfaceClass
 import chatproto
 from chatproto import commands, errors, events, limits
 from chatproto.commands import all_commands
-from chatproto.errors import BY_CODE, ConnectionUnavailable, Distrust, UnknownRemoteError
+from chatproto.errors import BY_CODE, ChatError, ConnectionUnavailable, Distrust, UnknownRemoteError
 from chatproto.limits import Limits
 from chatproto.specification import rst_tables
 from chatproto.wire.text import FORMS, MESSAGES
@@ -36,9 +36,13 @@ SPHINX = ("--fail-on-warning", "--keep-going", "--nitpicky", "--quiet")
 _PUBLIC = (chatproto, commands, events, errors)
 _KINDS = ("py:class", "py:exception", "py:function")
 #: Errors that a client makes for itself.
-NEVER_SENT = {
-    kind.code for kind in (UnknownRemoteError, ConnectionUnavailable, Distrust, *Distrust.__subclasses__())
-}
+_OWN: list[type[ChatError]] = [
+    UnknownRemoteError,
+    ConnectionUnavailable,
+    Distrust,
+    *Distrust.__subclasses__(),
+]
+NEVER_SENT = {kind.code for kind in _OWN}
 
 
 def generated() -> str:
