@@ -15,11 +15,11 @@ from msgspec import structs
 from twisted.internet.posixbase import PosixReactorBase
 
 from chatproto.cli.running import run
-from chatproto.commands import Command, Request
+from chatproto.commands import Command, Hello, Request
 from chatproto.configuration import Place, Settings, configure, locate
 from chatproto.control import ControlConnection, NoServer
 from chatproto.errors import ChatError, ConfigError
-from chatproto.events import Done, Event, Reply
+from chatproto.events import Done, Event, Greeting, Reply
 from chatproto.realm import ClientSession, Realm
 from chatproto.realm.policy import Registration
 from chatproto.service import CannotServe, open_realm
@@ -69,6 +69,7 @@ def administer(settings: Settings, work: Work[T], *, new: bool = False) -> T:
     if place.control is not None:
         try:
             with ControlConnection(place.control) as connection:
+                _check_realm(connection, place)
                 return _at_once(work(_Running(connection)))
         except NoServer:
             if place.store is None:
@@ -76,6 +77,14 @@ def administer(settings: Settings, work: Work[T], *, new: bool = False) -> T:
         except OSError as error:
             raise click.ClickException(f"control: {place.control}: {error.strerror or error}") from error
     return _administer_alone(settings, place, work, new=new)
+
+
+def _check_realm(connection: ControlConnection, place: Place) -> None:
+    """Return if it is the realm that is meant: a user may have the same name in another."""
+    if place.realm is not None:
+        found = connection.ask(Hello(), Greeting).realm
+        if found != place.realm:
+            raise click.ClickException(f"at {place.control} is the realm {found}, not {place.realm}")
 
 
 def _administer_alone(settings: Settings, place: Place, work: Work[T], *, new: bool) -> T:
