@@ -22,6 +22,7 @@ from chatproto.limits import TOPIC_CHARACTERS, Limits
 from chatproto.names import GroupName, fold, parse_shown
 from chatproto.realm.accounts import Accounts, Names
 from chatproto.realm.changes import Change, Changes, is_member
+from chatproto.realm.gate import Gate
 from chatproto.realm.logins import Login
 from chatproto.realm.routes import Group, Routes
 from chatproto.records import GroupRow, MemberRow, MessageRow
@@ -202,7 +203,7 @@ class Groups:
             change.member(group, msgspec.structs.replace(heir, role="owner"))
             change.notice(None, group, "owner", self._accounts.shown(heir.member))
 
-    async def invite(self, login: Login, name: str, user: str) -> None:
+    async def invite(self, login: Login, name: str, user: str, gate: Gate) -> None:
         """Let a user join, and tell it so by a message.
 
         :raises NoSuchGroup: there is no such group.
@@ -211,7 +212,9 @@ class Groups:
         :raises NotAllowed: the group is for the invited, or the user was kicked, and the caller is no admin.
         :raises AlreadyMember: the user is one.
         :raises Blocked: the user does not want to hear from the caller.
+        :raises RateLimited: the caller sends too many messages, or to too many strangers.
         """
+        gate.message(login, 1, "")
         while True:
             group = await self._routes.group(name)
             route = await self._routes.find(login, user)
@@ -230,6 +233,7 @@ class Groups:
             allow(group, login, "invite")
         if role == "invited":
             return
+        gate.delivery(login, [route], "")
         # A window that nothing is in, as until 0 would be that of a member.
         blank = MemberRow(group.row.conversation, address, 1, 1, "invited", 1)
         change = self._changes.begin()

@@ -202,6 +202,16 @@ class TestGroupsAndStrangers:
         house.turn()
         assert [isinstance(answer[0], events.Sent) for answer in answers] == [True, True, False]
 
+    def test_an_invitation_is_a_message_and_may_be_to_a_stranger(self) -> None:
+        house = house_with(messages=1, messages_burst=4, contacts_per_hour=1)
+        messi = house.client("messi")
+        messi.ask(commands.Create(group="tim"))
+        messi.ask(commands.Invite(group="tim", user="henderson"))
+        assert wait_of(messi, commands.Invite(group="tim", user="lineker")) == pytest.approx(3600)
+        for _ in range(3):  # that cost nothing
+            messi.send("henderson")
+        assert wait_of(messi, commands.Invite(group="tim", user="henderson")) == pytest.approx(1)
+
 
 class TestCommands:
     def test_other_commands_have_a_rate_of_the_account(self) -> None:

@@ -49,7 +49,7 @@ async def group(session: ClientSession, login: Login, command: commands.Group) -
 
 async def invite(session: ClientSession, login: Login, command: commands.Invite) -> Reply:
     """Invite a user to a group."""
-    await session.realm.groups.invite(login, command.group, command.user)
+    await session.realm.groups.invite(login, command.group, command.user, session.gate)
     return events.Done()
 
 
