@@ -144,12 +144,20 @@ class TestInvites:
             server.stop()
             assert token not in server.errors()
 
-    def test_one_made_before_the_realm_is_served_holds(self, store: str) -> None:
+    def test_one_made_before_the_realm_is_served_is_taken_by_the_chat(
+        self, store: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         at = ("--store", store, "--realm", "alpha")
         token = chatproto("user", "invite", *at).stdout.strip()
-        with Server(*at, "--listen", FREE, "--registration", "invite") as server, server.connect() as client:
-            done = client.ask(do="register", user="ani", password="x", invite=token)
-            assert done["status"] == "OK"
+        monkeypatch.setenv("CHATPROTO_PASSWORD", "rahasia")
+        with Server(*at, "--listen", FREE, "--registration", "invite") as server:
+            chat = ("chat", f"127.0.0.1:{server.ports[0]}", "--register", "--invite", token, "--user")
+            assert chatproto(*chat, "ani", given="/quit\n").returncode == 0
+            assert login(server, "ani", "rahasia") == "OK"
+            refused = chatproto(*chat, "budi", given="/quit\n")
+            assert refused.returncode == 1
+            assert "none that holds" in refused.stderr
+            assert token not in refused.stderr
 
     def test_where_it_would_be_of_no_use_there_is_none(self, server: Server, store: str) -> None:
         done = here("user", "invite", "--store", store)

@@ -24,16 +24,19 @@ from zope.interface.verify import verifyObject
 
 from chatproto import commands
 from chatproto.errors import (
+    BadInvite,
     Busy,
     ChatError,
     LoginFailed,
     NotSupported,
+    RegistrationClosed,
     Unavailable,
     UnknownUser,
     WrongPassword,
 )
 from chatproto.interfaces import IAuthenticator
 from chatproto.limits import Limits
+from chatproto.realm import Policy, Registration
 from chatproto.realm.authentication import Bounded, CredAuthenticator, StoredPasswords
 from chatproto.records import AccountRow, LoginRow, NameRow, PasswordRow
 from tests.realm.house import PASSWORD, Client, House
@@ -404,3 +407,35 @@ class TestNotHere:
             log_in(house, "nobody")
         Client(house, administrator=True).ask(commands.UserPasswd(user="messi", password="x"))
         log_in(house, "messi", "x")
+
+
+class TestInvitations:
+    @pytest.mark.parametrize("registration", [Registration.OPEN, Registration.CLOSED])
+    def test_where_they_would_be_of_no_use_none_are_made(self, registration: Registration) -> None:
+        house = with_registration(House(), registration)
+        with pytest.raises(NotSupported, match=f"registration is {registration.value} here"):
+            Client(house, administrator=True).ask(commands.InviteAdd(seconds=60))
+
+    def test_where_accounts_are_kept_elsewhere_neither(self) -> None:
+        house = with_registration(realm_of(memory()), Registration.INVITE)
+        with pytest.raises(NotSupported, match="kept outside"):
+            Client(house, administrator=True).ask(commands.InviteAdd(seconds=60))
+
+    def test_one_is_worth_nothing_where_registration_was_closed_since(self) -> None:
+        house = with_registration(House(), Registration.INVITE)
+        token = Client(house, administrator=True).ask(commands.InviteAdd(seconds=60)).token
+        with_registration(house, Registration.CLOSED)
+        with pytest.raises(RegistrationClosed):
+            house.client().ask(commands.Register(user="ani", password="x", invite=token))
+
+    def test_without_one_an_older_client_is_told_whom_to_ask(self) -> None:
+        house = with_registration(House(), Registration.INVITE)
+        for token in (None, ""):
+            with pytest.raises(BadInvite, match="ask the operator of this realm"):
+                house.client().ask(commands.Register(user="ani", password="x", invite=token))
+
+
+def with_registration(house: House, registration: Registration) -> House:
+    house.policy = Policy(limits=house.policy.limits, registration=registration)
+    house.restart()
+    return house
