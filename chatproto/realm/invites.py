@@ -20,8 +20,8 @@ from chatproto.realm.times import Clock, Timestamps
 from chatproto.realm.writer import Writer
 from chatproto.records import InviteRow
 
-#: Leaves that may be open at a time: their list is one line to the operator.
-_MOST = 500
+#: Leaves that may be open at a time: their list is one line to the operator, with the longest notes.
+_MOST = 400
 #: Characters of the note to one.
 _NOTE_CHARACTERS = 128
 

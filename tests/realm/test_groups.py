@@ -9,13 +9,18 @@ from chatproto.commands import Send
 from chatproto.errors import (
     AlreadyMember,
     BadName,
+    BadToken,
     ChatError,
     GroupExists,
     NoSuchGroup,
+    NoSuchUser,
+    NotAllowed,
     NotMember,
+    QuotaReached,
     StoreFull,
 )
-from chatproto.records import GroupRow, MessageRow
+from chatproto.limits import Limits
+from chatproto.records import GroupRow, MemberRow, MessageRow
 from tests.realm.house import Client, House
 
 
@@ -201,6 +206,318 @@ class TestOrder:
         house.turn()
         assert listeners[0].seqs == listeners[1].seqs
         assert listeners[0].texts == [str(number) for number in range(20)]
+
+
+def invitations(client: Client) -> list[tuple[str, str | None]]:
+    """Return who invited an account to what, as one of its devices is told."""
+    ear = client.house.client(client.login.account, "ear")
+    ear.listen(after=0)
+    return [(event.from_, event.about) for event in ear.messages("invitation")]
+
+
+class TestInvitations:
+    def test_one_is_a_message_between_two(self, house: House, messi: Client, henderson: Client) -> None:
+        messi.ask(commands.Invite(group="tim", user="HENDERSON"))
+        (item,) = henderson.history("messi").messages
+        assert (item.kind, item.from_, item.to, item.about, item.text) == (
+            "invitation",
+            "messi@alpha",
+            "henderson@alpha",
+            "Tim@alpha",
+            "",
+        )
+        assert invitations(henderson) == [("messi@alpha", "Tim@alpha")]
+        (state,) = henderson.ask(commands.Conversations()).conversations
+        assert (state.with_, state.unread) == ("messi@alpha", 1)
+        assert [row.kind for row in house.rows(MessageRow)] == ["invitation"]
+
+    def test_it_is_told_live(self, house: House, messi: Client, henderson: Client) -> None:
+        henderson.listen()
+        phone = house.client("messi", "phone")
+        phone.listen()
+        messi.ask(commands.Invite(group="tim", user="henderson"))
+        for client in (henderson, phone):
+            assert [event.kind for event in client.messages()] == ["invitation"]
+
+    def test_once_is_enough(self, messi: Client, henderson: Client) -> None:
+        for _ in range(2):
+            messi.ask(commands.Invite(group="tim", user="henderson"))
+        assert len(invitations(henderson)) == 1
+        henderson.ask(commands.Join(group="tim"))
+        with pytest.raises(AlreadyMember):
+            messi.ask(commands.Invite(group="tim", user="henderson"))
+        henderson.ask(commands.Leave(group="tim"))
+        messi.ask(commands.Invite(group="tim", user="henderson"))
+        assert len(invitations(henderson)) == 2
+
+    def test_it_holds_for_one_join(self, house: House, messi: Client, henderson: Client) -> None:
+        messi.ask(commands.Configure(group="tim", access="invited"))
+        messi.ask(commands.Invite(group="tim", user="henderson"))
+        house.restart()
+        henderson = house.client("henderson")
+        henderson.ask(commands.Join(group="tim"))
+        henderson.ask(commands.Leave(group="tim"))
+        with pytest.raises(NotAllowed):
+            henderson.ask(commands.Join(group="tim"))
+
+    def test_the_invited_read_nothing_and_hear_nothing(
+        self, house: House, messi: Client, henderson: Client
+    ) -> None:
+        messi.send("tim", "before")
+        messi.ask(commands.Invite(group="tim", user="henderson"))
+        henderson.listen()
+        messi.send("tim", "after")
+        assert henderson.texts == []
+        for command in (
+            commands.History(with_="tim"),
+            commands.Members(group="tim"),
+            commands.InboxGroup(group="tim"),
+            Send(to="tim", text="x"),
+            commands.Leave(group="tim"),
+        ):
+            with pytest.raises(NotMember):
+                henderson.ask(command)
+        assert [state.with_ for state in henderson.ask(commands.Conversations()).conversations] == [
+            "messi@alpha"
+        ]
+
+    def test_who_left_and_is_invited_reads_what_it_could(self, messi: Client, henderson: Client) -> None:
+        henderson.ask(commands.Join(group="tim"))
+        messi.send("tim", "a")
+        henderson.ask(commands.Leave(group="tim"))
+        messi.send("tim", "b")
+        messi.ask(commands.Invite(group="tim", user="henderson"))
+        assert texts(henderson) == ["a"]
+
+    def test_only_users_are_invited_and_only_by_members(
+        self, house: House, messi: Client, henderson: Client
+    ) -> None:
+        messi.ask(commands.Create(group="club"))
+        for user in ("nobody", "club"):
+            with pytest.raises(NoSuchUser):
+                messi.ask(commands.Invite(group="tim", user=user))
+        house.add("lineker")
+        with pytest.raises(NotMember):
+            henderson.ask(commands.Invite(group="tim", user="lineker"))
+        with pytest.raises(AlreadyMember):
+            messi.ask(commands.Invite(group="tim", user="messi"))
+
+    def test_a_lost_one_is_none(self, house: House, messi: Client, henderson: Client) -> None:
+        messi.ask(commands.Configure(group="tim", access="invited"))
+        house.faults.refuse_next()
+        with pytest.raises(StoreFull):
+            messi.ask(commands.Invite(group="tim", user="henderson"))
+        with pytest.raises(NotAllowed):
+            henderson.ask(commands.Join(group="tim"))
+        messi.ask(commands.Invite(group="tim", user="henderson"))
+        henderson.ask(commands.Join(group="tim"))
+
+    def test_two_who_invite_at_once_write_once(self, house: House, messi: Client, henderson: Client) -> None:
+        twin = house.client("messi")
+        answers = [client.begin(commands.Invite(group="tim", user="henderson")) for client in (messi, twin)]
+        house.turn()
+        assert [type(answer) for (answer,) in answers] == [events.Done] * 2
+        assert len(invitations(henderson)) == 1
+
+
+class TestKicks:
+    @pytest.fixture(autouse=True)
+    def joined(self, messi: Client, henderson: Client) -> None:
+        henderson.ask(commands.Join(group="tim"))
+        messi.send("tim", "before")
+
+    def test_it_is_the_last_that_the_kicked_hears(
+        self, house: House, messi: Client, henderson: Client
+    ) -> None:
+        live = house.client("henderson", "live")
+        live.listen()
+        messi.ask(commands.Kick(group="tim", user="HENDERSON"))
+        messi.send("tim", "after")
+        replayed = house.client("henderson", "replayed")
+        replayed.listen(after=0)
+        for client in (live, replayed):
+            (event,) = client.messages()
+            assert (event.kind, event.from_, event.about) == ("kicked", "messi@alpha", "henderson@alpha")
+        assert [row.text for row in house.rows(MessageRow) if row.kind == "kicked"] == ["henderson@alpha"]
+
+    def test_nothing_of_the_group_is_readable_any_more(self, messi: Client, henderson: Client) -> None:
+        messi.ask(commands.Kick(group="tim", user="henderson"))
+        for command in (
+            commands.History(with_="tim"),
+            commands.Read(with_="tim", seq=1),
+            commands.Members(group="tim"),
+            commands.InboxGroup(group="tim"),
+            Send(to="tim", text="x"),
+        ):
+            with pytest.raises(NotMember):
+                henderson.ask(command)
+        assert henderson.inbox() == []
+        assert not any(state.unread for state in henderson.ask(commands.Conversations()).conversations)
+        assert henderson.ask(commands.Groups()).groups == []
+
+    def test_the_kicked_comes_back_by_invitation_of_an_admin(
+        self, house: House, messi: Client, henderson: Client
+    ) -> None:
+        lineker = house.client("lineker")
+        lineker.ask(commands.Join(group="tim"))
+        messi.ask(commands.Kick(group="tim", user="henderson"))
+        house.restart()
+        messi, henderson, lineker = (house.client(name) for name in ("messi", "henderson", "lineker"))
+        with pytest.raises(NotAllowed):
+            henderson.ask(commands.Join(group="tim"))
+        with pytest.raises(NotAllowed):
+            lineker.ask(commands.Invite(group="tim", user="henderson"))
+        messi.ask(commands.Invite(group="tim", user="henderson"))
+        with pytest.raises(NotMember):
+            texts(henderson)
+        henderson.ask(commands.Join(group="tim"))
+        messi.send("tim", "again")
+        assert texts(henderson) == ["again"]
+
+    def test_nobody_kicks_itself_or_who_is_not_there(self, messi: Client, henderson: Client) -> None:
+        with pytest.raises(NotAllowed):
+            messi.ask(commands.Kick(group="tim", user="messi"))
+        henderson.ask(commands.Leave(group="tim"))
+        for user in ("henderson", "nobody"):
+            with pytest.raises(NotMember):
+                messi.ask(commands.Kick(group="tim", user=user))
+
+    def test_the_edges_hold_within_one_batch(self, house: House, messi: Client, henderson: Client) -> None:
+        henderson.listen()
+        henderson.send("tim", "to have the route")
+        house.faults.hold()
+        messi.begin(Send(to="tim", text="a"))
+        kicked = messi.begin(commands.Kick(group="tim", user="henderson"))
+        house.turn()
+        refused = henderson.begin(Send(to="tim", text="b"))
+        messi.begin(Send(to="tim", text="c"))
+        house.faults.release()
+        house.turn()
+        assert kicked == [events.Done()]
+        assert isinstance(refused[0], NotMember)
+        assert [(event.kind, event.text) for event in henderson.messages()] == [("text", "a"), ("kicked", "")]
+
+
+class TestNotices:
+    def test_they_are_in_the_order_of_the_log(self, house: House, messi: Client, henderson: Client) -> None:
+        messi.listen(own=True)
+        henderson.ask(commands.Join(group="tim"))
+        messi.send("tim", "halo")
+        henderson.ask(commands.Leave(group="tim"))
+        assert [(event.kind, event.from_, event.text) for event in messi.messages()] == [
+            ("joined", "henderson@alpha", ""),
+            ("text", "messi@alpha", "halo"),
+            ("left", "henderson@alpha", ""),
+        ]
+        history = messi.history("tim").messages
+        assert [(item.seq, item.mid, item.kind, item.at) for item in history] == [
+            (event.seq, event.mid, event.kind, event.at) for event in messi.messages()
+        ]
+
+    def test_a_device_is_not_told_of_what_it_did_itself(self, house: House, messi: Client) -> None:
+        phone, laptop = house.client("henderson", "phone"), house.client("henderson", "laptop")
+        for client in (phone, laptop):
+            client.listen()
+        phone.ask(commands.Join(group="tim"))
+        assert [[event.kind for event in client.messages()] for client in (phone, laptop)] == [[], ["joined"]]
+
+    def test_they_are_no_mail_and_not_unread(self, house: House, messi: Client, henderson: Client) -> None:
+        henderson.ask(commands.Join(group="tim"))
+        messi.ask(commands.SetTopic(group="tim", topic="x"))
+        (state,) = henderson.ask(commands.Conversations()).conversations
+        assert state.unread == 0
+        assert henderson.inbox() == henderson.ask(commands.InboxGroup(group="tim")).entries == []
+
+
+class TestQuotas:
+    def test_a_group_has_so_many_members(self) -> None:
+        house = House(limits=Limits(members_per_group=2))
+        messi, henderson, lineker = (house.client(name) for name in ("messi", "henderson", "lineker"))
+        messi.ask(commands.Create(group="tim"))
+        henderson.ask(commands.Join(group="tim"))
+        with pytest.raises(QuotaReached):
+            lineker.ask(commands.Join(group="tim"))
+        messi.ask(commands.Invite(group="tim", user="lineker"))
+        with pytest.raises(QuotaReached):
+            lineker.ask(commands.Join(group="tim"))
+        henderson.ask(commands.Leave(group="tim"))
+        lineker.ask(commands.Join(group="tim"))
+
+    def test_an_account_is_in_so_many_groups(self) -> None:
+        house = House(limits=Limits(groups_per_account=2))
+        messi, henderson = house.client("messi"), house.client("henderson")
+        for group in ("a", "b"):
+            messi.ask(commands.Create(group=group))
+        henderson.ask(commands.Create(group="c"))
+        with pytest.raises(QuotaReached):
+            messi.ask(commands.Create(group="d"))
+        with pytest.raises(QuotaReached):
+            messi.ask(commands.Join(group="c"))
+        messi.ask(commands.Leave(group="a"))
+        messi.ask(commands.Join(group="c"))
+        henderson.send("messi")  # other conversations do not count
+
+
+#: What a command waits for when it has found the group, or all that it needs for it.
+WAITS = ("member", "account", "blocks")
+
+
+class TestLostBatches:
+    """A command that was waiting when a batch was lost goes by what is on the disk, not by what was lost."""
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            commands.Join(group="tim"),
+            commands.Leave(group="tim"),
+            commands.Kick(group="tim", user="lineker"),
+            commands.Invite(group="tim", user="amsal"),
+            commands.DeleteAccount(password="surabaya"),
+        ],
+        ids=lambda command: type(command).__name__,
+    )
+    def test_it_looks_again(self, command: commands.Command) -> None:
+        # Next to nothing is kept in memory, so that each command has to read, and can be overtaken.
+        house = House(limits=Limits(cached_names=1))
+        messi, henderson = house.client("messi"), house.client("Henderson")
+        messi.ask(commands.Create(group="tim"))
+        zoe = house.client("zoe")
+        for client in (house.client("lineker"), zoe):
+            client.ask(commands.Join(group="tim"))
+        house.add("amsal")
+        zoe.send("tim", "to hold the group in memory")
+        house.slow.slow = True
+        answers = (henderson if isinstance(command, commands.Join) else messi).begin(command)
+        while not any(call.name in WAITS for call in house.slow.calls):
+            house.slow.tell_oldest()
+        house.faults.refuse_next()
+        lost = zoe.begin(Send(to="tim", text="lost"))
+        while not lost:
+            house.turn()
+            if any(call.name == "commit" for call in house.slow.calls):
+                house.slow.tell_oldest("commit")
+        assert isinstance(lost[0], StoreFull)
+        house.slow.rush()
+        house.turn()
+        assert not isinstance(answers[0], ChatError)
+        gseqs = [row.gseq for row in house.rows(MessageRow) if row.gseq]
+        assert gseqs == list(range(1, len(gseqs) + 1))
+        group = house.wait(house.realm.routes._group("tim"))
+        assert group.gseq == len(gseqs)
+        rows = [row for row in house.rows(MemberRow) if row.conversation == group.row.conversation]
+        assert group.members == {row.member: row for row in rows if not row.until}
+
+    def test_who_logs_out_joins_nothing(self, house: House, messi: Client, henderson: Client) -> None:
+        other = house.client("henderson")
+        house.slow.slow = True
+        answers = henderson.begin(commands.Join(group="tim"))
+        ended = other.begin(commands.Logout(everywhere=True))
+        while not ended:
+            house.turn()
+            house.slow.tell_oldest(next(c.name for c in reversed(house.slow.calls)))
+        house.slow.rush()
+        house.turn()
+        assert isinstance(answers[0], BadToken)
 
 
 def test_a_refusal_is_a_chat_error_with_a_code(messi: Client) -> None:
