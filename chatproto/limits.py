@@ -45,13 +45,14 @@ HINTED_MEMBERS = 50
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The bounds that an operator may move; counts are of items, sizes of bytes, times of seconds."""
 
-    #: A line with a full text, JSON-escaped at four bytes for one, still fits.
+    #: A line after login: one with a full text, JSON-escaped at four bytes for one, still fits.
     line_bytes: Count = 64 * 1024
-    #: Before login a line is a name and a password; strangers get no larger buffer.
+    #: A line before login: it is a name and a password, and strangers get no larger buffer.
     line_bytes_before_login: Count = 4 * 1024
-    #: Strangers may not hold connections open. 0: for ever (older clients connect before their user types).
+    #: The time to log in: strangers may not hold connections open. 0: for ever, as older clients connect
+    #: before their user types.
     login_seconds: Seconds = 10.0
-    #: All the time to log in, with what the realm itself takes for it.
+    #: All the time to log in, with what the realm itself takes for it; it counts if ``login_seconds`` does.
     login_total_seconds: Seconds = 60.0
     #: Lines that are no command, before login, until the connection is ended.
     bad_lines_before_login: Count = 16
@@ -59,7 +60,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pipeline: Count = 256
     #: Connections to one listener; each idle one costs about 6 KiB, with TLS 30, and a file descriptor.
     connections: Count = 10_000
-    #: Connections from one address, of IPv6 one network of 64 bits. 0: no bound (the default on loopback).
+    #: Connections from one address, of IPv6 one network of 64 bits. 0: no bound.
     connections_per_address: Optional = 16
     #: Connections that one address may open in ten minutes, all at once if it likes: who cannot stay should
     #: not come back all the time.
@@ -69,11 +70,11 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connections_per_account: Optional = 64
     #: Unsent bytes at which pushes stop; the client then catches up from the log.
     push_bytes: Count = 64 * 1024
-    #: A connection that takes nothing of what is unsent for so long is closed.
+    #: A connection that takes nothing of what is unsent for so long is closed: whoever it was is gone.
     progress_seconds: Seconds = 30.0
     #: Rows in the open and the waiting batch: about a second's work for the store.
     open_rows: Count = 8192
-    #: Bytes in the open and the waiting batch.
+    #: Bytes in the open and the waiting batch: what is lost of memory while the disk is slow.
     open_bytes: Count = 16 * 1024 * 1024
     #: Password hashes that may wait for a thread; a login herd beyond it is told to try again.
     waiting_hashes: Count = 64
@@ -87,7 +88,8 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_seconds: Seconds = 90 * 86400.0
     #: Sessions of one account that have not ended; the one used longest ago ends for a new one. 0: no bound.
     sessions_per_account: Optional = 64
-    #: Messages of one account in a second; one to a list counts as many as it has recipients.
+    #: Messages of one account in a second; one to a list counts as many as it has recipients. 0: no bound, as
+    #: with all the rates.
     messages: Frequency = 100.0
     #: Messages of one account at once: an outbox of some hours without a network.
     messages_burst: Count = 200
@@ -97,7 +99,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     message_bytes_burst: Count = 4 * 1024 * 1024
     #: Messages in one group in a second, of all its members: each is for everybody.
     group_messages: Frequency = 50.0
-    #: Messages in one group at once.
+    #: Messages in one group at once: a question and everybody's answer.
     group_messages_burst: Count = 100
     #: Addresses that one account writes to for the first time ever, in an hour: people know few others.
     contacts_per_hour: Frequency = 20.0
@@ -107,7 +109,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     commands_burst: Count = 200
     #: Attempts to log in from one address in a minute: one each five seconds.
     logins_per_minute: Frequency = 12.0
-    #: Attempts to log in from one address at once.
+    #: Attempts to log in from one address at once: who mistypes a few times should not notice.
     logins_burst: Count = 5
     #: Wrong passwords for one account in a minute that bring no longer delay: one each thirty seconds.
     failures_per_minute: Frequency = 2.0
@@ -115,13 +117,13 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     failures_burst: Count = 5
     #: The longest such delay: who knows the password is not shut out, but waits.
     delay_seconds: Seconds = 30.0
-    #: Delayed attempts for one account, each from another address.
+    #: Delayed attempts for one account, each from another address: so many passwords a delay can be tried.
     delayed_per_account: Count = 4
-    #: Delayed attempts for all accounts.
+    #: Delayed attempts for all accounts: each holds a connection.
     delayed: Count = 256
     #: Accounts that one address makes in an hour, all at once if it likes.
     registrations_per_hour: Frequency = 10.0
-    #: Accounts that strangers make in an hour, from all addresses.
+    #: Accounts that strangers make in an hour, from all addresses: names are taken for ever.
     registrations_per_hour_in_all: Frequency = 100.0
     #: Members of one group: each post looks up who of them is there, and each is a row.
     members_per_group: Count = 20_000
