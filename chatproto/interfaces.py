@@ -87,10 +87,10 @@ class IStore(Interface):
         """Return sessions that ended or expired before a time, or were not used since another, by number."""
 
     def invite(token_hash: bytes) -> Deferred[InviteRow | None]:
-        """Return a leave to register."""
+        """Return an invitation to register."""
 
     def invites() -> Deferred[list[InviteRow]]:
-        """Return all leaves to register, by number."""
+        """Return all invitations to register, by number."""
 
     def blocks(account: str) -> Deferred[list[BlockRow]]:
         """Return whom an account blocks, by address."""

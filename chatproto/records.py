@@ -92,7 +92,7 @@ class LoginRow(Record, frozen=True):
 
 
 class InviteRow(Record, frozen=True):
-    """A leave to register, for one use. Key: ``token_hash``; ``number`` is unique too.
+    """An invitation to register, for one use. Key: ``token_hash``; ``number`` is unique too.
 
     ``note`` is what the operator wrote to know it by.
     """

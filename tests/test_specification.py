@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chatproto.commands import all_commands
-from chatproto.errors import BY_CODE
+from chatproto.errors import BY_CODE, Distrust
 from chatproto.specification import json_schema, rst_tables
 from chatproto.wire.json import COMMANDS
 
@@ -38,7 +38,9 @@ def test_every_reference_leads_somewhere() -> None:
 def test_codes_of_errors_that_only_a_client_makes_are_left_out() -> None:
     codes = json_schema()["codes"]
     assert "internal-error" in codes
-    assert {*BY_CODE} - {*codes} == {"unknown-remote-error", "connection-unavailable"}
+    own = {"unknown-remote-error", "connection-unavailable", "distrust"}
+    own |= {error.code for error in Distrust.__subclasses__()}
+    assert {*BY_CODE} - {*codes} == own
 
 
 def test_every_command_and_form_has_a_row() -> None:

@@ -67,7 +67,7 @@ class SessionRevoke(Command, frozen=True, kw_only=True, tag="session-revoke"):
 
 
 class InviteAdd(Command, frozen=True, kw_only=True, tag="invite-add"):
-    """Make a leave to register, for one account within some time. Its token is told this once.
+    """Make an invitation to register, for one account within some time. Its token is told this once.
 
     ``note`` is for the operator to know it by.
     """
@@ -80,14 +80,14 @@ class InviteAdd(Command, frozen=True, kw_only=True, tag="invite-add"):
 
 
 class InviteList(Command, frozen=True, kw_only=True, tag="invite-list"):
-    """List the leaves to register that nobody has used."""
+    """List the invitations to register that nobody has used."""
 
     replies = (events.InviteList,)
     guard = Guard.ADMINISTRATOR
 
 
 class InviteRevoke(Command, frozen=True, kw_only=True, tag="invite-revoke"):
-    """Take a leave to register back."""
+    """Take back an invitation to register."""
 
     number: Seq
 

@@ -21,7 +21,7 @@ class Register(Command, frozen=True, kw_only=True):
     """Make an account and log in to it.
 
     ``name`` is the name to show (the user name if absent); ``country`` is free text. ``invite`` is
-    the token of a leave to register, where the realm asks for one.
+    the token of an invitation to register, where the realm asks for one.
     """
 
     user: Word

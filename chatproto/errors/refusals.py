@@ -147,7 +147,7 @@ class Blocked(ChatError):
 
 
 class BadInvite(ChatError):
-    """The token that stands for a leave to register is unknown, used or expired."""
+    """The token that stands for an invitation to register is unknown, used or expired."""
 
     code = "bad-invite"
     message = "registering here takes an invitation, and this is none that holds"
@@ -253,7 +253,7 @@ class Busy(Unavailable):
 
 
 class RateLimited(Unavailable):
-    """Too much of this, too fast; after ``retry_after`` seconds the same command passes, if nothing else does."""
+    """Too much of this, too fast; after ``retry_after`` seconds the same command passes."""
 
     code = "rate-limited"
     message = "too much at once; try again later"

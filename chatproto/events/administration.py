@@ -24,7 +24,7 @@ class UserPage(Reply, frozen=True, kw_only=True):
 
 
 class InviteMade(Reply, frozen=True, kw_only=True):
-    """A leave to register was made; its token is told once, the store only has its hash."""
+    """An invitation to register was made; its token is told once, the store only has its hash."""
 
     number: int
     token: str
@@ -35,7 +35,7 @@ class InviteMade(Reply, frozen=True, kw_only=True):
 
 
 class InviteState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One leave to register that nobody has used."""
+    """One invitation to register that nobody has used."""
 
     number: int
     created: str
@@ -44,7 +44,7 @@ class InviteState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class InviteList(Reply, frozen=True, kw_only=True):
-    """The leaves to register that nobody has used, by number."""
+    """The invitations to register that nobody has used, by number."""
 
     invites: list[InviteState]
 

@@ -27,7 +27,7 @@ _NOTE_CHARACTERS = 128
 
 
 class Invites:
-    """Makes, lists and takes back leaves to register, and lets each be used once."""
+    """Makes, lists and takes back invitations to register, and lets each be used once."""
 
     def __init__(
         self,

@@ -112,7 +112,7 @@ def login(connection: Connection, token_hash: bytes) -> LoginRow | None:
 
 
 def invite(connection: Connection, token_hash: bytes) -> InviteRow | None:
-    """Find a leave to register by its token."""
+    """Find an invitation to register by its token."""
     return _row(connection, InviteRow, token_hash)
 
 
@@ -120,7 +120,7 @@ _INVITES = select(invites).order_by(invites.c.number)
 
 
 def invites_all(connection: Connection) -> list[InviteRow]:
-    """List the leaves to register."""
+    """List the invitations to register."""
     return _rows(connection, InviteRow, _INVITES)
 
 

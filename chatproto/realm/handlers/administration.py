@@ -78,7 +78,7 @@ async def session_revoke(session: ClientSession, _: Login | None, command: comma
 
 
 async def invite_add(session: ClientSession, _: Login | None, command: commands.InviteAdd) -> Reply:
-    """Make a leave to register."""
+    """Make an invitation to register."""
     session.realm.accounts.check_own()
     registration = session.realm.policy.registration
     if registration is not Registration.INVITE:
@@ -89,12 +89,12 @@ async def invite_add(session: ClientSession, _: Login | None, command: commands.
 
 
 async def invite_list(session: ClientSession, _: Login | None, command: commands.InviteList) -> Reply:
-    """List the leaves to register."""
+    """List the invitations to register."""
     return await session.realm.invites.listed()
 
 
 async def invite_revoke(session: ClientSession, _: Login | None, command: commands.InviteRevoke) -> Reply:
-    """Take a leave to register back."""
+    """Take back an invitation to register."""
     await session.realm.invites.revoke(command.number)
     return events.Done()
 
