@@ -176,7 +176,10 @@ class Accounts:
         account = await self.find(user)
         if account is None:
             raise NoSuchUser
-        await self._passwords.replace(account.name, await self._passwords.hash(password))
+        hashed = await self._passwords.hash(password)
+        if await self.find(account.name) is None:  # it was deleted meanwhile
+            raise NoSuchUser
+        await self._passwords.replace(account.name, hashed)
         self.password_changes += 1
         return account
 
@@ -196,4 +199,4 @@ class Accounts:
         now = int(self._clock.seconds() * 1000)
         gone = msgspec.structs.replace(account, display=account.shown, country="", deleted=now)
         self._known.change(account.name, gone)
-        return gone, PasswordRow(account.name, "")
+        return gone, self._passwords.removed(account.name)

@@ -104,6 +104,11 @@ class StoredPasswords:
         self._hashes.change(account, hashed)
         await self._writer.save(puts=(PasswordRow(account, hashed),))
 
+    def removed(self, account: str) -> PasswordRow:
+        """Return the row that no password opens, for the caller to store."""
+        self._hashes.change(account, "")
+        return PasswordRow(account, "")
+
     async def _rehash(self, account: str, password: str, stored: str) -> None:
         """Store a password again at today's cost, unless it was changed. The login does not depend on it."""
         try:
