@@ -15,17 +15,20 @@ from tests.store.places import ALPHA, MemoryPlace, Place, PostgresPlace, SqliteP
 
 
 @pytest.fixture(params=["memory", "sqlite", "sqlite-threads", "postgresql-threads"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """Return an empty place of every kind."""
     from twisted.internet import reactor
 
     kind, _, threads = request.param.partition("-")
     installed: Any = reactor if threads else None
     if kind == "memory":
-        return MemoryPlace()
-    if kind == "sqlite":
-        return SqlitePlace(tmp_path / "alpha.db", installed)
-    return PostgresPlace(request.getfixturevalue("postgres"), installed)
+        yield MemoryPlace()
+    elif kind == "sqlite":
+        yield SqlitePlace(tmp_path / "alpha.db", installed)
+    else:
+        place = PostgresPlace(request.getfixturevalue("postgres"), installed)
+        yield place
+        place.close()
 
 
 @pytest.fixture(autouse=True)

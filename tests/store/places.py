@@ -64,19 +64,26 @@ class SqlitePlace:
 
 
 class PostgresPlace:
-    """A schema of a PostgreSQL server, reached over its Unix socket, or over a TCP port on this machine."""
+    """A schema of a PostgreSQL server, reached over its Unix socket, or over a TCP port on this machine.
+
+    It may have the tables of a realm ``alpha`` already, without rows.
+    """
 
     def __init__(
         self, server: PostgresServer, reactor: IReactorFromThreads | None = None, *, tcp: int = 0
     ) -> None:
         self.server = server
-        self.schema = server.new_schema()
+        self.schema = server.used_schema()
         self.url = server.url(schema=self.schema, tcp=tcp)
         self._reactor = reactor
 
     def store(self) -> SqlStore:
         database = PostgresqlDatabase(self.url, 2)
         return SqlStore(database, _executor(self._reactor, 1), _executor(self._reactor, 2))
+
+    def close(self) -> None:
+        """Leave the place to another test: its stores are closed, and it is as it was."""
+        self.server.empty_schema(self.schema)
 
 
 def _executor(reactor: IReactorFromThreads | None, threads: int) -> IExecutor:

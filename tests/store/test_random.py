@@ -139,7 +139,9 @@ def test_sqlite_reads_random_batches_as_memory_does(batches: list[list[Entry]]) 
 def test_postgresql_reads_random_batches_as_memory_does(
     postgres: PostgresServer, batches: list[list[Entry]]
 ) -> None:
-    reads_the_same(PostgresPlace(postgres), batches)
+    place = PostgresPlace(postgres)
+    reads_the_same(place, batches)
+    place.close()
 
 
 @settings(max_examples=20, deadline=None)
@@ -154,7 +156,9 @@ def test_sqlite_finds_ordered_cids_as_memory_does(batches: list[list[tuple[str, 
 def test_postgresql_finds_ordered_cids_as_memory_does(
     postgres: PostgresServer, batches: list[list[tuple[str, str, int]]]
 ) -> None:
-    finds_the_same_cids(PostgresPlace(postgres), batches)
+    place = PostgresPlace(postgres)
+    finds_the_same_cids(place, batches)
+    place.close()
 
 
 def reads_the_same(place: Place, batches: list[list[Entry]]) -> None:
