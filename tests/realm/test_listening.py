@@ -318,6 +318,66 @@ def test_who_leaves_a_group_while_it_starts_to_listen_hears_no_more_of_it(
     assert henderson.texts == ["to you"]
 
 
+def test_a_leave_that_is_on_disk_and_not_yet_told_is_heard(
+    house: House, messi: Client, henderson: Client
+) -> None:
+    messi.ask(commands.Create(group="tim"))
+    henderson.ask(commands.Join(group="tim"))
+    messi.send("tim", "to have the route")
+    ear = house.client("henderson", "ear")
+    house.faults.hold(stored=True)
+    messi.begin(Send(to="tim", text="before"))
+    henderson.begin(commands.Leave(group="tim"))
+    messi.begin(Send(to="tim", text="after"))
+    house.turn()
+    listening = ear.begin(commands.Listen())
+    house.turn()
+    house.faults.release()
+    house.turn()
+    messi.send("tim", "later")
+    (answer,) = listening
+    assert isinstance(answer, events.Listening)
+    replayed = house.client("henderson", "replayed")
+    replayed.listen(after=answer.after)
+    assert ear.pushed == replayed.pushed
+    assert ear.texts in ([], ["before"])
+
+
+def test_a_join_that_is_on_disk_and_not_yet_told_begins_where_it_begins(
+    house: House, messi: Client, henderson: Client
+) -> None:
+    messi.ask(commands.Create(group="tim"))
+    messi.send("tim", "to have the route")
+    ear = house.client("henderson", "ear")
+    house.faults.hold(stored=True)
+    messi.begin(Send(to="tim", text="before"))
+    henderson.begin(commands.Join(group="tim"))
+    messi.begin(Send(to="tim", text="after"))
+    house.turn()
+    ear.begin(commands.Listen(after=0))
+    house.turn()
+    house.faults.release()
+    house.turn()
+    assert [(event.kind, event.text) for event in ear.messages()] == [("joined", ""), ("text", "after")]
+
+
+def test_a_leave_that_is_lost_lets_listening_begin(house: House, messi: Client, henderson: Client) -> None:
+    messi.ask(commands.Create(group="tim"))
+    henderson.ask(commands.Join(group="tim"))
+    ear = house.client("henderson", "ear")
+    house.slow.slow = True
+    henderson.begin(commands.Leave(group="tim"))
+    house.turn()
+    assert [call.name for call in house.slow.calls] == ["commit"]
+    house.faults.refuse_next()
+    ear.begin(commands.Listen())
+    house.turn()
+    house.slow.rush()
+    house.turn()
+    messi.send("tim", "still here")
+    assert ear.texts == ["still here"]
+
+
 @pytest.mark.parametrize("seed", range(150))
 def test_whatever_overtakes_whatever_every_listener_gets_the_log(seed: int) -> None:
     """Random schedules of sends, joins, slow reads and commits, full connections and reconnects."""
