@@ -22,7 +22,6 @@ from chatproto.errors import ChatError, ConfigError
 from chatproto.events import Done, Event, Greeting, Reply
 from chatproto.realm import ClientSession, Realm
 from chatproto.realm.policy import Registration
-from chatproto.service import CannotServe, open_realm
 from chatproto.store.urls import MEMORY, SQLITE
 
 R = TypeVar("R", bound=Reply)
@@ -95,6 +94,8 @@ def _administer_alone(settings: Settings, place: Place, work: Work[T], *, new: b
         raise click.ClickException(f"no realm answers, and there is no store at {path}")
     if place.realm is None:
         raise ConfigError("realm: expected --realm too, since no running realm answers that would tell it")
+    from chatproto.service import CannotServe  # noqa: PLC0415 - see _alone
+
     os.umask(0o077)  # what SQLite puts beside the store is the operator's alone
     try:
         return run(lambda reactor: _alone(reactor, settings, work))
@@ -108,6 +109,8 @@ async def _alone(reactor: PosixReactorBase, settings: Settings, work: Work[T]) -
     config = configure(structs.replace(settings, insecure=True))
     if settings.registration is None and config.authenticator is None:
         config = structs.replace(config, registration=Registration.INVITE)
+    from chatproto.service import open_realm  # noqa: PLC0415 - slow, and not needed to ask a running realm
+
     realm = await open_realm(reactor, config)
     try:
         return await work(_Session(realm))
