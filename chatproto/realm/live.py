@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chatproto.errors import QuotaReached
 from chatproto.events import LiveChange
 from chatproto.realm.logins import Login
 from chatproto.realm.routes import Group
+
+#: Connections that are live in one group: each hears of each other's coming and going, and all are one list.
+_MOST = 1000
 
 
 class Visit:
@@ -31,14 +35,23 @@ class Live:
         room = self._rooms.get(group.row.conversation, {})
         return sorted({visit.login.address for visit in room})
 
-    def enter(self, visit: Visit) -> None:
-        """Let a connection be live in a group, and tell the others if its account was not."""
+    def enter(self, visit: Visit, before: Visit | None = None) -> None:
+        """Let a connection be live in a group, in the place of an earlier visit if it has one there.
+
+        Tell the others if its account was not live.
+
+        :raises QuotaReached: too many are.
+        """
         number = visit.group.row.conversation
+        if len(self._rooms.get(number, ())) >= _MOST and before is None:
+            raise QuotaReached(f"at most {_MOST} connections are live in a group")
         room = self._rooms.setdefault(number, {})
         known = any(other.login.account == visit.login.account for other in room)
         room[visit] = None
         if not known:
             self._tell(visit, on=True)
+        if before is not None:
+            self.exit(before)
 
     def exit(self, visit: Visit) -> None:
         """Let a connection not be live any more, and tell the others if it was the last of its account."""

@@ -19,8 +19,9 @@ from chatproto.errors import (
     QuotaReached,
     StoreFull,
 )
-from chatproto.limits import Limits
+from chatproto.limits import SERVER_LINE_BYTES, Limits
 from chatproto.records import GroupRow, MemberRow, MessageRow
+from chatproto.wire.json import JsonDialect
 from tests.realm.house import Client, House
 
 
@@ -102,6 +103,20 @@ class TestMembership:
         page = messi.ask(commands.Members(group="tim", limit=3, after=page.members[-1]))
         assert (page.members, page.complete) == (everybody[2:], True)
         assert members(messi, after="BUDI") == members(messi, after="budi@alpha") == everybody[3:]
+
+    def test_a_page_of_the_longest_names_fits_into_a_line(self, house: House, messi: Client) -> None:
+        (row,) = house.rows(GroupRow)
+        house.restart()
+        many = [MemberRow(row.conversation, f"{n:064}@{'y' * 63}", 0, 0, "admin", n) for n in range(1200)]
+        house.disk.tables.store((), many)
+        page = house.client("messi").ask(commands.Members(group="tim"))
+        assert not page.complete
+        assert len(JsonDialect().encode_reply(page, "x" * 64)) <= SERVER_LINE_BYTES
+        rest = house.client("messi").ask(commands.Members(group="tim", after=page.members[-1]))
+        assert ([*page.members, *rest.members][::1200], rest.complete) == (
+            [many[0].member, "messi@alpha"],
+            True,
+        )
 
     def test_all_stays_over_a_restart(self, house: House, messi: Client, henderson: Client) -> None:
         henderson.ask(commands.Join(group="tim"))

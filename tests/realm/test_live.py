@@ -6,8 +6,9 @@ import pytest
 
 from chatproto import commands
 from chatproto.commands import Request
-from chatproto.errors import NoSuchGroup, NotAllowed, NotMember
+from chatproto.errors import NoSuchGroup, NotAllowed, NotMember, QuotaReached
 from chatproto.events import LiveChange
+from chatproto.realm.live import Visit
 from tests.realm.house import Client, House
 
 
@@ -203,6 +204,17 @@ class TestWho:
         assert waiting is not None
         house.wait(waiting)
         assert shown(messi) == ["lineker@alpha"]
+
+    def test_not_too_many(self, house: House, messi: Client, henderson: Client) -> None:
+        """Each hears of each other."""
+        group = house.wait(house.realm.routes._group("tim"))
+        visits = [Visit(group, messi.login, messi.pushed.append) for _ in range(1000)]
+        for visit in visits:
+            house.realm.live.enter(visit)
+        with pytest.raises(QuotaReached):
+            go_live(henderson)
+        house.realm.live.exit(visits[0])
+        assert go_live(henderson) == go_live(henderson) == ["henderson@alpha", "messi@alpha"]
 
     def test_whom_one_blocks_is_not_announced(self, messi: Client, henderson: Client) -> None:
         messi.ask(commands.Block(address="henderson"))

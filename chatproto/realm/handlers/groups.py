@@ -94,7 +94,6 @@ async def live(session: ClientSession, login: Login, command: commands.Live) -> 
     realm = session.realm
     found = await realm.routes.group(command.group)
     number = found.row.conversation
-    visit = None
     if command.on is not False:
         listener = session.listener
         if listener is None or listener.login is not login:
@@ -103,10 +102,8 @@ async def live(session: ClientSession, login: Login, command: commands.Live) -> 
         if fold(login.address) not in found.members or not realm.router.hears(login.account, number):
             raise NotMember
         visit = Visit(found, login, listener.hint)
-        realm.live.enter(visit)
-    before = session.visits.pop(number, None)
-    if before is not None:
-        realm.live.exit(before)
-    if visit is not None:
+        realm.live.enter(visit, session.visits.get(number))
         session.visits[number] = visit
+    elif number in session.visits:
+        realm.live.exit(session.visits.pop(number))
     return events.LiveMembers(group=found.row.shown_a, live=realm.live.members(found))
