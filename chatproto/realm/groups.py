@@ -27,6 +27,9 @@ from chatproto.realm.logins import Login
 from chatproto.realm.routes import Group, Routes
 from chatproto.records import GroupRow, MemberRow, MessageRow
 
+#: Members in one page, all of whom may be admins with the longest names: just below SERVER_LINE_BYTES.
+_PAGE = 900
+
 #: Who may do what to a group, by role; where an operator acts, nobody asks.
 _RIGHTS = {
     "configure": ("owner", "admin"),
@@ -294,6 +297,7 @@ class Groups:
         if after and "@" not in after:
             after = f"{after}@{group.row.a.partition('@')[2]}"
         start = bisect_right(rows, fold(after), key=lambda item: item[0])
+        limit = min(limit, _PAGE)
         page = rows[start : start + limit]
         shown = {address: await self.shown(address) for address, _ in page}
         return MemberPage(
