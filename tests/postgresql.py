@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import pwd
@@ -9,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +21,7 @@ from urllib.parse import quote
 #: Starting, recovering and stopping take a second at most where nothing else runs.
 SECONDS = 30.0
 USER = "chatproto"
+_PR_SET_PDEATHSIG = 1
 #: A role that has to give its password.
 LOCKED, PASSWORD = "locked", "pw-locked-91"
 
@@ -135,6 +138,7 @@ class PostgresServer:
                 cwd=self.folder,
                 stdout=log,
                 stderr=log,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - it is one system call
                 **self._user,
             )
         while process.poll() is None:
@@ -212,6 +216,12 @@ class PostgresServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _end_with_parent() -> None:
+    """Let the server end when the tests are killed; only Linux can do that."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 def _unprivileged() -> pwd.struct_passwd:
