@@ -40,7 +40,7 @@ from chatproto.commands.groups import (
     Transfer,
 )
 from chatproto.commands.messages import Ack, Conversations, History, Listen, Read, Send, SendGroup, Typing
-from chatproto.commands.older import Inbox, InboxGroup, Info
+from chatproto.commands.older import EnterGroup, ExitGroup, Inbox, InboxGroup, Info
 from chatproto.commands.people import Active, Block, Blocks, Unblock
 from chatproto.commands.sessions import (
     DeleteAccount,
@@ -66,6 +66,8 @@ __all__ = [
     "Create",
     "DeleteAccount",
     "DeleteGroup",
+    "EnterGroup",
+    "ExitGroup",
     "Group",
     "GroupDelete",
     "GroupKick",

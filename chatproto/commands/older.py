@@ -31,3 +31,23 @@ class Info(Command, frozen=True, kw_only=True):
     guard = Guard.ANYONE
     forms = ("info *",)
     json = False
+
+
+class EnterGroup(Command, frozen=True, kw_only=True, tag="enter-group"):
+    """Talk in a group in live mode, as its member; it is made if there is none (text dialect)."""
+
+    group: Word
+
+    replies = (events.EnteredGroup,)
+    forms = ("group [token] group *",)
+    json = False
+
+
+class ExitGroup(Command, frozen=True, kw_only=True, tag="exit-group"):
+    """End live mode; the membership stays (text dialect)."""
+
+    replies = (events.ExitedGroup,)
+    # It ends what this connection does, whatever became of the session.
+    guard = Guard.ANYONE
+    forms = ("exit *",)
+    json = False

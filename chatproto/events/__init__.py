@@ -39,7 +39,7 @@ from chatproto.events.messages import (
     Sent,
     SentEach,
 )
-from chatproto.events.older import InboxEntry, InboxTaken, InfoTaken, UserInfo
+from chatproto.events.older import EnteredGroup, ExitedGroup, InboxEntry, InboxTaken, InfoTaken, UserInfo
 from chatproto.events.pushes import Event, Goodbye, Hint, IsTyping, LiveChange, Receipt
 from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionState
 
@@ -50,7 +50,9 @@ __all__ = [
     "ConversationPage",
     "ConversationState",
     "Done",
+    "EnteredGroup",
     "Event",
+    "ExitedGroup",
     "Goodbye",
     "Greeting",
     "GroupChanged",

@@ -38,3 +38,14 @@ class InfoTaken(Reply, frozen=True, kw_only=True):
     """Who is logged in."""
 
     users: list[UserInfo]
+
+
+class EnteredGroup(Reply, frozen=True, kw_only=True):
+    """The connection is in live mode in a group, for a user; both are full addresses."""
+
+    group: str
+    user: str
+
+
+class ExitedGroup(Reply, frozen=True, kw_only=True):
+    """The connection is in live mode no longer."""

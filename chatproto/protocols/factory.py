@@ -38,10 +38,11 @@ class ChatServerFactory(ServerFactory):
     ``dialects`` has the dialect of a line by the line's first byte, and under ``b""`` the one of all other
     lines; without it JSON is spoken where a line begins with ``{``, and text. What a listener is told is told
     in the dialect of its ``listen``. ``administrator`` gives every connection an administrator's rights: for
-    the control socket. With ``exact_bodies`` the text dialect keeps the blanks around a text. With ``tls``
-    below, who finds no room is not told so: that would take a handshake, and nobody would count it. With
-    ``proxied`` a connection's address is known only when its first line has come. A store that fails ends all
-    connections without another word, since what became of their commands is unknown.
+    the control socket. With ``exact_bodies`` the text dialect keeps the blanks around a text; with
+    ``live_lines`` what it shows in live mode ends with a line feed. With ``tls`` below, who finds no room is
+    not told so: that would take a handshake, and nobody would count it. With ``proxied`` a connection's
+    address is known only when its first line has come. A store that fails ends all connections without
+    another word, since what became of their commands is unknown.
     """
 
     noisy = False
@@ -55,6 +56,7 @@ class ChatServerFactory(ServerFactory):
         administrator: bool = False,
         exact_bodies: bool = False,
         dialects: Mapping[bytes, Dialect] | None = None,
+        live_lines: bool = False,
         tls: bool = False,
         proxied: bool = False,
         random: Callable[[], float] = random.random,
@@ -66,6 +68,8 @@ class ChatServerFactory(ServerFactory):
         self._dialects = dialects or {b"{": JsonDialect(), b"": TextDialect(exact_bodies=exact_bodies)}
         #: That of lines whose first byte has no other, and of what is said before the first line.
         self.dialect = self._dialects[b""]
+        #: What ends each line that is shown in live mode.
+        self.live_line_end = b"\n" if live_lines else b""
         self.turn = Turn(reactor)
         self.traffic = Traffic()
         self._tls = tls

@@ -74,6 +74,16 @@ class LineFraming(LineReceiver):
     def line_too_long(self, start: bytes) -> None:
         """Hear of a line above the limit, which began so; it is skipped, and the next line comes as usual."""
 
+    @property
+    def partial(self) -> bool:
+        """Whether something came of a line whose end has not come."""
+        return self._tail_bytes > 0 or self._skipping
+
+    def end_line(self) -> None:
+        """Take what came of a line as all of it."""
+        if self.partial:
+            LineFraming.dataReceived(self, b"\n")
+
     def clear(self) -> None:
         """Forget everything that was received and not handled."""
         self._reads.clear()

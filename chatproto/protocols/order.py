@@ -50,11 +50,12 @@ class Replying(Protocol):
 class Slot:
     """The place of one reply in the order of replies. Called with what becomes of the command, once."""
 
-    __slots__ = ("_connection", "_dialect", "_tag", "data")
+    __slots__ = ("_connection", "_tag", "data", "dialect")
 
     def __init__(self, connection: Replying, dialect: Dialect, tag: TagValue) -> None:
         self._connection = connection
-        self._dialect = dialect
+        #: In which the reply is said.
+        self.dialect = dialect
         self._tag = tag
         #: The reply as it is sent; None while there is none.
         self.data: bytes | None = None
@@ -62,11 +63,11 @@ class Slot:
     def __call__(self, outcome: Reply | ChatError) -> None:
         """Fill the place; an error that is fatal ends the connection after it."""
         if not isinstance(outcome, ChatError):
-            self.data = self._dialect.encode_reply(outcome, self._tag)
+            self.data = self.dialect.encode_reply(outcome, self._tag)
             self._connection.traffic.replies += 1
         else:
             self._connection.traffic.refuse(outcome.code)
-            self.data = self._dialect.encode_refusal(outcome, self._tag)
+            self.data = self.dialect.encode_refusal(outcome, self._tag)
             if outcome.fatal:
                 self._connection.pause(Pause.ENDING)
             elif type(outcome) is RateLimited:

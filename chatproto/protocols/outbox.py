@@ -73,7 +73,8 @@ class Outbox:
         self._turn = turn
         self._clock = clock
         self._progress_seconds = progress_seconds
-        self._drained = drained
+        #: Called when all of it was taken; who writes by way of this one may take its place.
+        self.drained = drained
         self._stuck = stuck
         self._pieces: list[bytes] = []
         self._waiting = 0
@@ -170,7 +171,7 @@ class Outbox:
         self._cancel_timer()
         self.flush()
         if not self.full:
-            self._drained()
+            self.drained()
 
     def stopProducing(self) -> None:
         """Hear that the transport takes nothing any more; ``connectionLost`` follows."""

@@ -9,35 +9,29 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
 from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatproto.commands import Listen, Request
-from chatproto.errors import (
-    BadRequest,
-    ChatError,
-    InternalError,
-    LineTooLong,
-    LoginTimeout,
-    StoreFailed,
-    StoreRefused,
-    Unavailable,
-)
-from chatproto.events import Event, Goodbye
-from chatproto.faults import Discreet
-from chatproto.protocols.framing import LineFraming
+from chatproto.commands import EnterGroup, ExitGroup, Listen, Request
+from chatproto.errors import BadRequest, ChatError, LineTooLong, LoginTimeout
+from chatproto.events import EnteredGroup, Event, ExitedGroup, Goodbye, Reply
+from chatproto.protocols.failing import answer_failure
 from chatproto.protocols.haste import Haste
 from chatproto.protocols.lingering import Linger, in_handshake
+from chatproto.protocols.live import LiveMode
 from chatproto.protocols.order import Pause, Slot
 from chatproto.protocols.outbox import Outbox, Transport
+from chatproto.protocols.pausing import PausingFraming
+from chatproto.protocols.spaced import Spaced
 from chatproto.protocols.stranger import Stranger
 from chatproto.realm import ClientSession
+from chatproto.realm.sending import Answer
 from chatproto.realm.session import Waiting
 from chatproto.wire.dialect import Dialect, TagValue
 
@@ -53,10 +47,8 @@ _SHARE = 16
 
 
 @implementer(IHalfCloseableProtocol)
-class ChatServerProtocol(LineFraming):
+class ChatServerProtocol(PausingFraming):
     """One client's connection."""
-
-    _log = Logger()
 
     def __init__(self, factory: ChatServerFactory, address: str) -> None:
         super().__init__()
@@ -73,8 +65,8 @@ class ChatServerProtocol(LineFraming):
         self._alone = 0  # commands that ran alone since others had their turn
         self._slots: deque[Slot] = deque()
         self._held: tuple[Dialect, Request] | None = None
-        self._pause = Pause.NONE
-        self._outbox: Outbox | None = None
+        self._outbox: Outbox | Spaced | None = None
+        self._live = LiveMode(self, factory.clock, factory.live_line_end)
         self._haste: Haste | None = None
         self._goodbye: str | None = None
         self._input_ended = False
@@ -111,6 +103,7 @@ class ChatServerProtocol(LineFraming):
             self._haste.end()
         if self._outbox is not None:
             self._outbox.lost()
+        self._live.lost()
         if self._linger is not None:
             self._linger.stop()
         self.session.closed()
@@ -118,6 +111,7 @@ class ChatServerProtocol(LineFraming):
 
     def readConnectionLost(self) -> None:
         """Hear that the client has said all it will, as a script does: answer what was read, and close."""
+        self._live.input_ended()
         self._input_ended = True
         if self._linger is not None:
             self._linger.input_ended()
@@ -170,12 +164,15 @@ class ChatServerProtocol(LineFraming):
             self._refuse(self._factory.dialect, BadRequest("TLS is not spoken on this port"))
         else:
             super().dataReceived(data)
+            self._live.heard()
 
     def lineReceived(self, line: bytes) -> None:
         """Carry out one line, or refuse it."""
         if self._dialect is None and not self._may_begin(line):
             return
-        dialect = self._dialect = self._factory.dialect_of(line)
+        dialect = self._dialect = self._dialect_of(line)
+        if dialect is self._live.dialect and not line.strip():
+            return  # nothing was said, and nobody waits for a reply
         try:
             request = dialect.decode(line)
         except ChatError as error:
@@ -187,6 +184,9 @@ class ChatServerProtocol(LineFraming):
             self._look_for_room()
         else:
             self._start(dialect, request)
+
+    def _dialect_of(self, line: bytes) -> Dialect:
+        return self._live.dialect or self._factory.dialect_of(line)
 
     def _may_begin(self, line: bytes) -> bool:
         """Look at a connection's first line, and at where it comes from."""
@@ -202,7 +202,7 @@ class ChatServerProtocol(LineFraming):
         """Refuse an over-long line; a stranger's connection then ends."""
         if self._stranger is not None:
             self.pause(Pause.ENDING)
-        self._refuse(self._factory.dialect_of(start), LineTooLong())
+        self._refuse(self._dialect_of(start), LineTooLong())
 
     def _refuse_line(self, dialect: Dialect, error: ChatError, tag: TagValue) -> None:
         if self._stranger is not None and self._stranger.mistake():
@@ -243,18 +243,31 @@ class ChatServerProtocol(LineFraming):
 
     def _start(self, dialect: Dialect, request: Request) -> None:
         slot = self._take_slot(dialect, request.id)
-        if type(request.command) is Listen:
+        answer: Answer = slot
+        kind = type(request.command)
+        if kind is Listen:
             self._heard_in = dialect
+        elif kind is EnterGroup or kind is ExitGroup:
+            answer = partial(self._change_mode, slot, request.token)
         try:
-            waiting = self.session.handle(request, slot)
+            waiting = self.session.handle(request, answer)
         except ChatError as error:
             slot(error)
             return
         except Exception:
-            self._fault(slot, Failure())
+            answer_failure(Failure(), slot, self._factory.realm.writer)
             return
         if waiting is not None:
             self._wait(waiting, slot)
+
+    def _change_mode(self, slot: Slot, token: str | None, outcome: Reply | ChatError) -> None:
+        """Begin or end live mode, and answer as is done there."""
+        if isinstance(outcome, EnteredGroup) and self._outbox is not None:
+            self._heard_in = slot.dialect = self._live.begin(outcome, token)
+            self._outbox = self._live.writer(self._outbox, self._limits.push_bytes)
+        elif isinstance(outcome, ExitedGroup):
+            self._live.end()
+        slot(outcome)
 
     def _wait(self, waiting: Waiting, slot: Slot) -> None:
         """Read no more until a command that runs alone has ended."""
@@ -266,41 +279,14 @@ class ChatServerProtocol(LineFraming):
             self.pause(Pause.TURN)
             self._factory.clock.callLater(0, self.resume, Pause.TURN)
         done = Deferred.fromCoroutine(waiting)
-        done.addErrback(lambda failure: self._failed(slot, failure))
+        done.addErrback(answer_failure, slot, self._factory.realm.writer)
         done.addCallback(lambda _: self.resume(Pause.COMMAND))
-
-    def _failed(self, slot: Slot, failure: Failure) -> None:
-        if isinstance(failure.value, ChatError):
-            slot(failure.value)
-        elif failure.check(StoreFailed):
-            self._factory.realm.writer.fail(failure)  # nobody is answered; all connections are aborted
-        elif failure.check(StoreRefused):
-            slot(Unavailable())
-        else:
-            self._fault(slot, failure)
-
-    def _fault(self, slot: Slot, failure: Failure) -> None:
-        self._log.failure("a command failed", failure=Discreet(failure))
-        slot(InternalError())
 
     def hasty(self) -> None:
         """Hear that a command was refused because there were too many."""
         if self._haste is None:
             self._haste = Haste(self, self._factory.clock)
         self._haste.refused()
-
-    def pause(self, why: Pause) -> None:
-        """Stop reading for a reason."""
-        if not self._pause:
-            self.pauseProducing()
-        self._pause |= why
-
-    def resume(self, why: Pause) -> None:
-        """Take back a reason not to read."""
-        if self._pause & why:
-            self._pause &= ~why
-            if not self._pause:
-                self.resumeProducing()
 
     # -- writing
 
@@ -322,7 +308,7 @@ class ChatServerProtocol(LineFraming):
         if self.paused:
             self._go_on(outbox)
 
-    def _go_on(self, outbox: Outbox) -> None:
+    def _go_on(self, outbox: Outbox | Spaced) -> None:
         """Do what waited for replies to be sent."""
         if self._pause & Pause.ENDING:
             self._held = None
@@ -334,7 +320,7 @@ class ChatServerProtocol(LineFraming):
         if len(self._slots) < self._limits.pipeline:
             self.resume(Pause.PIPELINE)
 
-    def _end(self, outbox: Outbox) -> None:
+    def _end(self, outbox: Outbox | Spaced) -> None:
         self.clear()
         if self._goodbye is not None and self.session.listener is not None:
             goodbye = Goodbye(reason=self._goodbye, retry_after=self._factory.retry_after())

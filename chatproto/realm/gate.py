@@ -30,6 +30,7 @@ _COSTS: dict[type[Command], float] = {
     commands.Create: 10.0,
     commands.Join: 5.0,
     commands.Leave: 5.0,
+    commands.EnterGroup: 10.0,
     commands.SetTopic: 5.0,
     commands.Configure: 5.0,
     commands.SetRole: 5.0,

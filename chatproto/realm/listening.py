@@ -61,7 +61,7 @@ class State(enum.Enum):
 
 #: What may follow what.
 _NEXT = {
-    State.STARTING: {State.BEHIND, State.CLOSED},
+    State.STARTING: {State.BEHIND, State.LIVE, State.CLOSED},
     State.BEHIND: {State.LIVE, State.FULL, State.CLOSED},
     State.FULL: {State.BEHIND, State.CLOSED},
     State.LIVE: {State.FULL, State.CLOSED},
@@ -126,6 +126,13 @@ class Listener:
         self._wanted |= {Receipt} if receipts else set()
         self._wanted |= {IsTyping} if typing else set()
         self._catch_up()
+
+    def start_now(self) -> None:
+        """Tell what follows, the device's own messages too. Nothing may have waited since it was prepared."""
+        if self._state is not State.CLOSED:
+            self._told = self._router.published
+            self._own = True
+            self._go_live()
 
     def close(self) -> None:
         """Tell nothing any more."""

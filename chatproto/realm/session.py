@@ -66,6 +66,8 @@ class ClientSession:
         self.listener: Listener | None = None
         #: The groups in which this connection is live, by conversation.
         self.visits: dict[int, Visit] = {}
+        #: Whether it is in live mode: in one of them, by a command of the text dialect.
+        self.in_live_mode = False
         #: Whether the newest command names its session by a token.
         self.by_token = False
         self._stranger = Allowance()
@@ -210,6 +212,7 @@ class ClientSession:
         if self.listener is not None:
             self.listener.close()
             self.listener = None
+        self.in_live_mode = False
         visits, self.visits = self.visits, {}
         for visit in visits.values():
             self.realm.live.exit(visit)

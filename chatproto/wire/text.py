@@ -27,7 +27,8 @@ from chatproto.events import (
 from chatproto.names import is_uuid4
 from chatproto.wire.dialect import TagValue
 
-_END = b"\r\n\r\n"
+#: What ends a reply.
+END = b"\r\n\r\n"
 
 #: What the older systems say, by the class of the error; the first base class that is listed decides.
 MESSAGES: dict[type[ChatError], str] = {
@@ -145,8 +146,7 @@ class TextDialect:
 
     def encode_refusal(self, error: ChatError, tag: TagValue) -> bytes:
         """See :meth:`Dialect.encode_refusal`. ``message`` is the older systems' text where they have one."""
-        message = next((MESSAGES[kind] for kind in type(error).__mro__ if kind in MESSAGES), error.text)
-        fields: dict[str, Any] = {"status": "ERROR", "message": message, "code": error.code}
+        fields: dict[str, Any] = {"status": "ERROR", "message": message_of(error), "code": error.code}
         if error.retry_after is not None:
             fields["retry_after"] = error.retry_after
         return _line(fields)
@@ -156,8 +156,13 @@ class TextDialect:
         return b""
 
 
+def message_of(error: ChatError) -> str:
+    """Return what the older systems say of an error, or else what we do."""
+    return next((MESSAGES[kind] for kind in type(error).__mro__ if kind in MESSAGES), error.text)
+
+
 def _line(fields: dict[str, Any]) -> bytes:
-    return json.dumps(fields).encode("ascii") + _END
+    return json.dumps(fields).encode("ascii") + END
 
 
 def _fields(reply: Reply) -> dict[str, Any]:

@@ -26,6 +26,8 @@ class Wire(StringTransport):
         super().__init__()
         self.reading = reading
         self.writes = 0
+        #: What each write was of.
+        self.pieces: list[bytes] = []
         self.taken = b""
         self.waiting = b""
         self.aborted = False
@@ -33,6 +35,7 @@ class Wire(StringTransport):
     def write(self, data: bytes) -> None:
         assert not self.disconnecting, "written after the end"
         self.writes += 1
+        self.pieces.append(data)
         self.waiting += data
         if self.reading:
             self.taken += self.waiting

@@ -43,8 +43,7 @@ async def _send_to_known(
 async def listen(session: ClientSession, login: Login, command: commands.Listen, answer: Answer) -> None:
     """Subscribe, answer, and only then begin to tell."""
     realm = session.realm
-    session.stop_listening()
-    session.listener = listener = Listener(realm.router, realm.reading, realm.blocks, login, session.sink)
+    listener = new_listener(session, login)
     device = await realm.cursors.load(_device_cursor(login))
     newest = await listener.prepare()
     after, reset = realm.position(command.after, command.epoch, newest, device)
@@ -53,6 +52,14 @@ async def listen(session: ClientSession, login: Login, command: commands.Listen,
     answer(events.Listening(seq=newest, after=after, epoch=realm.epoch, reset=reset))
     listener.start(after, own=bool(command.own), receipts=bool(command.receipts), typing=bool(command.typing))
     session.watch_expiry()
+
+
+def new_listener(session: ClientSession, login: Login) -> Listener:
+    """Put a listener in the place of the one that the connection had, if any."""
+    realm = session.realm
+    session.stop_listening()
+    session.listener = Listener(realm.router, realm.reading, realm.blocks, login, session.sink)
+    return session.listener
 
 
 def _device_cursor(login: Login) -> Key:
