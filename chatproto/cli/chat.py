@@ -15,12 +15,20 @@ from chatproto.cli.places import Place
 
 #: Where a script has its password.
 PASSWORD = "CHATPROTO_PASSWORD"  # noqa: S105 - the name of a variable
+#: Where the token of an invitation to register may stand.
+INVITE = "CHATPROTO_INVITE"
 
 
 @click.command()
 @click.argument("place", metavar="HOST:PORT")
 @click.option("--user", metavar="NAME", help="Who you are.  [default: asked for]")
 @click.option("--register", is_flag=True, help="Make the account if there is none.")
+@click.option(
+    "--invite",
+    metavar="TOKEN",
+    envvar=INVITE,
+    help=f"With --register: the invitation that the realm asks for.  [default: {INVITE}]",
+)
 @click.option("--plain", is_flag=True, help="Read lines as from a pipe, also from a terminal.")
 @click.option(
     "--patience",
@@ -44,6 +52,7 @@ def chat(
     user: str | None,
     *,
     register: bool,
+    invite: str | None,
     plain: bool,
     patience: float,
     tls: bool,
@@ -59,9 +68,11 @@ def chat(
     where = Place.parse(place, tls=tls, pin=pin, ca=ca)
     if not where.private and not insecure:
         raise click.UsageError("the password would cross the network readable: add --tls, or --insecure.")
-    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not plain
+    # A dumb terminal cannot put the cursor anywhere; lines as from a pipe work there too.
+    dumb = os.environ.get("TERM", "dumb") in ("dumb", "unknown", "")
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not plain and not dumb
     if user is None:
-        if not terminal:
+        if not sys.stdin.isatty():
             raise click.UsageError("a script has to say --user.")
         user = str(click.prompt("user"))
     password = os.environ.get(PASSWORD)
@@ -72,7 +83,9 @@ def chat(
     if terminal:
         from chatproto.cli.terminal import talk_in_terminal  # noqa: PLC0415 - scripts do not need it
 
-        return talk_in_terminal(where, user=user, password=password, register=register)
+        return talk_in_terminal(where, user=user, password=password, register=register, invite=invite)
     from chatproto.cli.script import run_script  # noqa: PLC0415 - it is imported to be run only
 
-    return run_script(where, user=user, password=password, register=register, patience=patience)
+    return run_script(
+        where, user=user, password=password, register=register, invite=invite, patience=patience
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Sequence
+
 import click
 from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
@@ -12,14 +15,20 @@ from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chatproto.cli.conversations import Conversation, Conversations
 from chatproto.cli.logs import start_logging
 from chatproto.cli.places import Place
 from chatproto.cli.printing import Printing
 from chatproto.cli.running import run
-from chatproto.cli.talk import Outages, Talk
-from chatproto.client import ChatClient, State
+from chatproto.cli.talk import Talk
+from chatproto.client import ChatClient, Message, State
+from chatproto.client.link import StateCallback
 from chatproto.errors import ChatError
+from chatproto.events import HistoryItem
 from chatproto.protocols.framing import LineFraming
+
+#: How long the realm has to end the session.
+LEAVING_SECONDS = 3.0
 
 
 @implementer(IHalfCloseableProtocol)
@@ -36,6 +45,7 @@ class ScriptInput(LineFraming):
         self.over: Deferred[None] = Deferred()
         self._printed: Deferred[None] = Deferred()
         self._talk: Talk | None = None
+        self._answer: Deferred[str] | None = None
 
     def connectionMade(self) -> None:
         """Wait for the talk to begin."""
@@ -51,6 +61,12 @@ class ScriptInput(LineFraming):
         if self.transport is not None:
             self.transport.write(line.encode(errors="backslashreplace") + b"\n")
 
+    def ask(self, question: str) -> Deferred[str]:
+        """Take the next line as the answer to a question."""
+        self._answer = Deferred()
+        self.resumeProducing()
+        return self._answer
+
     async def close(self) -> None:
         """Return when everything is printed that can be."""
         if self.transport is not None:
@@ -61,7 +77,12 @@ class ScriptInput(LineFraming):
         """Carry out a line; the next one has to wait."""
         assert self._talk is not None
         self.pauseProducing()
-        Deferred.fromCoroutine(self._talk.run(line.decode(errors="replace"))).addBoth(self._go_on)
+        text = line.decode(errors="replace")
+        if self._answer is not None:
+            answer, self._answer = self._answer, None
+            answer.callback(text)
+            return
+        Deferred.fromCoroutine(self._talk.run(text)).addBoth(self._go_on)
 
     def line_too_long(self, start: bytes) -> None:
         """Complain in the place of the line."""
@@ -96,42 +117,123 @@ class ScriptInput(LineFraming):
             self.over.callback(result)
 
 
-def run_script(place: Place, *, user: str, password: str, register: bool, patience: float) -> int:
+class Listing:
+    """Shows every message, one after the other, each so that it is clear by itself."""
+
+    def __init__(self, printing: Printing, conversations: Conversations, show: Callable[[str], None]) -> None:
+        self._printing = printing
+        self._conversations = conversations
+        self._show = show
+
+    def received(self, message: Message) -> None:
+        """Show a message."""
+        self._conversations.heard(message)
+        self._show(self._printing.listed(message))
+
+    def page(self, conversation: Conversation, items: Sequence[HistoryItem], title: str) -> None:
+        """Show messages."""
+        for item in items:
+            self._show(self._printing.listed(item))
+
+    async def enter(self, name: str) -> None:
+        """Show nothing: a script asks for what it wants to see."""
+
+    def leave(self) -> None:
+        """Show nothing."""
+
+    def changed(self) -> None:
+        """Show nothing."""
+
+    def show_all(self) -> str:
+        """Say that this is so anyway."""
+        return "a script is shown every message in full"
+
+
+class Outages:
+    """Says once that the realm is away, and once that it is back."""
+
+    def __init__(self, printing: Printing, show: Callable[[str], None]) -> None:
+        self._printing = printing
+        self._show = show
+        self._away = False
+
+    def changed(self, state: State, reason: str) -> None:
+        """Hear of a change of the client's state."""
+        if state is State.WAITING and not self._away:
+            self._away = True
+            self._show(self._printing.note(f"{reason}; trying again"))
+        elif state is State.ONLINE and self._away:
+            self._away = False
+            self._show(self._printing.note("connected"))
+
+
+def run_script(
+    place: Place, *, user: str, password: str, register: bool, invite: str | None, patience: float
+) -> int:
     """Run standard input as a script and return the exit code."""
     start_logging("error")
-    return run(
-        lambda reactor: _run(
-            reactor, place, user=user, password=password, register=register, patience=patience
+
+    def make_client(reactor: PosixReactorBase, on_state: StateCallback) -> ChatClient:
+        return ChatClient(
+            reactor,
+            place.endpoint(reactor),
+            user=user,
+            password=password,
+            register=register,
+            invite=invite,
+            on_state=on_state,
         )
-    )
+
+    return run(lambda reactor: _run(reactor, place, make_client, patience))
 
 
 async def _run(
-    reactor: PosixReactorBase, place: Place, *, user: str, password: str, register: bool, patience: float
+    reactor: PosixReactorBase,
+    place: Place,
+    make_client: Callable[[PosixReactorBase, StateCallback], ChatClient],
+    patience: float,
 ) -> int:
     script = ScriptInput()
     printing = Printing(colours=False)
     outages = Outages(printing, complain)
+    conversations = Conversations(reactor.seconds)
 
     def changed(state: State, reason: str) -> None:
         outages.changed(state, reason)
         if state is State.CLOSED:
-            script.end(Failure(click.ClickException(reason)))
+            script.end(None if client.error is None else Failure(click.ClickException(reason)))
 
-    client = ChatClient(
-        reactor, place.endpoint(reactor), user=user, password=password, register=register, on_state=changed
+    client = make_client(reactor, changed)
+    talk = Talk(
+        reactor,
+        client,
+        printing,
+        conversations,
+        Listing(printing, conversations, script.show),
+        show=script.show,
+        complain=complain,
+        ask=script.ask,
+        patient=True,
     )
-    talk = Talk(reactor, client, printing, show=script.show, complain=complain, patient=True)
     try:
         await _connect(client, place, patience, reactor)
-        printing.own = client.address or user
+        assert client.address is not None
+        printing.own = conversations.own = client.address
         StandardIO(script, reactor=reactor)
         script.begin(talk)
         await script.over
     finally:
-        await client.close()
+        await _leave(client, reactor)
         await script.close()
     return 0 if talk.fine else 1
+
+
+async def _leave(client: ChatClient, reactor: PosixReactorBase) -> None:
+    """End the session with the script, or it would stay among the account's for weeks."""
+    if client.state is State.ONLINE:
+        with contextlib.suppress(ChatError, DeferredTimeoutError):
+            await client.account.logout().addTimeout(LEAVING_SECONDS, reactor)
+    await client.close()
 
 
 async def _connect(client: ChatClient, place: Place, patience: float, reactor: PosixReactorBase) -> None:

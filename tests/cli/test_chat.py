@@ -1,17 +1,14 @@
-"""``chatproto chat``: as a script through pipes, and at a real terminal."""
+"""``chatproto chat``: as a script through pipes."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 import pytest
@@ -20,6 +17,7 @@ from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
 
 from chatproto.cli.places import Place
 from chatproto.cli.printing import Printing, local_time, printable, printable_text
+from chatproto.cli.slashes import SLASHES
 from tests.serving import COMMAND, ROOT, SECONDS, Server, environment
 
 SERVE = ("--realm", "alpha", "--lab", "--listen")
@@ -55,42 +53,49 @@ def test_a_script_runs_its_lines_in_order(place: str) -> None:
         "/create tim",
         "/to tim",
         "halo tim",
+        "//a slash",
         "  ",
         "/msg lineker halo  lineker",
         "/members tim",
         "/history tim",
         "/history lineker",
+        "/more tim",
         "/conversations",
         "/who",
+        "/all",
         "/leave tim",
         "/help",
     )
     assert (ran.stderr, ran.returncode) == ("", 0)
     shown = re.sub(r"\d\d:\d\d ", "TIME ", re.sub(r"as \d+", "as N", ran.stdout)).splitlines()
-    assert shown[:9] == [
+    assert shown[:14] == [
         "-- made tim@alpha",
         "-- sent to tim as N",
+        "-- sent to tim as N",
         "-- sent to lineker as N",
-        "messi",
+        "messi (owner)",
         "TIME messi -> tim: halo tim",
+        "TIME messi -> tim: /a slash",
         "TIME messi -> lineker: halo  lineker",
+        "-- there is nothing before, with tim",
         "tim  0 unread",
         "lineker  0 unread",
         "messi",
+        "-- a script is shown every message in full",
+        "-- left tim@alpha",
     ]
-    assert shown[9] == "-- left tim@alpha"
-    assert len([line for line in shown if line.startswith("/")]) == 13
+    assert {line.split()[0] for line in shown if line.startswith("/")} == set(SLASHES)
 
 
 def test_a_script_fails_if_one_line_fails_but_runs_the_others(place: str) -> None:
-    ran = chat(
-        place, "messi", "hi", "/nope", "/msg nobody x", "/to", "/wait x", "/expect 1 0", "/who", "/quit", "/z"
-    )
+    lines = ("hi", "/nope", "/whp", "/msg nobody x", "/to", "/wait x", "/expect 1 0", "/who", "/quit", "/z")
+    ran = chat(place, "messi", *lines)
     assert ran.returncode == 1
     assert ran.stdout == "messi\n"
     assert re.sub("(no-such-user: ).*", r"\1...", ran.stderr).splitlines() == [
         "error: whom to? begin with /to NAME",
         "error: there is no /nope; /help lists what there is",
+        "error: there is no /whp; did you mean /who?",
         "error: no-such-user: ...",
         "error: it is /to NAME",
         "error: x is not a number that makes sense here",
@@ -118,9 +123,59 @@ def test_two_scripts_talk_and_no_message_controls_the_terminal(place: str) -> No
     out, _ = listener.communicate("/expect 2\n", timeout=SECONDS)
     assert listener.returncode == 0
     assert [line.partition(" ")[2] for line in out.splitlines()] == [
+        "[regu] -- lineker joined",
         r"lineker: \x1b[2J\u202eevil",
         "[regu] lineker: to all",
     ]
+
+
+def test_a_script_leads_a_group_and_an_account(place: str) -> None:
+    assert chat(place, "amsal", "/who", options=("--register",)).returncode == 0
+    ran = chat(
+        place,
+        "amsal",
+        "/create klub about football",
+        "/to klub",
+        "/invite lineker",
+        "/set access=invited",
+        "/topic about tennis",
+        "/group",
+        "/groups",
+        "/block lineker",
+        "/blocks",
+        "/sessions",
+        "/password",
+        "surabaya",
+        "new one",
+        "new one",
+        "/delete-account",
+        "new one",
+        "/who",
+    )
+    assert ran.stderr == ""
+    shown = ran.stdout.splitlines()
+    assert shown.pop(9).endswith("(this one)")
+    assert shown == [
+        "-- made klub@alpha",
+        "-- invited lineker to klub",
+        "-- klub has access=invited",
+        "-- the topic of klub is set",
+        "-- klub: about tennis",
+        "-- 1 members, owned by amsal; you are owner; history=joined access=invited",
+        "klub (owner)",
+        "-- blocked lineker",
+        "lineker",
+        "-- the password is changed; your other sessions are ended",
+        "-- the account is deleted",
+    ]
+    assert ran.returncode == 0
+    assert chat(place, "amsal", "/who", password="new one").returncode == 1
+
+
+def test_scripts_leave_no_sessions(place: str) -> None:
+    for _ in range(2):
+        ran = chat(place, "henderson", "/sessions")
+    assert len(ran.stdout.splitlines()) == 1
 
 
 def test_a_wrong_password_is_one_line(place: str) -> None:
@@ -166,128 +221,6 @@ def test_a_script_ends_when_nobody_reads_it(place: str) -> None:
     )
     assert ran.stdout == "messi\n"
     assert ran.stderr == "chatproto: nobody reads what is printed\n"
-
-
-# At a terminal
-
-
-class Screen:
-    """A program in a tmux of its own."""
-
-    def __init__(self, tmux: str, directory: Path, *command: str, **variables: str) -> None:
-        self._tmux = [tmux, "-S", str(directory / "tmux"), "-f", "/dev/null"]
-        settings = [f"{name}={value}" for name, value in variables.items()]
-        line = shlex.join(["env", *settings, *command])
-        self._run("new-session", "-d", "-x", "100", "-y", "24", f"{line}; echo code $?; sleep 100")
-
-    def _run(self, *arguments: str) -> str:
-        ran = subprocess.run(
-            [*self._tmux, *arguments],
-            cwd=ROOT,
-            env={**environment(TERM="xterm-256color"), "LC_ALL": "C.UTF-8"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return ran.stdout
-
-    def type(self, text: str, *keys: str) -> None:
-        self._run("send-keys", "-l", text)
-        if keys:
-            self._run("send-keys", *keys)
-
-    def press(self, key: str) -> None:
-        self._run("send-keys", key)
-
-    def shows(self, *texts: str, colours: bool = False) -> str:
-        """Wait until the screen shows all texts, and return it."""
-        end = time.monotonic() + SECONDS
-        while True:
-            shown = self._run("capture-pane", "-p", *(["-e"] if colours else []))
-            if all(text in shown for text in texts):
-                return shown
-            assert time.monotonic() < end, f"{texts} not shown:\n{shown}"
-            time.sleep(0.05)
-
-    def close(self) -> None:
-        subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
-
-
-@pytest.fixture
-def screen(require: Callable[[str], str], tmp_path: Path) -> Iterator[Callable[..., Screen]]:
-    screens: list[Screen] = []
-
-    def open_screen(place: str, *options: str, **variables: str) -> Screen:
-        new = Screen(
-            require("tmux"), tmp_path, *COMMAND, "chat", place, "--user", "messi", *options, **variables
-        )
-        screens.append(new)
-        return new
-
-    yield open_screen
-    for each in screens:
-        each.close()
-
-
-def test_a_half_typed_line_survives_incoming_messages(place: str, screen: Callable[..., Screen]) -> None:
-    terminal = screen(place)
-    terminal.shows("password:")
-    terminal.type("surabaya", "Enter")
-    assert "surabaya" not in terminal.shows("messi@alpha | online")
-    terminal.type("/to lineker", "Enter")
-    terminal.shows("lineker>")
-    terminal.type("half a li")
-    terminal.shows("lineker> half a li")
-    assert chat(place, "lineker", "/msg messi one\x1b[31m", "/msg messi two").returncode == 0
-    shown = terminal.shows(r"lineker: one\x1b[31m", "lineker: two").splitlines()
-    assert shown.index("lineker> half a li") > max(
-        number for number, line in enumerate(shown) if line.endswith("lineker: two")
-    )
-    terminal.type("ne", "Enter")
-    terminal.type("/history", "Enter")
-    terminal.shows("messi -> lineker: half a line")
-    terminal.type("/msg nobody hi", "Enter")
-    terminal.shows("error: not sent to nobody: ")
-    terminal.press("C-d")
-    terminal.shows("code 0")
-
-
-def test_no_color_is_respected(place: str, screen: Callable[..., Screen]) -> None:
-    terminal = screen(place, CHATPROTO_PASSWORD="surabaya", NO_COLOR="1")
-    terminal.shows("messi@alpha | online")
-    terminal.type("/msg messi halo", "Enter")
-    terminal.type("/history messi", "Enter")
-    shown = terminal.shows("messi -> messi: halo", colours=True)
-    assert re.findall(r"\x1b\[(?:[0-9;]*;)?[34]\d", shown) == []
-    terminal.type("/quit", "Enter")
-    terminal.shows("code 0")
-
-
-def test_a_wrong_password_ends_the_prompt_with_one_line(place: str, screen: Callable[..., Screen]) -> None:
-    terminal = screen(place, CHATPROTO_PASSWORD="wrong")
-    shown = terminal.shows("cannot log in: the user or the password is wrong", "code 1")
-    assert "Traceback" not in shown
-
-
-def test_a_realm_that_goes_away_is_told_once_and_comes_back(
-    tmp_path: Path, screen: Callable[..., Screen]
-) -> None:
-    store = ("--store", f"sqlite:///{tmp_path}/alpha.db")
-    with Server(*SERVE, "client=tcp:0:interface=127.0.0.1", *store) as server:
-        port = server.ports[0]
-        terminal = screen(f"127.0.0.1:{port}", CHATPROTO_PASSWORD="surabaya")
-        terminal.shows("messi@alpha | online")
-        server.stop(signal.SIGKILL)
-    terminal.shows("trying again", "messi@alpha | waiting")
-    terminal.type("/msg lineker while away", "Enter")
-    terminal.shows("1 not sent yet")
-    with Server(*SERVE, f"client=tcp:{port}:interface=127.0.0.1", *store):
-        terminal.shows("-- connected", "messi@alpha | online")
-        terminal.type("/history lineker", "Enter")
-        shown = terminal.shows("messi -> lineker: while away")
-        assert shown.count("trying again") == 1
-        terminal.type("/quit", "Enter")
-        terminal.shows("code 0")
 
 
 # Parts

@@ -1,0 +1,37 @@
+"""What stands above the prompt of a terminal, and stays there."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Task
+
+from prompt_toolkit.application.run_in_terminal import in_terminal
+from prompt_toolkit.output import Output
+
+
+class Paper:
+    """Prints lines above the prompt; those of one turn of the loop at once."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._lines: list[str] = []
+        self._printing: Task[None] | None = None
+
+    def show(self, line: str) -> None:
+        """Print a line."""
+        self._lines.append(line)
+        if self._printing is None:
+            self._printing = asyncio.get_running_loop().create_task(self._print())
+
+    async def _print(self) -> None:
+        while self._lines:
+            async with in_terminal():
+                lines, self._lines = self._lines, []
+                self._output.write_raw("".join(f"{line}\n" for line in lines))
+                self._output.flush()
+        self._printing = None
+
+    async def close(self) -> None:
+        """Return when everything is printed."""
+        if self._printing is not None:
+            await self._printing
