@@ -59,11 +59,12 @@ def allow(group: Group, login: Login | None, what: str) -> None:
 
 def with_role(group: Group, role: str) -> MemberRow | None:
     """Return the first member that has a role, by time of joining."""
-    return min((row for row in group.members.values() if row.role == role), key=_joined, default=None)
 
+    def joined(row: MemberRow) -> tuple[int, bool]:
+        # Every join is a message; only making the group is none.
+        return row.joined, row.member.partition("@")[0] != group.settings.owner
 
-def _joined(row: MemberRow) -> tuple[int, str]:
-    return row.joined, row.member
+    return min((row for row in group.members.values() if row.role == role), key=joined, default=None)
 
 
 class Groups:

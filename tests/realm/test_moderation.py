@@ -165,6 +165,17 @@ class TestOwnersWhoGo:
         team.henderson.ask(commands.Leave(group="tim"))
         assert roles(team.messi) == {"amsal": "member", "lineker": "owner", "messi": "member"}
 
+    def test_who_made_it_was_there_first(self, house: House) -> None:
+        messi, amsal, lineker = (house.client(user) for user in ("messi", "amsal", "lineker"))
+        messi.send("amsal", "not the first message there ever was")
+        messi.ask(commands.Create(group="club"))
+        for client in (amsal, lineker):
+            client.ask(commands.Join(group="club"))
+        messi.ask(commands.Transfer(group="club", user="lineker"))
+        lineker.ask(commands.SetRole(group="club", user="messi", role="member"))
+        lineker.ask(commands.Leave(group="club"))
+        assert roles(messi, "club") == {"amsal": "member", "messi": "owner"}
+
     def test_whoever_finds_it_empty_owns_it(self, team: Team) -> None:
         for client in (team.messi, team.henderson, team.lineker):
             client.ask(commands.Leave(group="tim"))
