@@ -113,7 +113,7 @@ class TestRights:
         assert notices(team.messi)[-3:] == [
             ("owner", "Tim", "lineker"),
             ("kicked", "Tim", "lineker"),
-            ("owner", "Tim", "Henderson"),
+            ("owner", "Tim", "messi"),
         ]
         team.operator.ask(commands.GroupDelete(group="tim"))
         assert notices(team.messi)[-1] == ("deleted", "Tim", "")
