@@ -13,7 +13,7 @@ author = "The chatproto developers"
 version = release = VERSION
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary"]
-extensions += ["aliases", "declared", "interfaces", "signatures"]  # in docs/extensions
+extensions += ["aliases", "declared", "interfaces", "signatures", "slashes"]  # in docs/extensions
 exclude_patterns = ["_build"]
 highlight_language = "none"  # a literal block is a conversation or a diagram unless it says otherwise
 default_role = "code"
