@@ -63,6 +63,8 @@ class Attempts:
         self._clock = clock
         self._size = size
         self._tried: Buckets[Key] = Buckets(size)
+        #: Wrong tokens by address.
+        self._tokens: Buckets[str] = Buckets(size)
         self._failed: Buckets[Key] = Buckets(size)
         #: From where an account was right, the newest last; accounts that were so longest ago stand first.
         self._places: dict[str, dict[str, None]] = {}
@@ -120,17 +122,21 @@ class Attempts:
     async def token(self, limits: Limits, address: str, find: Callable[[], Awaitable[T]]) -> T:
         """Return what ``find`` makes of a token; one that is wrong costs the address as a password does.
 
-        :raises RateLimited: there were too many attempts; this one was not looked at.
+        Wrong passwords do not keep who has a token from taking its session up again, only wrong tokens do.
+
+        :raises RateLimited: there were too many wrong ones; this one was not looked at.
         """
         rate = _per_address(limits)
-        wait = rate.wait(self._tried.full((address, "")), self._clock.seconds())
+        wait = rate.wait(self._tokens.full(address), self._clock.seconds())
         if wait:
-            raise refused("logins from your address", wait)
+            raise refused("wrong tokens from your address", wait)
         try:
             return await find()
         except BadToken:
             self._log.info("a wrong token from {address}", address=address)
-            self._tried.take((address, ""), rate, self._clock.seconds())
+            now = self._clock.seconds()
+            self._tokens.take(address, rate, now)
+            self._tried.take((address, ""), rate, now)
             raise
 
     def _take(self, limits: Limits, key: Key, now: float) -> None:

@@ -120,8 +120,10 @@ class ClientSession:
         :raises BadToken: there is none, or it has ended or expired.
         :raises RateLimited: too many that were none came from there.
         """
-        attempts = self.realm.attempts
-        login = await attempts.token(self.limits, self.address, lambda: self.realm.logins.find(token))
+        attempts, logins = self.realm.attempts, self.realm.logins
+        login = logins.known(token)
+        if login is None:
+            login = await attempts.token(self.limits, self.address, lambda: logins.find(token))
         attempts.right(self.address, login.account)
         return login
 

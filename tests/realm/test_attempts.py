@@ -67,11 +67,26 @@ class TestAddresses:
             asked = (commands.Resume(token="none"),) if number % 2 else (commands.Inbox(), "none")
             with pytest.raises(BadToken):
                 client.ask(*asked)
+        assert isinstance(attempt(house, PASSWORD, OTHER), RateLimited)
+        client.ask(commands.Resume(token=token))  # it is in memory, and costs nothing to find
+        client.session.closed()
+        house.restart()
+        client = Client(house, address=OTHER)
+        for _ in range(5):
+            with pytest.raises(BadToken):
+                client.ask(commands.Resume(token="none"))
         with pytest.raises(RateLimited):
             client.ask(commands.Resume(token=token))
-        assert isinstance(attempt(house, PASSWORD, OTHER), RateLimited)
         house.turn(5)
         client.ask(commands.Resume(token=token))
+
+    def test_wrong_passwords_do_not_keep_a_token_out(self, house: House) -> None:
+        token = Client(house, address=OWNER).ask(commands.Login(user="messi", password=PASSWORD)).token
+        house.restart()
+        for number in range(6):
+            attempt(house, "wrong", OTHER, f"user{number}")
+        assert isinstance(attempt(house, PASSWORD, OTHER), RateLimited)
+        Client(house, address=OTHER).ask(commands.Resume(token=token))
 
     def test_right_tokens_cost_nothing(self, house: House) -> None:
         token = Client(house, address=OWNER).ask(commands.Login(user="messi", password=PASSWORD)).token
