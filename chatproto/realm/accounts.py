@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -73,7 +74,7 @@ class Accounts:
         #: Counts passwords that were replaced, for logins that were under way meanwhile.
         self.password_changes = 0
         #: Accounts that are being deleted: nobody finds them any more.
-        self._ending: set[str] = set()
+        self._ending: Counter[str] = Counter()
         self._deleted: list[Callable[[], None]] = []
 
     async def find(self, name: str) -> AccountRow | None:
@@ -185,14 +186,16 @@ class Accounts:
 
     def begin_to_delete(self, account: AccountRow) -> None:
         """Let nobody find an account any more; logins that are under way come to nothing."""
-        self._ending.add(account.name)
+        self._ending[account.name] += 1
         self.password_changes += 1
         for call in self._deleted:
             call()
 
     def end_to_delete(self, account: AccountRow) -> None:
         """Hear that the account's last row is appended, or that deleting it failed."""
-        self._ending.discard(account.name)
+        self._ending[account.name] -= 1
+        if not self._ending[account.name]:  # another of its devices may be deleting it too
+            del self._ending[account.name]
 
     def deleted(self, account: AccountRow) -> tuple[Record, ...]:
         """Return the rows of an account that is deleted, without a password and what it told of itself."""

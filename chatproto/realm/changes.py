@@ -105,9 +105,11 @@ class Change(Work):
         for account, conversation in self._entered:
             self._changes.router.enter(account, conversation)
         self.done.callback(None)
-        for step in self._steps:
-            step()
-        self._changes.router.end_moves(self.moved)
+        try:
+            for step in self._steps:
+                step()
+        finally:  # or who waits for the end of the move would wait for ever
+            self._changes.router.end_moves(self.moved)
 
     def failed(self, error: ChatError) -> None:
         """See :class:`Work`."""
@@ -150,8 +152,9 @@ class Changes:
 
     def exit(self, account: str, conversation: int) -> None:
         """Let an account that left a group hear nothing of it any more."""
-        self.router.exit(account, conversation)
-        self._left(account, conversation)
+        if self.router.hears(account, conversation):
+            self.router.exit(account, conversation)
+            self._left(account, conversation)
 
     async def outsider(self, group: Group, address: str) -> MemberRow | None:
         """Return the row of somebody who is not a member; None if there is none.

@@ -71,6 +71,8 @@ class Live:
             self.exit(visit)
 
     def _tell(self, visit: Visit, *, on: bool) -> None:
+        if visit.group.settings.deleted:
+            return  # that is told to everybody, and says it
         change = LiveChange(group=visit.group.row.shown_a, from_=visit.login.address, on=on)
         for other in list(self._rooms[visit.group.row.conversation]):
             if other is not visit:

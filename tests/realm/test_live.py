@@ -107,7 +107,10 @@ class TestComingAndGoing:
     def test_it_ends_with_the_group(self, house: House, messi: Client, henderson: Client) -> None:
         for client in (messi, henderson):
             go_live(client)
+        changes(messi)
         messi.ask(commands.DeleteGroup(group="tim"))
+        assert [event.kind for event in henderson.messages()] == ["deleted"]
+        assert changes(messi) == changes(henderson) == []
         assert rooms(house) == {}
 
     def test_it_does_not_come_back_with_the_membership(self, messi: Client, henderson: Client) -> None:
