@@ -73,7 +73,7 @@ class Groups(Command, frozen=True, kw_only=True):
 
 
 class Group(Command, frozen=True, kw_only=True):
-    """Tell what a group is about, who owns it, and how it is set up; to members and the invited."""
+    """Tell what a group is about, who owns it, and how it is set up; to whoever is in it, or may join it."""
 
     group: Word
 

@@ -17,8 +17,8 @@ class Goodbye(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
 class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="receipt"):
     """Everything in a conversation up to a seq has reached a device of ``by``, or was read by it.
 
-    It comes to those who listen with ``receipts``, and not in groups of more than 50. A later one says more,
-    never less; ``conversations`` tells the present state.
+    It comes to those who listen with ``receipts``, and not in groups of more than 50. Of several the greatest
+    counts, as devices differ; ``conversations`` tells the present state.
     """
 
     with_: str = field(name="with")
