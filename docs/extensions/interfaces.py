@@ -9,6 +9,7 @@ import ast
 import importlib
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -31,17 +32,13 @@ class InterfaceDirective(SphinxDirective):
         path = str(module.__file__)
         self.env.note_dependency(path)
         shown = self.options.get("public", self.arguments[0])
-        lines = list(_class(_find(path, name), shown, self.arguments[0], vars(module)))
-        return self.parse_content_to_nodes() if not lines else self._parsed(lines, path)
-
-    def _parsed(self, lines: list[str], path: str) -> list[nodes.Node]:
-        self.content = StringList(lines, source=path)
+        described = _class(_find(path, name), shown, self.arguments[0], vars(module))
+        self.content = StringList(list(described), source=path)
         return self.parse_content_to_nodes()
 
 
 def _find(path: str, name: str) -> ast.ClassDef:
-    with open(path, encoding="utf-8") as source:  # noqa: PTH123
-        tree = ast.parse(source.read())
+    tree = ast.parse(Path(path).read_text())
     return next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
 
 
