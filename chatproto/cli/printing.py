@@ -229,4 +229,5 @@ class Printing:
                 yield blank + word
 
     def _style(self, text: str, *, bold: bool = False, dim: bool = False, fg: str | None = None) -> str:
-        return click.style(text, bold=bold, dim=dim, fg=fg) if self._colours else text
+        # False would end what another one began, and so bold and dim each other.
+        return click.style(text, bold=bold or None, dim=dim or None, fg=fg) if self._colours else text

@@ -20,7 +20,7 @@ from chatproto.cli.logs import start_logging
 from chatproto.cli.places import Place
 from chatproto.cli.printing import Printing
 from chatproto.cli.running import run
-from chatproto.cli.talk import Talk
+from chatproto.cli.talk import Talk, refusal
 from chatproto.client import ChatClient, Message, State
 from chatproto.client.link import StateCallback
 from chatproto.errors import ChatError
@@ -242,7 +242,7 @@ async def _connect(client: ChatClient, place: Place, patience: float, reactor: P
     except DeferredTimeoutError:
         raise click.ClickException(f"{place.text} did not answer in {patience:g} s") from None
     except ChatError as error:
-        raise click.ClickException(f"cannot log in: {error.text}") from None
+        raise click.ClickException(refusal(error)) from None
 
 
 def complain(line: str) -> None:

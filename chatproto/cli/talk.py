@@ -15,8 +15,17 @@ from chatproto.cli.conversations import Conversation, Conversations
 from chatproto.cli.printing import Printing
 from chatproto.cli.slashes import SLASHES, Mistake
 from chatproto.client import ChatClient, IsTyping, LiveChange, Message, Receipt, Sent, State
-from chatproto.errors import ChatError, ConnectionUnavailable, UnknownCommand
+from chatproto.errors import ChatError, ConnectionUnavailable, Distrust, TlsNeeded, UnknownCommand
 from chatproto.events import Hint, HistoryItem
+
+
+def refusal(error: ChatError) -> str:
+    """Say why the talk could not begin."""
+    if isinstance(error, Distrust | TlsNeeded):
+        return f"cannot connect: {error.text}"
+    if isinstance(error, UnknownCommand):
+        return "cannot log in: the realm is of another version, and does not know how"
+    return f"cannot log in: {error.text}"
 
 
 class View(Protocol):

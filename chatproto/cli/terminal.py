@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 
 import click
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -30,9 +31,9 @@ from chatproto.cli.paper import Paper
 from chatproto.cli.places import Place
 from chatproto.cli.printing import Printing
 from chatproto.cli.prompt import Prompt
-from chatproto.cli.talk import Talk
+from chatproto.cli.talk import Talk, refusal
 from chatproto.client import ChatClient, State
-from chatproto.errors import ChatError, Distrust, TlsNeeded
+from chatproto.errors import ChatError
 
 #: Somebody waits at the terminal, so the pauses between attempts stay short.
 LONGEST_PAUSE = 10.0
@@ -72,6 +73,8 @@ def talk_in_terminal(place: Place, *, user: str, password: str, register: bool, 
         register=register,
         invite=invite,
     )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, terminal.end)
     reactor.startRunning(installSignalHandlers=False)
     try:
         with patch_stdout(raw=True):  # for what others may print
@@ -179,6 +182,10 @@ class Terminal:
         await self._leave(loop)
         await self._paper.close()
 
+    def end(self) -> None:
+        """Let the user leave."""
+        self._prompt.exit()
+
     def _connect(self) -> None:
         self._client.connect().addErrback(_hush)  # that the realm refuses is told to _changed()
 
@@ -242,14 +249,10 @@ class Terminal:
             self._talk.failed(f"{self._place}: {reason}. {hint} Trying again; /quit or Ctrl-C ends it.")
         elif state is State.CLOSED and not self._leaving:
             if self._client.error is not None:
-                self.error = f"{self._why()}: {reason}"
+                refused = refusal(self._client.error)
+                self.error = f"the talk is over: {reason}" if self._reached else refused
             self._prompt.exit()
         self._prompt.redraw()
-
-    def _why(self) -> str:
-        if self._reached:
-            return "the talk is over"
-        return "cannot connect" if isinstance(self._client.error, Distrust | TlsNeeded) else "cannot log in"
 
     async def _online(self) -> None:
         """Learn what there is, and show what is missing."""

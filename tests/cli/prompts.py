@@ -68,6 +68,7 @@ class Person:
 
     def __init__(self, house: House, user: str, *, rows: int, columns: int, **options: Any) -> None:
         self._house = house
+        self._bar = ""
         self._open = contextlib.ExitStack()
         self._keyboard = self._open.enter_context(create_pipe_input())
         self.glass = Glass(rows, columns, self._keyboard)
@@ -111,8 +112,10 @@ class Person:
 
     @property
     def bar(self) -> str:
-        """What the bar says."""
-        return self.screen[-1].strip()
+        """What the bar says; while the screen is drawn anew there is none, and it is what it said before."""
+        if "|" in self.screen[-1]:
+            self._bar = self.screen[-1].strip()
+        return self._bar
 
     @property
     def paper(self) -> list[str]:

@@ -182,7 +182,7 @@ async def test_a_group_is_led_from_the_prompt(house: House) -> None:
     messi, lineker = await house.sits_down("messi"), await house.sits_down("lineker")
     await talks(messi, "/create tim football", "/set access=invited", "/invite lineker", "/groups", "/group")
     await lineker.sees("messi invites you to tim: /join tim", "messi 1")
-    await messi.sees("tim (owner)", "you are owner; history=joined access=invited")
+    await messi.sees("tim (owner)", "your role: owner; history=joined access=invited")
     await talks(lineker, "/join tim", "/members")
     await messi.sees("-- lineker joined")
     await lineker.sees("topic: football", "lineker  messi (owner)")

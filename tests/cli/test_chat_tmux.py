@@ -66,6 +66,12 @@ class Screen:
             assert time.monotonic() < end, f"{texts} not shown:\n{shown}"
             time.sleep(0.05)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
+        shell = int(self._run("list-panes", "-F", "#{pane_pid}"))
+        [child] = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        os.kill(int(child), number)
+
     def close(self) -> None:
         """End the program."""
         subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
@@ -127,6 +133,17 @@ def test_the_password_is_asked_for_and_a_wrong_one_is_one_line(
         "chatproto: cannot log in: the user or the password is wrong",
         "code 1",
     ]
+
+
+def test_who_is_told_to_end_logs_out(port: int, screen: Callable[..., Screen]) -> None:
+    terminal = screen(port, "henderson")
+    terminal.shows("henderson@alpha | online")
+    terminal.signal(signal.SIGTERM)
+    terminal.shows("code 0")
+    again = screen(port, "henderson")
+    again.shows("henderson@alpha | online")
+    again.type("/sessions", "/blocks")
+    assert again.shows("(this one)", "-- nobody is blocked").count("since") == 1
 
 
 def test_a_dumb_terminal_gets_lines(port: int, screen: Callable[..., Screen]) -> None:

@@ -251,7 +251,7 @@ def test_each_way_not_to_be_connected_has_its_words(server: Server, folder: Path
     ):
         code, out, err = chat(place, *options)
         assert (code, out) == (1, "")
-        assert err.startswith("chatproto: cannot log in: ")
+        assert err.startswith("chatproto: cannot connect: ")
         assert err.count("\n") == 1
         for each in words:
             assert each in err

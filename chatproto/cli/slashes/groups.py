@@ -73,9 +73,8 @@ async def group(talk: Talk, name: str | None = None) -> None:
     shown = talk.printing.name
     owner = "" if state.owner is None else f", owned by {shown(state.owner)}"
     talk.note(f"{shown(state.group)}: {state.topic or 'no topic'}")
-    talk.note(
-        f"{state.members} members{owner}; you are {state.role}; history={state.history} access={state.access}"
-    )
+    many = "1 member" if state.members == 1 else f"{state.members} members"
+    talk.note(f"{many}{owner}; your role: {state.role}; history={state.history} access={state.access}")
     if state.live:
         talk.note(f"live: {', '.join(shown(name) for name in state.live)}")
 

@@ -60,14 +60,10 @@ async def delete_account(talk: Talk) -> None:
 async def sessions(talk: Talk) -> None:
     """List where you are logged in."""
     for state in (await talk.client.account.sessions()).sessions:
+        times = f"since {local_time(state.created)}  used {local_time(state.used)}"
         device = f"  {state.device}" if state.device else ""
         this = "  (this one)" if state.current else ""
-        talk.show(
-            talk.printing.fitted(
-                f"{state.session}{device}  since {local_time(state.created)}, last used"
-                f" {local_time(state.used)}, until {local_time(state.expires)}{this}"
-            )
-        )
+        talk.show(talk.printing.fitted(f"{state.session}  {times}{device}{this}"))
 
 
 async def revoke(talk: Talk, number: str) -> None:
