@@ -67,6 +67,15 @@ def test_an_older_client_is_told_the_code_in_its_own_dialect() -> None:
     assert peer.ask(f"auth messi {PASSWORD}")["code"] == "rate-limited"
 
 
+def test_an_idle_connection_stays_small() -> None:
+    """Objects of a class share their keys up to 29 attributes, and there may be ten thousand connections."""
+    peer = Served().peer("messi")
+    peer.ask({"do": "listen"})
+    server: Any = peer.protocol
+    for each in (server, server.session, server.session.listener):
+        assert len(vars(each)) < 30
+
+
 class TestDelayedLogins:
     """An attempt that the realm delays does not end for the time that it takes."""
 
