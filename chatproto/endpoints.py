@@ -21,6 +21,8 @@ _PATHS: Mapping[str, tuple[str | int, ...]] = {
     "ssl": ("privateKey", "certKey", "extraCertChain", "dhParameters", "selfSigned", 1, 2),
     "unix": ("address", 0),
 }
+#: IPv6 gives each customer at least so many bits to choose addresses from.
+_NETWORK = 64
 
 
 class EndpointText(Struct, frozen=True):
@@ -99,3 +101,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def network_of(address: str) -> str:
+    """Return what is counted for an address: itself, or of IPv6 its network, which one person has whole."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, _NETWORK), strict=False))

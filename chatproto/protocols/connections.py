@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, cast
@@ -14,6 +13,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chatproto.endpoints import network_of
 from chatproto.errors import TooManyConnections
 from chatproto.limits import Limits
 from chatproto.protocols.lingering import Linger
@@ -28,21 +28,6 @@ _TEN_MINUTES = 600.0
 _ADDRESSES = 10_000
 #: One that is refused has so long to read why.
 _REFUSING_SECONDS = 5.0
-#: IPv6 gives each customer at least so many bits to choose addresses from.
-_NETWORK = 64
-
-
-def network_of(address: str) -> str:
-    """Return what is counted for an address: itself, or of IPv6 its network, which one person has whole."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, _NETWORK), strict=False))
 
 
 class Connection(Protocol):

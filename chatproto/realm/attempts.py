@@ -20,6 +20,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from chatproto.endpoints import network_of
 from chatproto.errors import BadToken, LoginFailed, RateLimited
 from chatproto.limits import Limits
 from chatproto.realm.gate import refused
@@ -28,7 +29,7 @@ from chatproto.realm.times import Clock
 
 T = TypeVar("T")
 
-#: An address and an account; one of the two is ``""`` where only the other counts.
+#: An address, of IPv6 a network, and an account; one of the two is ``""`` where only the other counts.
 Key = tuple[str, str]
 
 #: Addresses that are remembered for one account: the places in which somebody lives.
@@ -73,9 +74,10 @@ class Attempts:
 
     def right(self, address: str, account: str) -> None:
         """Remember that somebody at an address proved to be an account."""
+        place = network_of(address)
         places = self._places.pop(account, {})
-        places.pop(address, None)
-        places[address] = None
+        places.pop(place, None)
+        places[place] = None
         if len(places) > _PLACES:
             del places[next(iter(places))]
         self._places[account] = places
@@ -96,13 +98,14 @@ class Attempts:
         :raises LoginFailed: as ``check`` does.
         """
         now = self._clock.seconds()
-        apart = address in self._places.get(account, ())
-        self._take(limits, (address, account if apart else ""), now)
+        place = network_of(address)
+        apart = place in self._places.get(account, ())
+        self._take(limits, (place, account if apart else ""), now)
         failures = Rate(limits.failures_per_minute, 60.0, limits.failures_burst)
-        failed = ("" if not apart else address, account)
+        failed = ("" if not apart else place, account)
         seconds = self._delay(failures, failed, limits, now)
         if seconds:
-            await self._rest(limits, (address, account), seconds, wait)
+            await self._rest(limits, (place, account), seconds, wait)
         # Until it is known to be right it counts as wrong: who tries many at once is delayed too.
         now = self._clock.seconds()
         full = failures.taken(self._failed.full(failed), now)
@@ -127,7 +130,8 @@ class Attempts:
         :raises RateLimited: there were too many wrong ones; this one was not looked at.
         """
         rate = _per_address(limits)
-        wait = rate.wait(self._tokens.full(address), self._clock.seconds())
+        place = network_of(address)
+        wait = rate.wait(self._tokens.full(place), self._clock.seconds())
         if wait:
             raise refused("wrong tokens from your address", wait)
         try:
@@ -135,8 +139,8 @@ class Attempts:
         except BadToken:
             self._log.info("a wrong token from {address}", address=address)
             now = self._clock.seconds()
-            self._tokens.take(address, rate, now)
-            self._tried.take((address, ""), rate, now)
+            self._tokens.take(place, rate, now)
+            self._tried.take((place, ""), rate, now)
             raise
 
     def _take(self, limits: Limits, key: Key, now: float) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from chatproto import commands
 from chatproto.commands import Command
+from chatproto.endpoints import network_of
 from chatproto.errors import RateLimited
 from chatproto.limits import RATES, Limits
 from chatproto.realm.logins import Login
@@ -165,7 +166,7 @@ class Gate:
         now = self._clock.seconds()
         usage = self._usage
         in_all = self._registrations_in_all.wait(usage.registrations_in_all, now)
-        wait = in_all or usage.registrations.take(address, self._registrations, now)
+        wait = in_all or usage.registrations.take(network_of(address), self._registrations, now)
         if wait:
             raise refused("registrations", wait)
         usage.registrations_in_all = self._registrations_in_all.taken(usage.registrations_in_all, now)

@@ -8,9 +8,10 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 
+from chatproto.endpoints import network_of
 from chatproto.errors import TooManyConnections
 from chatproto.limits import Limits
-from chatproto.protocols.connections import Connections, Refusing, network_of
+from chatproto.protocols.connections import Connections, Refusing
 from tests.protocols.wires import Served, Wire
 from tests.realm.house import watch
 

@@ -60,6 +60,24 @@ class TestAddresses:
         assert isinstance(attempt(house, PASSWORD, OTHER), events.LoggedIn)
         assert isinstance(attempt(house, PASSWORD, OWNER), events.LoggedIn)
 
+    def test_of_ipv6_a_network_has_them_together(self, house: House) -> None:
+        for number in range(5):
+            answer = attempt(house, "wrong", f"2001:db8::{number}", f"user{number}")
+            assert isinstance(answer, LoginFailed)
+        assert isinstance(attempt(house, PASSWORD, "2001:db8::5"), RateLimited)
+        assert isinstance(attempt(house, PASSWORD, "2001:db8:0:1::5"), events.LoggedIn)
+        for number in range(5):
+            with pytest.raises(BadToken):
+                Client(house, address=f"2001:db8::{number}").ask(commands.Resume(token="none"))
+        with pytest.raises(RateLimited):
+            Client(house, address="2001:db8::5").ask(commands.Resume(token="none"))
+
+    def test_of_ipv6_a_network_is_a_place_where_somebody_lives(self, house: House) -> None:
+        assert isinstance(attempt(house, PASSWORD, "2001:db8::1"), events.LoggedIn)
+        wrong(house, 5)
+        assert attempt(house, PASSWORD, "2001:db8:0:1::1") is None  # it has to wait
+        assert isinstance(attempt(house, PASSWORD, "2001:db8::2"), events.LoggedIn)
+
     def test_wrong_tokens_cost_an_address_as_much(self, house: House) -> None:
         token = Client(house, address=OWNER).ask(commands.Login(user="messi", password=PASSWORD)).token
         client = Client(house, address=OTHER)

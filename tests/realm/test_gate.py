@@ -271,6 +271,14 @@ class TestRegistrations:
         house.turn(1800)
         register("d", "192.0.2.1")
 
+    def test_of_ipv6_a_network_makes_them_together(self) -> None:
+        house = house_with(registrations_per_hour=2)
+        for number in range(2):
+            client = Client(house, address=f"2001:db8::{number}")
+            client.ask(commands.Register(user=f"user{number}", password="x"))
+        with pytest.raises(RateLimited):
+            Client(house, address="2001:db8::2").ask(commands.Register(user="user2", password="x"))
+
 
 class TestWhoseRates:
     def test_rates_are_those_of_the_listener_and_what_was_used_is_the_accounts(self) -> None:
