@@ -52,20 +52,22 @@ WHERE name <> 'synchronous_commit' OR setting = 'off'
 
 #: The first half of the lock's key, "chat"; the second is the number of the schema.
 _LOCK_CLASS = 0x63686174
-_KEY = f"({_LOCK_CLASS}::bigint << 32) | current_schema()::regnamespace::oid::bigint"
+#: The schema by its name as it is: what is not quoted would be read without its capitals.
+_SCHEMA = "quote_ident(current_schema())::regnamespace"
+_KEY = f"({_LOCK_CLASS}::bigint << 32) | {_SCHEMA}::oid::bigint"
 _TRY_LOCK = text(f"SELECT pg_try_advisory_lock({_KEY})")
 _HOLDER = text(f"""
 SELECT pid, application_name, coalesce(host(client_addr), 'this machine') AS address
 FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
 WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = {_LOCK_CLASS}
-  AND objid = current_schema()::regnamespace::oid
+  AND objid = {_SCHEMA}::oid
   AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)  # noqa: S608
 
-_MEASURE = text("""
+_MEASURE = text(f"""
 SELECT current_setting('server_version'), coalesce(sum(pg_total_relation_size(oid)), 0)
-FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
-""")
+FROM pg_class WHERE relkind = 'r' AND relnamespace = {_SCHEMA}
+""")  # noqa: S608
 
 #: How long to wait for a lock whose holder may be a process that was just killed.
 LOCK_SECONDS = 2.0
@@ -76,8 +78,8 @@ _DISK_FULL = "53100"
 #: the operator's intervention, conflicts of transactions; and one state, of a server that only reads.
 _PASSING_CLASSES = ("53", "55", "57", "40")
 _READ_ONLY = "25006"
-#: The server ends the connection: class 08, its shutdown, its crash, its start, and time-outs.
-_LOST = ("57P01", "57P02", "57P03", "57P05", "25P03")
+#: The server ends the connection: beside class 08 its shutdown, its crash, its start, and time-outs.
+_LOST = ("57P01", "57P02", "57P03", "57P05", "25P03", "25P04")
 
 
 class PostgresqlDatabase:
@@ -261,9 +263,9 @@ class PostgresqlDatabase:
         if isinstance(error, psycopg.InterfaceError):
             return True  # used after it was closed
         state = _sqlstate(error)
-        return isinstance(error, psycopg.OperationalError) and (
-            not state or state.startswith("08") or state in _LOST
-        )
+        if state in _LOST:
+            return True  # of some of which psycopg says that they are no operational errors
+        return isinstance(error, psycopg.OperationalError) and (not state or state.startswith("08"))
 
     def refusal(self, error: Exception) -> type[StoreRefused] | None:
         """Tell a full disk, a server that is away or busy from what may not pass.

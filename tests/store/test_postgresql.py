@@ -119,6 +119,26 @@ class TestConnections:
         for store in (first, second):
             now(store.close())
 
+    def test_a_schema_may_have_capitals(self, postgres: PostgresServer) -> None:
+        postgres.execute('CREATE SCHEMA "Alpha"', database=USER)
+        place = PostgresPlace(postgres)
+        place.url = postgres.url(schema="%22Alpha%22")
+        store = place.store()
+        assert now(store.open(ALPHA)).batch == 0
+        assert isinstance(refused(place.store().open(ALPHA)), StoreInUse)
+        with store._database.read() as connection:
+            assert store._database.measure(connection)[1] > 0
+        now(store.close())
+
+    @pytest.mark.parametrize(
+        "error",
+        [psycopg.errors.TransactionTimeout(), psycopg.errors.IdleInTransactionSessionTimeout()],
+    )
+    def test_a_time_that_the_server_ran_out_of_ends_the_connection(
+        self, place: PostgresPlace, error: Exception
+    ) -> None:
+        assert database(place).lost(error)
+
     @pytest.mark.parametrize(
         ("make", "url", "message"),
         [
