@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: How old the stored time of last use may get; exact times would cost a write for each command.
 _USED_SECONDS = 3600
+#: Likewise, as a part of the time without use after which a session ends: one that is used must not end.
+_USED_SHARE = 8
 
 
 class Login:
@@ -77,6 +79,7 @@ class Logins:
         self._writer = writer
         self._clock = clock
         self._idle = int(limits.session_idle_seconds * 1000)
+        self._used = min(_USED_SECONDS * 1000, self._idle // _USED_SHARE)
         self._absolute = int(limits.session_seconds * 1000)
         self._most = limits.sessions_per_account
         self._realm = realm
@@ -217,7 +220,7 @@ class Logins:
         row = login.row
         if row.ended or now >= self.deadline(row):
             return False
-        if now - row.used >= _USED_SECONDS * 1000:
+        if now - row.used >= self._used:
             login.row = msgspec.structs.replace(row, used=now)
             # Nobody waits for it, and if it is lost the session only seems less used.
             self._writer.save(puts=(login.row,)).addErrback(lambda _: None)

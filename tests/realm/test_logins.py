@@ -82,6 +82,16 @@ class TestTimes:
     def house(self) -> House:
         return House(limits=Limits(session_idle_seconds=30 * DAY, session_seconds=90 * DAY))
 
+    def test_a_session_that_is_used_does_not_end_however_short_the_idle_time(self) -> None:
+        house = House(limits=Limits(session_idle_seconds=600))
+        client = house.client("messi")
+        for _ in range(30):
+            house.turn(60)
+            client.ask(commands.Conversations())
+        house.turn(601)
+        with pytest.raises(NotLoggedIn):
+            client.ask(commands.Conversations())
+
     def test_an_idle_session_expires(self, house: House) -> None:
         token = house.client("messi").token
         house.turn(30 * DAY - 1)
