@@ -36,9 +36,12 @@ def test_tool(require):
 
 
 def _run(folder: Path, ci: str) -> str:
-    shutil.copy(Path(__file__).with_name("conftest.py"), folder)
+    here = Path(__file__).parent
+    (folder / "tests").mkdir()
+    for name in ("conftest.py", "postgresql.py"):
+        shutil.copy(here / name, folder / "tests" / name)
     leaks = "".join(f"def test_{name}():\n    {leak}\n\n" for name, leak in _LEAKS.items())
-    (folder / "test_leaks.py").write_text(_HEAD + leaks + _CLEAN)
+    (folder / "tests" / "test_leaks.py").write_text(_HEAD + leaks + _CLEAN)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-rA", "-p", "no:cacheprovider", str(folder)],
         cwd=folder,
@@ -54,9 +57,9 @@ def _run(folder: Path, ci: str) -> str:
 def test_whatever_a_test_leaves_behind_is_an_error_of_that_test(tmp_path: Path) -> None:
     report = _run(tmp_path, ci="")
     for name in _LEAKS:
-        assert f"ERROR test_leaks.py::test_{name}\n" in report.replace(" - ", "\n"), report
-    assert "PASSED test_leaks.py::test_clean" in report
-    assert "ERROR test_leaks.py::test_clean" not in report
+        assert f"ERROR tests/test_leaks.py::test_{name}\n" in report.replace(" - ", "\n"), report
+    assert "PASSED tests/test_leaks.py::test_clean" in report
+    assert "ERROR tests/test_leaks.py::test_clean" not in report
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [("", "1 skipped"), ("true", "1 failed")])

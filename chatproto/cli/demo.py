@@ -199,8 +199,9 @@ class Story:
                 stored |= {item.seq: item for item in page.messages}
         log = [stored[seq] for seq in sorted(stored)]
         for item in log:
-            self._narrator.note(f"{item.seq:3} {_short(item.from_)} to {_short(item.to)}: {item.text}")
-        problems = self._ledger.problems([item.text for item in log])
+            said = f": {item.text}" if item.kind == "text" else f" ({item.kind})"
+            self._narrator.note(f"{item.seq:3} {_short(item.from_)} to {_short(item.to)}{said}")
+        problems = self._ledger.problems([item.text for item in log if item.kind == "text"])
         self._narrator.chapter("In the end")
         for problem in problems:
             self._narrator.problem(problem)
@@ -237,8 +238,12 @@ class Story:
         )
 
     def _heard(self, name: str, message: Message) -> None:
-        group = "" if _short(message.to) == name else f" in {_short(message.to)}"
-        self._narrator.follows(f"{name} hears {_short(message.from_)}{group}: {message.text}")
+        sender, to = _short(message.from_), _short(message.to)
+        if message.kind != "text":
+            self._narrator.follows(f"{name} hears that {sender} {message.kind} {to}")
+        else:
+            group = "" if to == name else f" in {to}"
+            self._narrator.follows(f"{name} hears {sender}{group}: {message.text}")
 
     def _state_changed(self, name: str, state: State) -> None:
         if state is State.WAITING and name not in self._lost:

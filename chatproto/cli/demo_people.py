@@ -141,7 +141,8 @@ class Person:
                 raise Lost(f"{self.name} did not hear {text!r} within {ARRIVAL_SECONDS:.0f} s") from None
 
     def _hear(self, message: Message) -> None:
-        self._ledger.heard(self.name, message.text)
+        if message.kind == "text":
+            self._ledger.heard(self.name, message.text)
         self._on_heard(self.name, message)
         arrivals, self._arrivals = self._arrivals, []
         for arrival in arrivals:

@@ -324,9 +324,10 @@ class TestPushes:
         text = served.peer("henderson")
         other = served.peer("henderson")
         assert other.ask({"do": "logout", "everywhere": True})["status"] == "OK"
-        henderson.settle()
+        for peer in (henderson, text, other):
+            peer.settle()
         assert henderson.heard() == [{"event": "goodbye", "reason": "logged-out", "retry_after": 2.5}]
-        assert (henderson.closed, text.closed, other.closed) == (True, False, False)
+        assert (henderson.closed, text.closed, other.closed) == (True, True, True)
 
     def test_a_session_that_expires_says_goodbye_after_the_replies_and_then_nothing(self) -> None:
         served = Served(Limits(session_seconds=86400))
