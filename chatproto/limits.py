@@ -123,7 +123,8 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     delayed: Count = 256
     #: Accounts that one address makes in an hour, all at once if it likes.
     registrations_per_hour: Frequency = 10.0
-    #: Accounts that strangers make in an hour, from all addresses: names are taken for ever.
+    #: Accounts that strangers make in an hour, from all addresses: names are taken for ever. It does not
+    #: count where each takes an invitation.
     registrations_per_hour_in_all: Frequency = 100.0
     #: Members of one group: each post looks up who of them is there, and each is a row.
     members_per_group: Count = 20_000

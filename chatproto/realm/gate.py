@@ -158,18 +158,24 @@ class Gate:
         for group in groups:
             self._usage.groups.take(group, self._groups, now)
 
-    def registration(self, address: str) -> None:
+    def registration(self, address: str, *, by_invitation: bool = False) -> None:
         """Let a stranger try to make an account.
+
+        Where that takes an invitation, these bound the accounts of all addresses: else who has none could
+        keep those out who have one.
 
         :raises RateLimited: from this address, or from everywhere, too many were made.
         """
         now = self._clock.seconds()
         usage = self._usage
-        in_all = self._registrations_in_all.wait(usage.registrations_in_all, now)
+        in_all = 0.0
+        if not by_invitation:
+            in_all = self._registrations_in_all.wait(usage.registrations_in_all, now)
         wait = in_all or usage.registrations.take(network_of(address), self._registrations, now)
         if wait:
             raise refused("registrations", wait)
-        usage.registrations_in_all = self._registrations_in_all.taken(usage.registrations_in_all, now)
+        if not by_invitation:
+            usage.registrations_in_all = self._registrations_in_all.taken(usage.registrations_in_all, now)
 
     def of(self, login: Login) -> Allowance:
         """Return what a session's account has used up."""

@@ -13,11 +13,12 @@ from chatproto.errors import (
     BadName,
     NotAllowed,
     QuotaReached,
+    RateLimited,
     StoreFull,
     UserExists,
 )
 from chatproto.events import InviteMade, LoggedIn
-from chatproto.limits import SERVER_LINE_BYTES
+from chatproto.limits import SERVER_LINE_BYTES, Limits
 from chatproto.realm import Policy, Registration
 from chatproto.records import AccountRow, InviteRow
 from chatproto.wire.json import JsonDialect
@@ -117,6 +118,17 @@ class TestUse:
     def test_an_operator_needs_none(self, door: Door) -> None:
         door.operator.ask(commands.UserAdd(user="messi", password="x"))
         assert door.accounts() == ["messi"]
+
+
+def test_who_has_no_invitation_keeps_nobody_out() -> None:
+    limits = Limits(registrations_per_hour=5, registrations_per_hour_in_all=2)
+    door = Door(House(limits=limits, rates=True))
+    for number in range(4):
+        with pytest.raises(BadInvite):
+            door.register(f"user{number}", "none")
+    assert isinstance(door.register("messi", door.make().token), LoggedIn)
+    with pytest.raises(RateLimited):
+        door.register("henderson", door.make().token)
 
 
 class TestAtOnce:

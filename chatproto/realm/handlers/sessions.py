@@ -58,9 +58,10 @@ async def register(session: ClientSession, _: Login | None, command: commands.Re
     realm.accounts.check_own()
     if realm.policy.registration is Registration.CLOSED:
         raise RegistrationClosed
-    session.gate.registration(session.address)
+    by_invitation = realm.policy.registration is Registration.INVITE
+    session.gate.registration(session.address, by_invitation=by_invitation)
     invite = None
-    if realm.policy.registration is Registration.INVITE:
+    if by_invitation:
         if not command.invite:  # an older client knows of none
             raise BadInvite("registering here takes an invitation; ask the operator of this realm for one")
         invite = await realm.invites.take(command.invite)
