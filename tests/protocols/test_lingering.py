@@ -7,35 +7,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from pytest_twisted import ensureDeferred
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
 from twisted.internet.error import ConnectionDone
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
 
 from chatproto.executors import InlineExecutor
 from chatproto.limits import Limits, without_rates
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.realm import PasswordHasher, Policy, Realm, Registration
 from chatproto.store.memory import MemoryDisk, MemoryStore
-
-
-class Caller(Protocol):
-    """A client that notes what it hears, and how it ends."""
-
-    def __init__(self) -> None:
-        self.heard = b""
-        self.ended: Deferred[type[BaseException] | None] = Deferred()
-
-    def dataReceived(self, data: bytes) -> None:
-        self.heard += data
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.ended.callback(reason.type)
-
-    def say(self, data: bytes) -> None:
-        assert self.transport is not None
-        self.transport.write(data)
+from tests.tls_serving import Caller
 
 
 @asynccontextmanager
