@@ -81,7 +81,9 @@ def test_each_rate_is_on_by_default_and_off_on_loopback_and_can_be_set(name: str
 
 
 def test_buffers_stay_bounded_on_loopback() -> None:
-    changed = {each.name for each in fields(Limits) if getattr(LOOPBACK, each.name) != getattr(Limits(), each.name)}
+    changed = {
+        each.name for each in fields(Limits) if getattr(LOOPBACK, each.name) != getattr(Limits(), each.name)
+    }
     assert changed - set(RATES) == {
         "connections_per_account",
         "connections_per_address",
