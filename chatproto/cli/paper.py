@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from asyncio import Task
 
 from prompt_toolkit.application.run_in_terminal import in_terminal
@@ -24,11 +25,12 @@ class Paper:
             self._printing = asyncio.get_running_loop().create_task(self._print())
 
     async def _print(self) -> None:
-        while self._lines:
-            async with in_terminal():
-                lines, self._lines = self._lines, []
-                self._output.write_raw("".join(f"{line}\n" for line in lines))
-                self._output.flush()
+        with contextlib.suppress(OSError):  # a terminal that was closed shows nothing
+            while self._lines:
+                async with in_terminal():
+                    lines, self._lines = self._lines, []
+                    self._output.write_raw("".join(f"{line}\n" for line in lines))
+                    self._output.flush()
         self._printing = None
 
     async def close(self) -> None:

@@ -73,8 +73,8 @@ class Prompt:
         return max(self.output.get_size().columns, 20)
 
     async def run(self, begin: Callable[[], None]) -> None:
-        """Show the prompt, then ``begin``; return after :meth:`exit`, or at the end of the input."""
-        with contextlib.suppress(EOFError, KeyboardInterrupt):
+        """Show the prompt, then ``begin``; return after :meth:`exit`, or when the terminal is gone."""
+        with contextlib.suppress(EOFError, KeyboardInterrupt, OSError):
             await self._session.prompt_async(pre_run=begin)
 
     def exit(self) -> None:

@@ -118,25 +118,25 @@ class Talk:
             await self._run(line)
         except Mistake as mistake:
             self.failed(str(mistake))
-        except ConnectionUnavailable:
-            self.failed("there is no connection to the realm now; try that again when there is")
+        except ConnectionUnavailable as error:
+            self.failed(error.text)  # without its code, which says the same
         except UnknownCommand:
             self.failed("unknown-command: the realm is of another version, and does not know this command")
         except ChatError as error:
             self.failed(f"{error.code}: {error.text}")
 
     async def _run(self, line: str) -> None:
-        line = line.strip()
-        if not line:
+        stripped = line.strip()
+        if not stripped:
             return
-        if line.startswith("//"):
-            line = line[1:]  # a text that begins with a slash
-        elif line.startswith("/"):
-            await self._command(line)
+        if stripped.startswith("//"):
+            line = stripped[1:]  # a text that begins with a slash
+        elif stripped.startswith("/"):
+            await self._command(stripped)
             return
         if self.to is None:
             raise Mistake("whom to? begin with /to NAME")
-        await self.send(self.to, line)
+        await self.send(self.to, line.strip("\r\n").rstrip())  # a first line's indentation may matter
 
     async def _command(self, line: str) -> None:
         word, *rest = line.split(maxsplit=1)

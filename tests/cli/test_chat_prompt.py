@@ -78,10 +78,10 @@ async def test_a_text_that_is_refused_is_told_with_the_reason(house: House) -> N
 async def test_several_lines_that_are_pasted_are_one_message(house: House) -> None:
     messi, bot = await house.sits_down("messi"), await house.bot("lineker")
     await talks(messi, "/to lineker")
-    messi.type("\x1b[200~one\r\n12:00 lineker: two\x1b[201~", ALT_ENTER, "three", ENTER)
-    await messi.sees("messi: one", "      12:00 lineker: two", "      three")
+    messi.type("\x1b[200~  one\r\n12:00 lineker: two\x1b[201~", ALT_ENTER, "three", ENTER)
+    await messi.sees("messi:   one", "      12:00 lineker: two", "      three")
     [item] = (await house.done(bot.history("messi"))).messages
-    assert item.text == "one\n12:00 lineker: two\nthree"
+    assert item.text == "  one\n12:00 lineker: two\nthree"
 
 
 @at_home
