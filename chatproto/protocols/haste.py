@@ -1,4 +1,7 @@
-"""Clients that go on asking although they were told to wait: not to read them for a while costs least."""
+"""Clients that go on asking although they were told to wait: not to read them for a while costs least.
+
+So it is with those who send what is no command, or not theirs to give: no rate counts that.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,25 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall
 
+from chatproto.errors import BadRequest, ChatError, NotAllowed, NotLoggedIn, RateLimited
+from chatproto.limits import Limits
 from chatproto.protocols.order import Pause
 from chatproto.realm.times import Clock
 
-#: Commands that are refused because there were too many, until nothing is read. To refuse one costs as much
+#: Commands that are refused so, until nothing is read. To refuse one costs as much
 #: as to carry out a small one, so that refusals alone would keep a server busy.
 _REFUSALS = 64
 #: For so long nothing is read then.
 _SECONDS = 1.0
+
+
+#: What a command is refused with before its rate is asked.
+_UNCOUNTED = (BadRequest, NotAllowed, NotLoggedIn)
+
+
+def is_hasty(error: ChatError, limits: Limits) -> bool:
+    """Tell whether a refusal is to be counted: of what came too fast, or of what no rate has counted."""
+    return type(error) is RateLimited or (limits.commands > 0 and isinstance(error, _UNCOUNTED))
 
 
 class Paused(Protocol):
@@ -33,7 +47,7 @@ class Haste:
         self._rest: IDelayedCall | None = None
 
     def refused(self) -> None:
-        """Hear that a command was refused because there were too many."""
+        """Hear of a refusal that counts."""
         self._refusals += 1
         if self._refusals >= _REFUSALS and self._rest is None:
             self._connection.pause(Pause.HASTE)

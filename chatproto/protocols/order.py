@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Protocol
 
-from chatproto.errors import ChatError, RateLimited
+from chatproto.errors import ChatError
 from chatproto.events import Reply
 from chatproto.realm.meters import Traffic
 from chatproto.wire.dialect import Dialect, TagValue
@@ -42,8 +42,8 @@ class Replying(Protocol):
         """Send the replies whose turn has come."""
         ...
 
-    def hasty(self) -> None:
-        """Hear that a command was refused because there were too many."""
+    def refused(self, error: ChatError) -> None:
+        """Hear that a command was refused."""
         ...
 
 
@@ -70,6 +70,6 @@ class Slot:
             self.data = self.dialect.encode_refusal(outcome, self._tag)
             if outcome.fatal:
                 self._connection.pause(Pause.ENDING)
-            elif type(outcome) is RateLimited:
-                self._connection.hasty()
+            else:
+                self._connection.refused(outcome)
         self._connection.reply()

@@ -22,7 +22,7 @@ from chatproto.commands import EnterGroup, ExitGroup, Listen, Request
 from chatproto.errors import BadRequest, ChatError, LineTooLong, LoginTimeout
 from chatproto.events import EnteredGroup, Event, ExitedGroup, Goodbye, Reply
 from chatproto.protocols.failing import answer_failure
-from chatproto.protocols.haste import Haste
+from chatproto.protocols.haste import Haste, is_hasty
 from chatproto.protocols.lingering import Linger, in_handshake
 from chatproto.protocols.live import LiveMode
 from chatproto.protocols.order import Pause, Slot
@@ -284,11 +284,12 @@ class ChatServerProtocol(PausingFraming):
         done.addErrback(answer_failure, slot, self._factory.realm.writer)
         done.addCallback(lambda _: self.resume(Pause.COMMAND))
 
-    def hasty(self) -> None:
-        """Hear that a command was refused because there were too many."""
-        if self._haste is None:
-            self._haste = Haste(self, self._factory.clock)
-        self._haste.refused()
+    def refused(self, error: ChatError) -> None:
+        """Hear that a command was refused: who only goes on is left unread for a while."""
+        if is_hasty(error, self._limits):
+            if self._haste is None:
+                self._haste = Haste(self, self._factory.clock)
+            self._haste.refused()
 
     # -- writing
 

@@ -50,6 +50,37 @@ def test_who_goes_on_is_not_read_for_a_second() -> None:
     house.house.turn(1)
 
 
+BAD = ['{"do":"nope"}', '{"do":"send"}', "{", "nope", "x" * 70_000, '{"do":"user-list"}']
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_who_only_sends_what_is_refused_before_it_is_counted_is_not_read_either(line: str) -> None:
+    house = served(commands=50)
+    messi = house.peer("messi")
+    for _ in range(200):
+        messi.say(line)
+    assert messi.wire.paused
+    assert len(messi.heard()) <= 64 + 1
+    house.house.turn(1)
+    messi.settle()
+    assert messi.heard()
+
+
+def test_nor_is_a_stranger_who_only_asks_for_what_is_for_users() -> None:
+    stranger = served(commands=50).peer()
+    stranger.say(*[{"do": "conversations"}] * 1000)
+    assert stranger.wire.paused
+    assert len(stranger.heard()) == 64
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_without_a_rate_of_commands_they_are_all_answered(line: str) -> None:
+    messi = served().peer("messi")
+    for _ in range(100):
+        messi.say(line)
+    assert not messi.wire.paused
+
+
 def test_an_older_client_is_told_the_code_in_its_own_dialect() -> None:
     house = served(messages=10, messages_burst=1, logins_per_minute=12)
     peer = house.peer()

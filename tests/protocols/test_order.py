@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chatproto import events
-from chatproto.errors import Busy, LoginTimeout, RateLimited
+from chatproto.errors import Busy, ChatError, LoginTimeout, RateLimited
 from chatproto.protocols.order import Pause, Slot
 from chatproto.realm.meters import Traffic
 from chatproto.wire.json import JsonDialect
@@ -13,6 +13,7 @@ from chatproto.wire.text import TextDialect
 class Connection:
     def __init__(self) -> None:
         self.said: list[object] = []
+        self.refusals: list[str] = []
         self.traffic = Traffic()
 
     def pause(self, why: Pause) -> None:
@@ -21,8 +22,8 @@ class Connection:
     def reply(self) -> None:
         self.said.append("reply")
 
-    def hasty(self) -> None:
-        self.said.append("hasty")
+    def refused(self, error: ChatError) -> None:
+        self.refusals.append(error.code)
 
 
 def test_a_reply_is_encoded_as_its_command_was() -> None:
@@ -46,8 +47,8 @@ def test_only_a_fatal_error_ends_the_connection_and_before_the_reply_goes_out() 
     assert connection.traffic.refusals == {"busy": 1, "login-timeout": 1}
 
 
-def test_a_connection_hears_of_refusals_for_haste() -> None:
+def test_a_connection_hears_of_refusals_that_do_not_end_it() -> None:
     connection = Connection()
-    for error in (Busy(), RateLimited()):
+    for error in (Busy(), RateLimited(), LoginTimeout()):
         Slot(connection, JsonDialect(), 1)(error)
-    assert connection.said == ["reply", "hasty", "reply"]
+    assert connection.refusals == ["busy", "rate-limited"]
