@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
+from tests.cli.conftest import FREE
 from tests.postgresql import PostgresServer
 from tests.serving import Server, chatproto, here, on_terminal
-
-FREE = "client=tcp:0:interface=127.0.0.1"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'alpha.db'}"
-
-
-@pytest.fixture
-def server(store: str) -> Iterator[Server]:
-    with Server("--realm", "alpha", "--store", store, "--listen", FREE, "--lab") as running:
-        yield running
 
 
 def make_group(server: Server) -> None:

@@ -17,15 +17,10 @@ from chatproto.limits import LIST_ITEMS
 from chatproto.names import RealmName
 from chatproto.records import AccountRow, Batch, Entry
 from chatproto.store import open_store
+from tests.cli.conftest import FREE
 from tests.serving import Server, chatproto, here, on_terminal
 
 reactor: Any = installed
-FREE = "client=tcp:0:interface=127.0.0.1"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'alpha.db'}"
 
 
 @pytest.fixture
