@@ -211,7 +211,7 @@ class TestAccounts:
         house.turn(30)
 
     def test_many_at_once_are_not_many_for_nothing(self) -> None:
-        house = house_with(logins_per_minute=0)
+        house = house_with(logins_per_minute=0, delayed_per_account=4)
         house.slow.slow = True
         attempts = [begin(house, "messi", "wrong", f"198.51.100.{number}")[1] for number in range(20)]
         house.slow.rush()
@@ -224,7 +224,8 @@ class TestAccounts:
 
 
 class TestWaiting:
-    def test_of_one_address_one_waits_and_of_one_account_four(self, house: House) -> None:
+    def test_of_one_address_one_waits_and_of_one_account_four(self) -> None:
+        house = house_with(delayed_per_account=4)
         wrong(house, 5)
         assert attempt(house, "wrong", OTHER) is None
         assert isinstance(attempt(house, "wrong", OTHER), RateLimited)
