@@ -98,7 +98,8 @@ class Conversations:
         """Take a message that came, and return its conversation."""
         found = self.of(item)
         found.writers.pop(fold(item.from_), None)
-        self._note_own(found, item)
+        if item.kind == "text" and self.is_own(item.from_):
+            found.mine = item.seq
         if item.seq > found.newest:
             found.newest = item.seq
             if not self.is_own(item.from_) or self.is_own(found.address):
@@ -111,11 +112,13 @@ class Conversations:
             found.top = items[0].seq
             found.newest = max(found.newest, items[-1].seq)
         for item in items:
-            self._note_own(found, item)
+            if item.kind == "text" and self.is_own(item.from_):
+                found.mine = max(found.mine, item.seq)
 
-    def _note_own(self, found: Conversation, item: HistoryItem) -> None:
-        if item.kind == "text" and self.is_own(item.from_):
-            found.mine = max(found.mine, item.seq)
+    def begin_again(self) -> None:
+        """Forget positions that the realm tells anew: it may count from an older copy of its log now."""
+        for found in self._known.values():
+            found.newest = found.delivered = found.seen = found.shown = 0
 
     def learn(self, states: Sequence[ConversationState]) -> None:
         """Take what the realm says of conversations. Messages that came meanwhile are counted already."""
@@ -127,7 +130,8 @@ class Conversations:
             found.read = state.read  # after a crash it may know less than it was told
             if found.newest <= state.seq:
                 found.newest = state.seq
-                found.unread = state.unread
+                # What was shown while the realm was asked is read, though it could not know it.
+                found.unread = 0 if found.shown >= state.seq else state.unread
 
     def receipt(self, receipt: Receipt) -> None:
         """Take how far somebody has got; the user itself on another device, perhaps."""

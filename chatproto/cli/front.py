@@ -53,6 +53,8 @@ class Front:
         self._all = False
         self._day = ""
         self._loading = False
+        #: What is in front was not fetched yet.
+        self._stale = False
         #: What came while a page is fetched, and is to stand behind it.
         self._held: list[Message] = []
         #: There were more than those.
@@ -70,6 +72,7 @@ class Front:
             elif self._loading:
                 self._missed = True
             else:
+                conversation.shown = 0  # the client hands out nothing twice, and positions may begin again
                 self._print_new(conversation, [message])
         elif self._is_worth_a_line(message) and self._has_room():
             self._show(self._printing.glimpse(message))
@@ -116,12 +119,14 @@ class Front:
 
         :raises ChatError: the realm has no such name, or it is a group that is not the user's.
         """
+        self._read_now()
         conversation = self.current = self._conversations[name]
+        self._stale = False
         self._on_change()
         try:
             await self._load(conversation)
         except ConnectionUnavailable:
-            conversation.shown = 0
+            self._stale = True
             self._begin(self._printing.name(conversation.address))
             self._show(
                 self._printing.note("there is no connection; what was said is shown when there is one")
@@ -137,6 +142,7 @@ class Front:
             topic = await self._look_at(conversation) if conversation.is_group else ""
         finally:
             self._loading = False
+        self._stale = False
         self._begin(self._printing.name(conversation.address))
         if topic:
             self._show(self._printing.note(f"topic: {topic}"))
@@ -162,25 +168,28 @@ class Front:
 
     def leave(self) -> None:
         """Have nothing in front."""
+        self._read_now()
         self.current = None
         self._on_change()
+
+    def learned(self) -> None:
+        """Hear that unread counts are the realm's, which may not know yet that what is in front is read."""
+        if self.current is not None and not self._stale:
+            self.current.unread = 0
 
     async def back(self) -> None:
         """Show what is missing after a connection was lost and is back."""
         if self.current is None:
             return
-        if not self.current.shown and not self._loading:
+        if self._stale and not self._loading:
             await self._load(self.current)
-        self.current.unread = 0
         if self.current.is_group:
             await self._look_at(self.current)
         self._read_soon()
 
     def close(self) -> None:
         """Tell what was read, and nothing after it."""
-        if self._reading is not None:
-            self._reading.cancel()
-            self._read()
+        self._read_now()
         self._closed = True
 
     def _print_new(self, conversation: Conversation, items: Sequence[HistoryItem]) -> None:
@@ -201,6 +210,12 @@ class Front:
     def _read_soon(self) -> None:
         if self._reading is None and not self._closed:
             self._reading = self._clock.callLater(READ_SECONDS, self._read)
+
+    def _read_now(self) -> None:
+        """Do not wait: what is in front will not be there any more."""
+        if self._reading is not None:
+            self._reading.cancel()
+            self._read()
 
     def _read(self) -> None:
         self._reading = None

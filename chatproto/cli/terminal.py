@@ -257,12 +257,14 @@ class Terminal:
     async def _online(self) -> None:
         """Learn what there is, and show what is missing."""
         first, self._reached = not self._reached, True
+        self._conversations.begin_again()
         since, complete = 0, False
         for _ in range(PAGES):
             if complete:
                 break
             page = await self._client.conversations(since)
             self._conversations.learn(page.conversations)
+            self._front.learned()
             complete = page.complete or not page.conversations
             since = since if complete else page.conversations[-1].seq
         for entry in (await self._client.groups.list()).groups:

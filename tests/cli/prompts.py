@@ -30,6 +30,7 @@ from chatproto.backoff import Backoff
 from chatproto.cli.terminal import Terminal
 from chatproto.executors import InlineExecutor
 from chatproto.store import MemoryDisk, MemoryStore
+from chatproto.store.tables import MemoryTables
 from tests.serving import SECONDS
 
 #: The names of keys, as terminals send them.
@@ -68,7 +69,6 @@ class Person:
 
     def __init__(self, house: House, user: str, *, rows: int, columns: int, **options: Any) -> None:
         self._house = house
-        self._bar = ""
         self._open = contextlib.ExitStack()
         self._keyboard = self._open.enter_context(create_pipe_input())
         self.glass = Glass(rows, columns, self._keyboard)
@@ -112,10 +112,8 @@ class Person:
 
     @property
     def bar(self) -> str:
-        """What the bar says; while the screen is drawn anew there is none, and it is what it said before."""
-        if "|" in self.screen[-1]:
-            self._bar = self.screen[-1].strip()
-        return self._bar
+        """What the bar says; while the screen is drawn anew there is none."""
+        return self.screen[-1].strip()
 
     @property
     def paper(self) -> list[str]:
@@ -185,6 +183,16 @@ class House:
             connection.abort()
         await Deferred.fromCoroutine(self._realm.close()).asFuture(self.loop)
         self._realm = None
+
+    def backup(self) -> MemoryTables:
+        """Return a copy of what the realm has stored."""
+        return self._disk.backup()
+
+    async def restore(self, backup: MemoryTables) -> None:
+        """Let the realm go on from a copy, which lacks what was said since."""
+        await self.stop()
+        self._disk.restore(backup)
+        await self.start()
 
     async def sits_down(self, user: str, *, rows: int = 24, columns: int = 80, **options: Any) -> Person:
         """Let somebody open a terminal, and return when the realm knows them."""

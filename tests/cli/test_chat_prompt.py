@@ -27,7 +27,7 @@ async def test_two_talk_and_see_what_becomes_of_what_they_say(house: House) -> N
     await talks(lineker, "/to messi")
     await messi.sees("| read |")
     assert lineker.said()[-1] == "messi: halo"
-    assert "messi 1" not in lineker.bar
+    await lineker.until(lambda: "messi 1" not in lineker.bar)
     lineker.type("so")
     await messi.sees("lineker is writing")
     lineker.type(" there you are", ENTER)
@@ -71,7 +71,7 @@ async def test_a_text_that_is_refused_is_told_with_the_reason(house: House) -> N
     await messi.sees(
         "error: not sent to lineker: the recipient does not accept messages from you", "(do you hear me?)"
     )
-    assert "not sent yet" not in messi.bar
+    await messi.until(lambda: "not sent yet" not in messi.bar)
 
 
 @at_home
@@ -125,7 +125,7 @@ async def test_groups_elsewhere_are_counted_and_people_elsewhere_told_in_a_line(
     await talks(messi, "/to tim")
     await messi.until(lambda: "lineker: to the group" in messi.said())
     await messi.until(lambda: "tim 2" not in messi.bar)
-    assert "amsal 1" in messi.bar
+    await messi.until(lambda: "amsal 1" in messi.bar)
 
 
 @at_home
@@ -143,6 +143,19 @@ async def test_what_was_read_is_read_everywhere(house: House) -> None:
     third = await house.sits_down("messi")
     await third.sees("you are messi@alpha")
     assert "unread" not in "\n".join(third.shown)
+
+
+@at_home
+async def test_what_was_seen_for_a_moment_is_read(house: House) -> None:
+    messi, bot = await house.sits_down("messi"), await house.bot("lineker")
+    await house.done(bot.send("messi", "one"))
+    await messi.sees("lineker 1")
+    await talks(messi, "/to lineker", "/to messi")
+    await messi.sees("messi>")
+    await messi.leave()
+    messi = await house.sits_down("messi")
+    await messi.sees("you are messi@alpha")
+    assert "lineker" not in "".join(messi.shown)
 
 
 @at_home
@@ -330,7 +343,30 @@ async def test_what_was_typed_while_the_realm_was_away_is_sent_once_and_in_order
         assert [line for line in person.said() if line.startswith("messi:")] == [f"messi: {t}" for t in ours]
         assert person.said().count("lineker: meanwhile") == 1
         assert not any(line.startswith("…") for line in person.shown)
-    assert "no connection" not in messi.bar
+    await messi.until(lambda: "no connection" not in messi.bar)
+
+
+@at_home
+async def test_a_realm_that_was_put_back_is_heard_although_it_counts_anew(house: House) -> None:
+    messi, bot = await house.sits_down("messi"), await house.bot("lineker")
+    await talks(messi, "/to lineker", "before")
+    await messi.sees("messi: before")
+    older = house.backup()
+    for number in range(20):
+        await house.done(bot.send("messi", f"lost {number}"))
+    await talks(messi, "mine, lost")
+    await messi.sees("messi: mine, lost")
+    await house.stop()
+    await messi.sees("no connection")
+    await house.restore(older)
+    await messi.sees("online")
+    again = await house.bot("lineker")
+    await house.done(again.send("messi", "said anew"))
+    await messi.sees("lineker: said anew")
+    await talks(messi, "/to messi", "to myself")
+    await messi.sees("messi: to myself")
+    await house.done(again.send("messi", "elsewhere"))
+    await messi.sees("[lineker] elsewhere", "lineker 1")
 
 
 @at_home
