@@ -15,7 +15,8 @@ test: $(VENV)/.for-testing
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) pytest
+	# Most tests wait for disks, databases and clocks: up to four files at once, each on its own reactor.
+	$(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 docs: $(VENV)/.for-docs
 	@$(RUN) sphinx --fail-on-warning --keep-going --nitpicky --quiet docs build/docs

@@ -117,8 +117,8 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     failures_burst: Count = 5
     #: The longest such delay: who knows the password is not shut out, but waits.
     delay_seconds: Seconds = 30.0
-    #: Delayed attempts for one account, each from another address: so many passwords a delay can be tried, and
-    #: so many networks it takes to keep an owner out who comes from a new place.
+    #: Delayed attempts for one account, each from another address: so many passwords a delay can be tried,
+    #: and so many networks it takes to keep an owner out who comes from a new place.
     delayed_per_account: Count = 64
     #: Delayed attempts for all accounts: each holds a connection.
     delayed: Count = 1024

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatproto import ChatServerFactory, CredAuthenticator, Limits, MemoryDisk, MemoryStore, Policy, Realm
-from chatproto.records import AccountRow, LoginRow
+from chatproto.records import LoginRow
 
 reactor: Any = installed
 LOGIN = b'{"do":"login","id":1,"user":"messi","password":"surabaya"}\r\n'
@@ -64,42 +64,67 @@ async def until(condition: Any) -> None:
     raise AssertionError("it did not happen")
 
 
-@ensureDeferred
-async def test_clients_that_go_and_answers_that_are_late_or_never_come_leave_nothing_behind() -> None:
-    disk, checker = MemoryDisk(), Waiting()
-    limits = Limits(check_seconds=1.0)
-    realm = await Realm.open(
-        "alpha",
-        MemoryStore(disk),
-        reactor,
-        policy=Policy(limits=limits),
-        authenticator=CredAuthenticator(checker),
-    )
-    factory = ChatServerFactory(realm, reactor, limits=limits)
-    port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(factory)
-    there = TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
+class Guarded:
+    """A realm whose checker waits for the test, and those who log in there."""
 
-    async def login() -> Client:
-        before = len(checker.asked)
+    def __init__(self, limits: Limits) -> None:
+        self.disk, self.checker = MemoryDisk(), Waiting()
+        self._limits = limits
+
+    async def open(self) -> None:
+        self._realm = await Realm.open(
+            "alpha",
+            MemoryStore(self.disk),
+            reactor,
+            policy=Policy(limits=self._limits),
+            authenticator=CredAuthenticator(self.checker),
+        )
+        self.factory = ChatServerFactory(self._realm, reactor, limits=self._limits)
+        self._port = await TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(self.factory)
+
+    async def login(self) -> Client:
+        """Ask to log in, and return when the checker was asked."""
+        there = TCP4ClientEndpoint(reactor, "127.0.0.1", self._port.getHost().port)
+        before = len(self.checker.asked)
         client: Client = await connectProtocol(there, Client())
         client.transport.write(LOGIN)
-        await until(lambda: len(checker.asked) > before)
+        await until(lambda: len(self.checker.asked) > before)
         return client
 
-    gone, told, closed = await login(), await login(), await login()
+    async def close(self) -> None:
+        await self._port.stopListening()
+        drained = self.factory.drain()
+        await self._realm.close()  # which waits for no checker
+        await drained
+
+
+@ensureDeferred
+async def test_answers_that_are_late_or_never_come_leave_nothing_behind() -> None:
+    guarded = Guarded(Limits(check_seconds=0.1))
+    await guarded.open()
+    gone, late, never = await guarded.login(), await guarded.login(), await guarded.login()
     gone.transport.abortConnection()
-    await until(lambda: len(factory.connections()) == 2)
-    checker.asked[0].callback(b"messi")  # late: nobody is there any more
-    checker.asked[1].callback(b"messi")
+    await until(lambda: len(guarded.factory.connections()) == 2)
+    for client in (late, never):
+        await until(lambda client=client: client.data.endswith(b"\r\n"))
+        assert client.reply()["code"] == "unavailable"
+    guarded.checker.asked[0].callback(b"messi")
+    guarded.checker.asked[1].callback(b"messi")
+    await guarded.close()
+    await until(lambda: late.lost and never.lost)
+    assert not list(guarded.disk.tables.every(LoginRow))
+
+
+@ensureDeferred
+async def test_a_check_that_is_under_way_does_not_hold_up_the_end() -> None:
+    guarded = Guarded(Limits(check_seconds=60.0))
+    await guarded.open()
+    told = await guarded.login()
+    guarded.checker.asked[0].callback(b"messi")
     await until(lambda: told.data.endswith(b"\r\n"))
     assert told.reply()["address"] == "messi@alpha"
-    await until(lambda: closed.data.endswith(b"\r\n"))  # never: after its second
-    assert closed.reply()["code"] == "unavailable"
-    assert len(list(disk.tables.every(LoginRow))) == len(list(disk.tables.every(AccountRow))) == 1
-    last = await login()
-    await port.stopListening()
-    drained = factory.drain()
-    await realm.close()  # which waits for no checker
-    await drained
-    await until(lambda: last.lost and told.lost and closed.lost)
-    assert last.reply()["code"] == "unavailable"
+    waiting = await guarded.login()
+    await guarded.close()
+    await until(lambda: told.lost and waiting.lost)
+    assert waiting.reply()["code"] == "unavailable"
+    assert len(list(guarded.disk.tables.every(LoginRow))) == 1

@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from chatproto import commands, events
 from chatproto.commands import Command, Request
-from chatproto.errors import ChatError
+from chatproto.errors import ChatError, StoreFailed
 from chatproto.events import Event, Reply
 from chatproto.executors import InlineExecutor
 from chatproto.interfaces import IAuthenticator
@@ -178,7 +178,9 @@ class Client:
         answers: list[Reply | ChatError] = []
 
         def failed(failure: Failure) -> None:
-            answers.append(refusal_of(failure))
+            # Who asked a realm that crashed gets no answer, as from the protocol.
+            if not failure.check(StoreFailed):
+                answers.append(refusal_of(failure))
 
         try:
             waiting = self.session.handle(Request(command, token=token), answers.append)
