@@ -11,11 +11,11 @@ INSTALL := $(RUN) pip install --quiet --disable-pip-version-check --config-setti
 demo: $(VENV)/.for-running
 	@$(VENV)/bin/chatproto demo
 
+# Most tests wait for disks, databases and clocks: up to four files at once, each on its own reactor.
 test: $(VENV)/.for-testing
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	# Most tests wait for disks, databases and clocks: up to four files at once, each on its own reactor.
 	$(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 docs: $(VENV)/.for-docs

@@ -171,7 +171,6 @@ def test_wrong_logins_ten_a_second_delay_the_owner_little_and_others_not_at_all(
             assert reply is not None
             codes.append(reply["code"])
     assert sorted(set(codes)) == ["login-failed", "rate-limited"]
-    assert codes.count("login-failed") <= 20  # of thirty, with the longest delay a second and not thirty
     assert waited[home] < 0.5
     assert waited[elsewhere] < 10.0
     assert others.usual() < PROMPT

@@ -6,6 +6,8 @@ import os
 import pty
 import signal
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,17 @@ from chatproto.cli.demo_people import Ledger
 from tests.serving import COMMAND, SECONDS, environment
 
 
-def test_it_shows_a_talk_through_a_crash_and_ends_with_0(tmp_path: Path) -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return an empty folder with a short path: Unix sockets are made in it."""
+    with tempfile.TemporaryDirectory(prefix="chatproto-") as path:
+        yield Path(path)
+
+
+def test_it_shows_a_talk_through_a_crash_and_ends_with_0(folder: Path) -> None:
     done = subprocess.run(
         [*COMMAND, "demo"],
-        env=environment(TMPDIR=str(tmp_path)),
+        env=environment(TMPDIR=str(folder)),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -37,14 +46,14 @@ def test_it_shows_a_talk_through_a_crash_and_ends_with_0(tmp_path: Path) -> None
     assert lines.count("amsal finds, from Lionel Messi: Come at half past seven.") == 1
     assert lines[-1] == "8 messages, 11 deliveries: everything arrived exactly once"
     # It leaves no store, and no realm: the folder of a living one would still be there.
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
-def test_an_interrupt_ends_it_and_its_realm(tmp_path: Path) -> None:
+def test_an_interrupt_ends_it_and_its_realm(folder: Path) -> None:
     # A terminal sends the signal to everybody in the foreground, so to the realm too.
     with subprocess.Popen(
         [*COMMAND, "demo"],
-        env=environment(TMPDIR=str(tmp_path)),
+        env=environment(TMPDIR=str(folder)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -62,7 +71,7 @@ def test_an_interrupt_ends_it_and_its_realm(tmp_path: Path) -> None:
     # Nobody is left in its group, and nothing on the disk.
     with pytest.raises(ProcessLookupError):
         os.killpg(demo.pid, 0)
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 def test_a_terminal_that_wants_no_colours_gets_none() -> None:
