@@ -15,20 +15,31 @@ from chatproto.events import Hint, Message
 from chatproto.names import RealmName
 from chatproto.records import (
     AccountRow,
+    AppliedRow,
     Batch,
     BlockRow,
     CidRow,
     ConversationRow,
+    DeadRow,
+    DialRow,
     EpochRow,
     GroupRow,
     InviteRow,
+    KeyRow,
     LoginRow,
     MemberRow,
     Membership,
     MessageRow,
     NameRow,
+    OutboxRow,
+    Outgoing,
+    PeerRow,
+    RefusalRow,
+    RemoteRow,
     ReplayPage,
     StoreState,
+    StreamRow,
+    Waiting,
 )
 
 
@@ -150,6 +161,54 @@ class IStore(Interface):
 
     def epochs() -> Deferred[list[EpochRow]]:
         """Return every life of this store, oldest first."""
+
+    def key(name: str) -> Deferred[KeyRow | None]:
+        """Return a private key of this realm."""
+
+    def peers() -> Deferred[list[PeerRow]]:
+        """Return what was decided about other realms, by realm."""
+
+    def dials() -> Deferred[list[DialRow]]:
+        """Return how each realm was dialled, by realm."""
+
+    def streams() -> Deferred[list[StreamRow]]:
+        """Return the sender's side of every stream, by realm and stream."""
+
+    def applied() -> Deferred[list[AppliedRow]]:
+        """Return the receiver's side of every stream, by realm and stream."""
+
+    def outbox(realm: str, after: int, before: int, limit: int, newest: bool) -> Deferred[list[OutboxRow]]:
+        """Return rows with ``after < number < before``, in order of number.
+
+        The first ``limit`` of them, or with ``newest`` the last ``limit``.
+        """
+
+    def outgoing(realm: str, after: int, limit: int, size: int) -> Deferred[list[Outgoing]]:
+        """Return the items with a number above ``after``, in order, with their messages.
+
+        At most ``limit``, and not more than one of them beyond ``size`` bytes of text in all.
+        """
+
+    def waiting(realm: str, after: int) -> Deferred[Waiting]:
+        """Return how much waits for a realm above the number ``after``; skipped numbers do not count."""
+
+    def arrived(mids: Sequence[str]) -> Deferred[list[MessageRow]]:
+        """Return the messages with these mids that came over a link, by seq."""
+
+    def refusals(mids: Sequence[str]) -> Deferred[list[RefusalRow]]:
+        """Return the refusals of items with these mids, by mid and recipient."""
+
+    def refused(realm: str, epoch: str, after: int, limit: int) -> Deferred[list[RefusalRow]]:
+        """Return the refusals of items of a realm's epoch with a number above ``after``, by number."""
+
+    def old_refusals(before: int, limit: int) -> Deferred[list[RefusalRow]]:
+        """Return refusals whose ``until`` is before a time, by it."""
+
+    def dead_letters(realm: str, after: int, limit: int) -> Deferred[list[DeadRow]]:
+        """Return bounced items for a realm, or ``""`` for all, whose ``seq`` is above ``after``, by it."""
+
+    def remote(address: str) -> Deferred[RemoteRow | None]:
+        """Return somebody of another realm who wrote to this one."""
 
 
 class IAuthenticator(Interface):

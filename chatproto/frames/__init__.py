@@ -1,0 +1,30 @@
+"""What one realm says to another: one frozen struct per frame.
+
+Fields are the grammar; :mod:`chatproto.wire.peer` turns them into lines and back. ``docs/federation.rst``
+says which frame may follow which, and what its receiver has to do.
+"""
+
+from chatproto.frames.control import Answer, Ask, Goodbye, Ping, Pong, Receipt
+from chatproto.frames.opening import Auth, Hello, PeerLimits, Ready, Start
+from chatproto.frames.stream import Ack, Item, Skip
+
+#: What a realm may say to another.
+Frame = Hello | Auth | Ready | Start | Item | Skip | Ack | Ping | Pong | Goodbye | Receipt | Ask | Answer
+
+__all__ = [
+    "Ack",
+    "Answer",
+    "Ask",
+    "Auth",
+    "Frame",
+    "Goodbye",
+    "Hello",
+    "Item",
+    "PeerLimits",
+    "Ping",
+    "Pong",
+    "Ready",
+    "Receipt",
+    "Skip",
+    "Start",
+]

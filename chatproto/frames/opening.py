@@ -1,0 +1,85 @@
+"""How a link begins: who we are, the proof of it, where each stream stands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from chatproto.frames.base import Base
+from chatproto.records import ITEMS
+
+_Name = Annotated[str, Meta(max_length=64)]
+_Hex = Annotated[str, Meta(max_length=128, pattern="^[0-9a-f]*$")]
+_Number = Annotated[int, Meta(ge=0, lt=2**53)]
+_Few = Annotated[list[_Name], Meta(max_length=32)]
+_Mid = Annotated[str, Meta(max_length=160)]
+
+
+class PeerLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a realm takes from its peers; the sender keeps to it before it accepts a user's command.
+
+    ``line`` and ``text`` are in bytes; ``items`` and ``bytes`` of text may be under way without an ack.
+    """
+
+    line: _Number = 256 * 1024
+    text: _Number = 16 * 1024
+    items: Annotated[int, Meta(ge=1, lt=2**53)] = 256
+    bytes: Annotated[int, Meta(ge=1, lt=2**53)] = 1024 * 1024
+
+
+class Hello(Base, frozen=True, kw_only=True, tag="hello"):
+    """The first line of both sides: who speaks, to whom it wants to speak, and what it can do.
+
+    ``nonce`` is 256 random bits; ``key`` the realm's public Ed25519 key; ``proofs`` the kinds of proof it can
+    give and take, the best first.
+    """
+
+    realm: _Name
+    to: _Name
+    nonce: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]+$")]
+    key: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]+$")]
+    versions: Annotated[list[_Number], Meta(min_length=1, max_length=16)]
+    capabilities: _Few = []
+    limits: PeerLimits = PeerLimits()
+    agent: _Name = ""
+
+
+class Auth(Base, frozen=True, kw_only=True, tag="auth"):
+    """The proof that a hello was the realm's: ``signature`` by its key, and ``mac`` by the shared secret.
+
+    Both cover both hellos, who dialled, and the TLS connection where there is one.
+    """
+
+    signature: _Hex
+    mac: _Hex = ""
+
+
+class Ready(Base, frozen=True, kw_only=True, tag="ready"):
+    """Where the speaker stands as the receiver of a stream; there is one per stream, the last with ``last``.
+
+    ``epoch`` is ``""`` if it knows none. ``number`` is applied, ``mid`` is its mid, and up to ``settled``
+    it was told that its verdicts are known.
+    """
+
+    stream: _Name = ITEMS
+    epoch: _Name = ""
+    number: _Number = 0
+    mid: _Mid = ""
+    settled: _Number = 0
+    last: bool = True
+
+
+class Start(Base, frozen=True, kw_only=True, tag="start"):
+    """The sender's answer to the other side's ``ready``: what follows, and from which number on.
+
+    ``first`` is the first number of the epoch, ``next`` the one that comes next; numbers up to ``repeats``
+    may have been sent in an earlier epoch.
+    """
+
+    stream: _Name = ITEMS
+    epoch: _Name
+    first: _Number
+    next: _Number
+    repeats: _Number = 0
+    settled: _Number = 0

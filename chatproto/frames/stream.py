@@ -1,0 +1,62 @@
+"""The stream of items: numbered, acknowledged cumulatively, refused one by one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from chatproto.frames.base import Base
+from chatproto.limits import TEXT_BYTES
+from chatproto.records import ITEMS
+
+_Number = Annotated[int, Meta(ge=1, lt=2**53)]
+_Settled = Annotated[int, Meta(ge=0, lt=2**53)]
+_Mid = Annotated[str, Meta(min_length=1, max_length=160)]
+_Address = Annotated[str, Meta(max_length=128)]
+_Code = Annotated[str, Meta(max_length=64)]
+
+
+class Item(Base, frozen=True, kw_only=True, tag="item"):
+    """A message for somebody at the receiver's realm; ``from_`` is of the sender's.
+
+    ``name`` is the sender's display name. ``at`` and ``expires`` are milliseconds since 1970, UTC.
+    ``settled`` is there if it moved since the sender said it last.
+    """
+
+    number: _Number
+    mid: _Mid
+    from_: _Address = field(name="from")
+    to: _Address
+    text: Annotated[str, Meta(max_length=TEXT_BYTES)]
+    at: _Settled
+    expires: _Settled
+    kind: _Code = "text"
+    name: Annotated[str, Meta(max_length=64)] = ""
+    settled: _Settled | None = None
+
+    def __repr__(self) -> str:
+        return f"Item(number={self.number}, mid={self.mid!r}, from_={self.from_!r}, to={self.to!r})"
+
+
+class Skip(Base, frozen=True, kw_only=True, tag="skip"):
+    """A number with nothing in it: its item was withdrawn, or bounced before."""
+
+    number: _Number
+    mid: _Mid
+    settled: _Settled | None = None
+
+
+class Ack(Base, frozen=True, kw_only=True, tag="ack"):
+    """Everything up to ``number`` is committed by the receiver, or refused.
+
+    ``refused`` has every refusal since ``settled`` as (number, code); it is told until the sender settled it.
+    ``items`` and ``bytes`` are the new credit, if it changed.
+    """
+
+    stream: Annotated[str, Meta(max_length=160)] = ITEMS
+    epoch: Annotated[str, Meta(max_length=64)]
+    number: _Settled
+    refused: Annotated[list[tuple[_Number, _Code]], Meta(max_length=4096)] = []
+    items: _Settled | None = None
+    bytes: _Settled | None = None

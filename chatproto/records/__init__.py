@@ -1,0 +1,80 @@
+"""What a store keeps: one frozen struct per kind of row.
+
+A store is a set of these rows and knows nothing of the rules that make them. Names that are keys
+are folded; names that are shown are kept as registered. Times are milliseconds since 1970, UTC.
+"""
+
+from chatproto.records.accounts import (
+    AccountRow,
+    BlockRow,
+    DeviceRow,
+    InviteRow,
+    LoginRow,
+    NameRow,
+    PasswordRow,
+)
+from chatproto.records.base import Record
+from chatproto.records.batches import Batch, Entry, EpochRow, StoreState
+from chatproto.records.conversations import (
+    NOTICES,
+    CidRow,
+    ConversationRow,
+    CursorRow,
+    GroupRow,
+    MemberRow,
+    Membership,
+    MessageRow,
+    ReplayPage,
+)
+from chatproto.records.links import (
+    ARRIVED,
+    ITEMS,
+    AppliedRow,
+    DeadRow,
+    DialRow,
+    KeyRow,
+    OutboxRow,
+    Outgoing,
+    PeerRow,
+    RefusalRow,
+    RemoteRow,
+    StreamRow,
+    Waiting,
+)
+
+__all__ = [
+    "ARRIVED",
+    "ITEMS",
+    "NOTICES",
+    "AccountRow",
+    "AppliedRow",
+    "Batch",
+    "BlockRow",
+    "CidRow",
+    "ConversationRow",
+    "CursorRow",
+    "DeadRow",
+    "DeviceRow",
+    "DialRow",
+    "Entry",
+    "EpochRow",
+    "GroupRow",
+    "InviteRow",
+    "KeyRow",
+    "LoginRow",
+    "MemberRow",
+    "Membership",
+    "MessageRow",
+    "NameRow",
+    "OutboxRow",
+    "Outgoing",
+    "PasswordRow",
+    "PeerRow",
+    "Record",
+    "RefusalRow",
+    "RemoteRow",
+    "ReplayPage",
+    "StoreState",
+    "StreamRow",
+    "Waiting",
+]
