@@ -249,3 +249,57 @@ class ISubscriber(Interface):
 
     def hint(event: Hint) -> None:
         """Take an event that is stored nowhere, or leave it. Never raises."""
+
+
+class IRemotes(Interface):
+    """Whoever carries messages to other realms, as the rules of one realm see it.
+
+    What waits for another realm is stored in the sender's own transaction, so this gives out rows; they are
+    sent from the store, after :meth:`wake`.
+    """
+
+    def prepare(realm: RealmName) -> Deferred[None]:
+        """Fire when items for a realm can be numbered.
+
+        :raises NoSuchRealm: there is no link to it.
+        :raises PeerBlocked: nothing goes there, by the operator's decision.
+        :raises Unavailable: not now.
+        """
+
+    def ready(realm: RealmName) -> bool:
+        """Tell whether a realm is prepared: then :meth:`number` may be called before anything else happens."""
+
+    def check(realm: RealmName, size: int) -> None:
+        """Return if a text of so many bytes may be sent to a realm now.
+
+        :raises QueueFull: too much waits for it.
+        :raises TextTooLong: it takes no texts of that size.
+        """
+
+    def number(realm: RealmName, message: MessageRow, size: int) -> tuple[OutboxRow, StreamRow | None]:
+        """Return the row of the next item, to be inserted with the message, and one to be put with it, if any.
+
+        If that entry breaks a constraint, the first row with ``seq`` 0 has to be stored instead.
+        """
+
+    def wake(realm: RealmName) -> None:
+        """Hear that rows of a realm's items are durable."""
+
+    def refused(address: str) -> str | None:
+        """Return the code with which an item for a folded address was refused not long ago."""
+
+    def verdict(realm: RealmName, number: int) -> Deferred[str]:
+        """Fire with the code with which an item is refused, ``""`` if it is not; perhaps never."""
+
+    def receipt(by: str, to: str, delivered: str = "", read: str = "") -> None:
+        """Tell ``to``, in another realm, that ``by`` got or read everything up to a mid; perhaps not."""
+
+    def active(realm: RealmName) -> Deferred[tuple[list[tuple[str, str]], int]]:
+        """Fire with name and display name of who is there in a realm, and as of when, in milliseconds.
+
+        :raises NoSuchRealm: there is no link to it.
+        :raises Unavailable: it does not answer.
+        """
+
+    def realms() -> Sequence[RealmName]:
+        """Return the linked realms in which a bare name is searched for, in that order."""
