@@ -277,7 +277,7 @@ class IRemotes(Interface):
         """
 
     def number(realm: RealmName, message: MessageRow, size: int) -> tuple[OutboxRow, StreamRow | None]:
-        """Return the row of the next item, to be inserted with the message, and one to be put with it, if any.
+        """Return the row of the next item, to be inserted with the message, and one to be put, if any.
 
         If that entry breaks a constraint, the first row with ``seq`` 0 has to be stored instead.
         """
