@@ -267,7 +267,7 @@ class IRemotes(Interface):
         """
 
     def ready(realm: RealmName) -> bool:
-        """Tell whether a realm is prepared: then :meth:`number` may be called before anything else happens."""
+        """Tell whether a realm is prepared: :meth:`number` may be called before anything else happens."""
 
     def check(realm: RealmName, size: int) -> None:
         """Return if a text of so many bytes may be sent to a realm now.
