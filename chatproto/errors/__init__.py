@@ -30,12 +30,16 @@
     ├── NoSuchUser              no-such-user
     ├── NoSuchGroup             no-such-group
     ├── NoSuchRealm             no-such-realm
+    ├── PeerBlocked             blocked
+    ├── RealmRefused            realm-refused
     ├── NoSuchSession           no-such-session
     ├── AlreadyMember           already-member
     ├── NotMember               not-member
     ├── Unavailable             unavailable          not now: try again
     │   ├── Busy                busy
     │   ├── RateLimited         rate-limited
+    │   ├── QueueFull           queue-full
+    │   ├── Conflict            unavailable
     │   ├── StoreFull           store-full
     │   └── TooManyConnections  too-many-connections
     ├── InternalError           internal-error
@@ -63,6 +67,23 @@ from chatproto.errors.distrust import (
     WrongHost,
 )
 from chatproto.errors.failures import ConfigError, DiskFull, StoreError, StoreFailed, StoreInUse, StoreRefused
+from chatproto.errors.linking import (
+    BadFrame,
+    BadProof,
+    FrameTooLong,
+    HandshakeTimeout,
+    LinkError,
+    LinkLost,
+    NoCommonVersion,
+    NotLinked,
+    OldTls,
+    RefusedByPeer,
+    TooManyStrangers,
+    UnexpectedFrame,
+    UnknownFrame,
+    WrongKey,
+    WrongRealm,
+)
 from chatproto.errors.refusals import (
     BY_CODE,
     AlreadyMember,
@@ -75,6 +96,7 @@ from chatproto.errors.refusals import (
     Busy,
     ChatError,
     CidReused,
+    Conflict,
     ConnectionUnavailable,
     GroupExists,
     InternalError,
@@ -91,8 +113,11 @@ from chatproto.errors.refusals import (
     NotLoggedIn,
     NotMember,
     NotSupported,
+    PeerBlocked,
+    QueueFull,
     QuotaReached,
     RateLimited,
+    RealmRefused,
     RegistrationClosed,
     StoreFull,
     TextTooLong,
@@ -108,11 +133,13 @@ from chatproto.errors.refusals import (
 )
 
 __all__ = [
-    "BY_CODE",
     "AlreadyMember",
+    "BY_CODE",
     "BadField",
+    "BadFrame",
     "BadInvite",
     "BadName",
+    "BadProof",
     "BadRequest",
     "BadToken",
     "Blocked",
@@ -120,28 +147,40 @@ __all__ = [
     "ChatError",
     "CidReused",
     "ConfigError",
+    "Conflict",
     "ConnectionUnavailable",
     "DiskFull",
     "Distrust",
+    "FrameTooLong",
     "GroupExists",
+    "HandshakeTimeout",
     "InternalError",
     "LineTooLong",
+    "LinkError",
+    "LinkLost",
     "LoginFailed",
     "LoginTimeout",
     "NameTaken",
+    "NoCommonVersion",
     "NoSuchGroup",
     "NoSuchRealm",
     "NoSuchSession",
     "NoSuchUser",
     "NoTls",
     "NotAllowed",
+    "NotLinked",
     "NotLoggedIn",
     "NotMember",
     "NotSupported",
     "NothingToLogOut",
+    "OldTls",
+    "PeerBlocked",
     "PinMismatch",
+    "QueueFull",
     "QuotaReached",
     "RateLimited",
+    "RealmRefused",
+    "RefusedByPeer",
     "RegistrationClosed",
     "StoreError",
     "StoreFailed",
@@ -152,13 +191,18 @@ __all__ = [
     "TlsNeeded",
     "TooFewWords",
     "TooManyConnections",
+    "TooManyStrangers",
     "Unavailable",
+    "UnexpectedFrame",
     "UnknownCommand",
+    "UnknownFrame",
     "UnknownRemoteError",
     "UnknownUser",
     "UntrustedCertificate",
     "UserExists",
     "WrongHost",
+    "WrongKey",
     "WrongPassword",
+    "WrongRealm",
     "from_wire",
 ]

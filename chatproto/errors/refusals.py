@@ -214,6 +214,20 @@ class NoSuchRealm(ChatError):
     message = "there is no link to that realm"
 
 
+class PeerBlocked(ChatError):
+    """Nothing goes to the realm of the address, by the decision of the operator here or there."""
+
+    code = "blocked"
+    message = "this realm and that one exchange no messages"
+
+
+class RealmRefused(ChatError):
+    """The realm of the recipient does not take the message; the text has its reason as a code."""
+
+    code = "realm-refused"
+    message = "the other realm does not take the message"
+
+
 class NoSuchSession(ChatError):
     """The account has no session of that number."""
 
@@ -257,6 +271,19 @@ class RateLimited(Unavailable):
 
     code = "rate-limited"
     message = "too much at once; try again later"
+
+
+class QueueFull(Unavailable):
+    """As much waits for the realm of the address as may wait; nothing more is taken until it comes back."""
+
+    code = "queue-full"
+    message = "too much waits for that realm already"
+
+
+class Conflict(Unavailable):
+    """Rows of this very command broke a constraint of the store; a client is told what it is told otherwise."""
+
+    code = "unavailable"
 
 
 class StoreFull(Unavailable):
