@@ -133,8 +133,8 @@ from chatproto.errors.refusals import (
 )
 
 __all__ = [
-    "AlreadyMember",
     "BY_CODE",
+    "AlreadyMember",
     "BadField",
     "BadFrame",
     "BadInvite",

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatproto.errors import ChatError, StoreRefused, Unavailable
+from chatproto.errors import ChatError, Conflict, StoreRefused, Unavailable
 from chatproto.faults import Discreet
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
@@ -47,7 +47,7 @@ class Work(Entry):
         """Go on: the entry is on disk."""
 
     def failed(self, error: ChatError) -> None:
-        """Give up: the entry is not stored and never will be."""
+        """Give up: the entry is not stored and never will be. ``Conflict``: it broke a constraint itself."""
 
     def abandoned(self, failure: Failure) -> None:
         """Hear that the store failed: what became of the entry is unknown, and no client may be answered."""
@@ -90,6 +90,7 @@ class Writer:
         #: When the open batch got its first entry; the same of the one being committed, and its start.
         self._opened_at = 0.0
         self._times = (0.0, 0.0)
+        self._most_rows, self._most_bytes = limits.open_rows, limits.open_bytes
         self._max_rows = max(1, int(limits.open_rows * _CLIENTS_SHARE))
         self._max_bytes = max(1, int(limits.open_bytes * _CLIENTS_SHARE))
         self._open: list[Work] = []
@@ -153,6 +154,16 @@ class Writer:
     def full(self) -> bool:
         """Whether clients have to wait before they append more."""
         return self._rows >= self._max_rows or self._bytes >= self._max_bytes
+
+    @property
+    def links_full(self) -> bool:
+        """Whether links to other realms have to wait, too."""
+        return self._rows >= self._most_rows or self._bytes >= self._most_bytes
+
+    @property
+    def refusing(self) -> bool:
+        """Whether the store refused the newest batch."""
+        return self._refusing
 
     def when_room(self, call: Callable[[], None]) -> None:
         """Call once, as soon as the writer is not full any more."""
@@ -233,7 +244,7 @@ class Writer:
             self._log.error(
                 "{count} entries of batch {batch} broke a constraint", count=len(broken), batch=self.committed
             )
-            self._reset([works[index] for index in broken])
+            self._reset([works[index] for index in broken], Conflict())
         self._release(works)
         lost = set(broken)
         for index, work in enumerate(works):
@@ -264,18 +275,20 @@ class Writer:
         self.meters.refused += 1
         works, self._committing = self._committing, []
         self._release(works)
-        self._reset(works, failure.value.told())
+        error = failure.value.told()
+        self._reset(works, error, error)
         self._go_on()
 
-    def _reset(self, works: list[Work], error: ChatError | None = None) -> None:
+    def _reset(self, works: list[Work], error: ChatError, others: ChatError | None = None) -> None:
         """Refuse entries, and all of the open batch with them: it was made from a state that never came."""
         waiting, self._open = self._open, []
         self._release(waiting)
         for forget in self._resets:
             forget()
-        for work in [*works, *waiting]:
+        others = others or Unavailable()
+        for work, why in [*((work, error) for work in works), *((work, others) for work in waiting)]:
             try:
-                work.failed(error or Unavailable())
+                work.failed(why)
             except Exception:
                 self._log.failure(
                     "an entry that was not stored could not be told", failure=Discreet(Failure())
