@@ -18,8 +18,8 @@
     ├── BadProof            bad-proof             what was said is not shown to be said by that realm
     └── RefusedByPeer       refused-by-peer       the other side said goodbye
 
-These are no :class:`~chatproto.errors.ChatError`: no client is ever told of them. The code of one is the reason in
-the ``goodbye`` that the other realm gets.
+These are no :class:`~chatproto.errors.ChatError`: no client is ever told of them. The code of one is the
+reason in the ``goodbye`` that the other realm gets.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from chatproto.frames.base import Base
 from chatproto.records import ITEMS
 
 _Name = Annotated[str, Meta(max_length=64)]
-_Hex = Annotated[str, Meta(max_length=128, pattern="^[0-9a-f]*$")]
+_Hex = Annotated[str, Meta(max_length=128, pattern=r"^[0-9a-f]*\Z")]
 _Number = Annotated[int, Meta(ge=0, lt=2**53)]
 _Few = Annotated[list[_Name], Meta(max_length=32)]
 _Mid = Annotated[str, Meta(max_length=160)]
@@ -31,14 +31,13 @@ class PeerLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Hello(Base, frozen=True, kw_only=True, tag="hello"):
     """The first line of both sides: who speaks, to whom it wants to speak, and what it can do.
 
-    ``nonce`` is 256 random bits; ``key`` the realm's public Ed25519 key; ``proofs`` the kinds of proof it can
-    give and take, the best first.
+    ``nonce`` is 256 random bits; ``key`` the realm's public Ed25519 key, in hexadecimal.
     """
 
     realm: _Name
     to: _Name
-    nonce: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]+$")]
-    key: Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]+$")]
+    nonce: Annotated[str, Meta(min_length=64, max_length=64, pattern=r"^[0-9a-f]+\Z")]
+    key: Annotated[str, Meta(min_length=64, max_length=64, pattern=r"^[0-9a-f]+\Z")]
     versions: Annotated[list[_Number], Meta(min_length=1, max_length=16)]
     capabilities: _Few = []
     limits: PeerLimits = PeerLimits()

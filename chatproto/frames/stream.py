@@ -7,7 +7,6 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from chatproto.frames.base import Base
-from chatproto.limits import TEXT_BYTES
 from chatproto.records import ITEMS
 
 _Number = Annotated[int, Meta(ge=1, lt=2**53)]
@@ -21,14 +20,15 @@ class Item(Base, frozen=True, kw_only=True, tag="item"):
     """A message for somebody at the receiver's realm; ``from_`` is of the sender's.
 
     ``name`` is the sender's display name. ``at`` and ``expires`` are milliseconds since 1970, UTC.
-    ``settled`` is there if it moved since the sender said it last.
+    ``settled`` is there if it moved since the sender said it last. A text that is too long is refused like
+    any other trouble of one item, so that only the line's bound holds for it here.
     """
 
     number: _Number
     mid: _Mid
     from_: _Address = field(name="from")
     to: _Address
-    text: Annotated[str, Meta(max_length=TEXT_BYTES)]
+    text: str
     at: _Settled
     expires: _Settled
     kind: _Code = "text"

@@ -51,6 +51,16 @@ def check_line(line: bytes, command: Command, tag: TagValue) -> None:
             quotes += 2 + 2 * len(value)
         elif value is not None:
             quotes += 2
+    check_quotes(line, quotes)
+
+
+def check_quotes(line: bytes, quotes: int) -> None:
+    """Return if a readable line says nothing twice and nothing that is too much.
+
+    ``quotes`` is how many what was decoded accounts for: if they are all, nothing else is looked at.
+
+    :raises BadRequest: it does.
+    """
     if line.count(b'"') != quotes and not _is_flat(line):
         check_shape(line)
 
