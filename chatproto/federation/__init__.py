@@ -1,1 +1,1 @@
-"""Links to other realms: what waits for them, what came from them, who they are, and when they are dialled."""
+"""Links to other realms: what waits for them, what came from them, who they are, when they are dialled."""

@@ -1,0 +1,75 @@
+"""Every bound and every time of a link, each with its reason. Those that an operator may move are in
+:class:`~chatproto.limits.Limits`.
+"""
+
+from __future__ import annotations
+
+_DAY = 86_400_000
+
+#: Items that were sent and whose verdicts are not on disk yet, and their bytes: what a link holds in memory.
+WINDOW_ITEMS = 256
+WINDOW_BYTES = 1024 * 1024
+#: Refusals that the other side has not settled. One that keeps to the window above stays far below it; each is
+#: told in every ack.
+REFUSALS = 1000
+
+#: After so long (milliseconds) an item that was never sent is withdrawn, and one that arrives is refused.
+EXPIRES = 7 * _DAY
+#: Refusals are kept so long past that, so that a repeat gets the same verdict.
+REFUSAL_KEPT = 30 * _DAY
+#: Settled items are kept so long, and so many bytes of them, for a peer that gets an older copy of its store.
+SETTLED_KEPT = 7 * _DAY
+SETTLED_BYTES = 64 * 1024 * 1024
+#: Rows read or removed at once where nobody waits for it.
+PORTION_ITEMS = 200
+PORTION_BYTES = 1024 * 1024
+
+#: Seconds between two looks at the time: a link on which nothing came for two of them asks for a sign of
+#: life, one on which nothing came for six is dead.
+TICK = 15.0
+ASK_AFTER = 2
+DEAD_AFTER = 6
+#: Seconds in which a connection has to show that it lives, if another one would take its place.
+PROOF_OF_LIFE = 5.0
+#: Frames of a second connection that are kept until it is decided which one stays: no honest peer says more.
+EARLY_FRAMES = 8
+
+#: Seconds until something is tried again that the store refused for now.
+STORE_PAUSE = 1.0
+#: The same if it was lost with somebody else's: the store may be well.
+LOST_PAUSE = 0.01
+#: Seconds between two looks for items that are overdue, and for rows that may go.
+OVERDUE_PERIOD = 60.0
+UPKEEP_PERIOD = 600.0
+
+#: People whose newest receipt waits to be sent; what does not fit is dropped: the next one tells the same.
+RECEIPTS = 1024
+#: Questions under way to one realm, and of it: each is little, but somebody waits.
+QUESTIONS = 64
+#: Seconds that an answer may take.
+ANSWER_SECONDS = 10.0
+#: Seconds in which the answer to who is there is given again.
+ACTIVE_SECONDS = 5.0
+#: Addresses that were refused not long ago, and the seconds for which that is remembered: until somebody has
+#: seen the bounce, and tries something else.
+REFUSED_ADDRESSES = 1024
+REFUSED_SECONDS = 60.0
+#: Verdicts that are remembered for who asks a moment late.
+VERDICTS = 256
+
+#: Dials at once, and in a second: a realm with many links must not drown itself at its start.
+DIALS = 8
+DIAL_SPACING = 0.05
+#: Seconds over which the first dials are spread, for each link, and at most.
+SPREAD_EACH = 0.1
+SPREAD_MOST = 10.0
+#: The first delay, the longest one, and the longest one when a realm was away for a day. All seconds.
+FIRST_DELAY = 1.0
+LONGEST_DELAY = 300.0
+LONGEST_DELAY_LATER = 3600.0
+LATER = 86_400.0
+#: A link that stood for so long has worked: only then are the failures before it forgotten.
+ESTABLISHED = 60.0
+#: A dial that has neither failed nor become a link after so long has failed: longer than each of its parts may
+#: take.
+DIAL_SECONDS = 60.0
