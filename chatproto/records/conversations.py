@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from chatproto.names import fold
 from chatproto.records.base import Record
 
-#: Kinds of messages that say what happened in a group. The text of ``topic`` is the topic, of ``history`` and
-#: ``access`` the option's value, of ``joined``, ``left`` and ``deleted`` nothing, of the others the address
-#: that it happened to.
+#: Kinds of messages that only say what happened, and do not count as unread. ``delayed``: the message whose
+#: mid is the text still waits for another realm. The others are of groups: the text of ``topic`` is the
+#: topic, of ``history`` and ``access`` the option's value, of ``joined``, ``left`` and ``deleted`` nothing,
+#: else the address that it happened to.
 NOTICES = (
     "access",
+    "delayed",
     "deleted",
     "demoted",
     "history",
@@ -42,6 +45,10 @@ class ConversationRow(Record, frozen=True):
     def is_group(self) -> bool:
         """Tell a group from two users."""
         return not self.b
+
+    def recipient(self, sender: str) -> str:
+        """Return the ``to`` of a message: the group, or the one of two users who did not send it."""
+        return self.shown_a if self.is_group or fold(sender) != self.a else self.shown_b
 
 
 class GroupRow(Record, frozen=True):
@@ -86,9 +93,10 @@ class MessageRow(Record, frozen=True):
     """A message: one row per realm, however many read it. Key: ``seq``; ordered by ``conversation, seq``.
 
     ``sender`` is an address as shown; ``device`` the number of the sending device, 0 if it has none here.
-    ``kind`` is ``"text"``; ``"invitation"``, whose text is the address of a group; one of :data:`NOTICES`; or
-    ``"void"`` for a number that a failed command left. ``gseq`` is the group's own number, 0 in a direct
-    conversation.
+    ``kind`` is ``"text"``; ``"invitation"``, whose text is the address of a group; ``"bounce"`` for a message
+    to another realm that came to nothing, whose text is a code and the mid of that message; one of
+    :data:`NOTICES`; or ``"void"`` for a number that a failed command left. ``gseq`` is the group's own
+    number, 0 in a direct conversation.
     """
 
     seq: int

@@ -11,21 +11,31 @@ from operator import attrgetter
 from typing import Any
 
 from chatproto.records import (
+    ARRIVED,
     AccountRow,
+    AppliedRow,
     BlockRow,
     CidRow,
     ConversationRow,
     CursorRow,
+    DeadRow,
     DeviceRow,
+    DialRow,
     EpochRow,
     GroupRow,
     InviteRow,
+    KeyRow,
     LoginRow,
     MemberRow,
     MessageRow,
     NameRow,
+    OutboxRow,
     PasswordRow,
+    PeerRow,
     Record,
+    RefusalRow,
+    RemoteRow,
+    StreamRow,
 )
 
 #: The fields that name a row. A put replaces the row of the same key.
@@ -44,6 +54,15 @@ KEYS: dict[type[Record], tuple[str, ...]] = {
     CursorRow: ("account", "kind", "scope"),
     CidRow: ("account", "prefix", "counter", "ordered"),
     EpochRow: ("number",),
+    KeyRow: ("name",),
+    PeerRow: ("realm",),
+    DialRow: ("realm",),
+    StreamRow: ("realm", "stream"),
+    OutboxRow: ("realm", "number"),
+    AppliedRow: ("realm", "stream"),
+    RefusalRow: ("mid", "recipient"),
+    DeadRow: ("mid",),
+    RemoteRow: ("address",),
 }
 
 #: Other fields that no two rows share.
@@ -51,6 +70,16 @@ UNIQUE: dict[type[Record], tuple[str, ...]] = {
     LoginRow: ("login",),
     InviteRow: ("number",),
     ConversationRow: ("a", "b"),
+    MessageRow: ("mid", "conversation"),
+}
+
+#: Of these kinds that holds only for rows of which a field has a value.
+PARTIAL: dict[type[Record], tuple[str, Any]] = {MessageRow: ("device", ARRIVED)}
+
+#: Rows that are read in ranges: a field that parts them, and one that orders each part.
+RANGES: dict[type[Record], tuple[str, str]] = {
+    MessageRow: ("conversation", "seq"),
+    OutboxRow: ("realm", "number"),
 }
 
 #: Rows whose field ``conversation`` must be that of a stored conversation.
@@ -65,5 +94,15 @@ KeyOf = Callable[[Record], Any]
 
 #: The key of a row, for each kind of row.
 KEY_OF: dict[type[Record], KeyOf] = {kind: attrgetter(*fields) for kind, fields in KEYS.items()}
-#: The other unique value of a row, for the kinds that have one.
-UNIQUE_OF: dict[type[Record], KeyOf] = {kind: attrgetter(*fields) for kind, fields in UNIQUE.items()}
+
+
+def _unique_of(kind: type[Record]) -> KeyOf:
+    value = attrgetter(*UNIQUE[kind])
+    if kind not in PARTIAL:
+        return value
+    field, wanted = PARTIAL[kind]
+    return lambda row: value(row) if getattr(row, field) == wanted else None
+
+
+#: The other unique value of a row, for the kinds that have one; None if it need not be unique.
+UNIQUE_OF: dict[type[Record], KeyOf] = {kind: _unique_of(kind) for kind in UNIQUE}

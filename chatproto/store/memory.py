@@ -44,6 +44,7 @@ from chatproto.records import (
     StoreState,
 )
 from chatproto.store.keys import MAXIMUM, VOID
+from chatproto.store.memory_links import MemoryLinks
 from chatproto.store.tables import MemoryTables
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ class MemoryDisk:
 
 
 @implementer(IStore)
-class MemoryStore:
+class MemoryStore(MemoryLinks):
     """An :class:`~chatproto.interfaces.IStore` over a :class:`MemoryDisk`."""
 
     def __init__(self, disk: MemoryDisk) -> None:
@@ -198,7 +199,7 @@ class MemoryStore:
 
     def newest(self, conversation: int) -> Deferred[tuple[int, int]]:
         def read(tables: MemoryTables) -> tuple[int, int]:
-            log = tables.log(conversation, 0, MAXIMUM)
+            log = tables.range(MessageRow, conversation, 0, MAXIMUM)
             return (log[-1].seq, log[-1].gseq) if log else (0, 0)
 
         return self._now(read)
@@ -225,7 +226,7 @@ class MemoryStore:
         self, conversation: int, after: int, before: int, limit: int, newest: bool, but: Sequence[str]
     ) -> Deferred[list[MessageRow]]:
         def read(tables: MemoryTables) -> list[MessageRow]:
-            log = tables.log(conversation, after, before)
+            log = tables.range(MessageRow, conversation, after, before)
             found = [row for row in _not_void(log) if row.sender not in but]
             return found[max(0, len(found) - limit) :] if newest else found[:limit]
 
@@ -250,7 +251,7 @@ class MemoryStore:
         self, conversation: int, after: int, until: int, but: Sequence[str], limit: int
     ) -> Deferred[int]:
         def read(tables: MemoryTables) -> int:
-            found = _not_void(tables.log(conversation, after, until + 1 if until else MAXIMUM))
+            found = _not_void(tables.range(MessageRow, conversation, after, until + 1 if until else MAXIMUM))
             return min(limit, sum(row.kind not in NOTICES and row.sender not in but for row in found))
 
         return self._now(read)
@@ -296,7 +297,7 @@ def _not_void(rows: Iterable[MessageRow]) -> list[MessageRow]:
 
 def _readable(tables: MemoryTables, member: MemberRow, after: int) -> list[MessageRow]:
     before = member.until + 1 if member.until else MAXIMUM
-    return _not_void(tables.log(member.conversation, max(member.since, after), before))
+    return _not_void(tables.range(MessageRow, member.conversation, max(member.since, after), before))
 
 
 def _memberships(tables: MemoryTables, address: str) -> list[Membership]:

@@ -7,10 +7,10 @@ SQLite and PostgreSQL have in common.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import msgpack
-from sqlalchemy import Connection, Select, Table, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from chatproto.records import (
     NOTICES,
@@ -29,11 +29,9 @@ from chatproto.records import (
     MessageRow,
     NameRow,
     PasswordRow,
-    Record,
 )
-from chatproto.store.keys import KEYS, MAXIMUM, VOID
+from chatproto.store.keys import MAXIMUM, VOID
 from chatproto.store.schema import (
-    TABLES,
     accounts,
     blocks,
     cid_runs,
@@ -47,38 +45,22 @@ from chatproto.store.schema import (
     members,
     messages,
 )
+from chatproto.store.selecting import find_row, list_rows, where
 
-R = TypeVar("R", bound=Record)
 Outcome = tuple[tuple[str, int], ...]
 
 _run = msgpack.Decoder(list[tuple[int, bytes, Outcome]])
 _outcome = msgpack.Decoder(Outcome)
 
 
-def _where(table: Table, *names: str) -> Select[Any]:
-    return select(table).where(*(table.c[name] == bindparam(name) for name in names))
-
-
-_BY_KEY = {kind: _where(table, *KEYS[kind]) for kind, table in TABLES.items()}
-
-
-def _row(connection: Connection, kind: type[R], *key: Any) -> R | None:
-    found = connection.execute(_BY_KEY[kind], dict(zip(KEYS[kind], key, strict=True))).first()
-    return None if found is None else kind(*found)
-
-
-def _rows(connection: Connection, kind: type[R], statement: Select[Any], /, **values: Any) -> list[R]:
-    return [kind(*found) for found in connection.execute(statement, values)]
-
-
 def name(connection: Connection, name: str) -> NameRow | None:
     """Answer :meth:`IStore.name <chatproto.interfaces.IStore.name>`; likewise all below."""
-    return _row(connection, NameRow, name)
+    return find_row(connection, NameRow, name)
 
 
 def account(connection: Connection, name: str) -> AccountRow | None:
     """Find an account."""
-    return _row(connection, AccountRow, name)
+    return find_row(connection, AccountRow, name)
 
 
 _ACCOUNTS = (
@@ -91,29 +73,29 @@ _ACCOUNTS = (
 
 def accounts_after(connection: Connection, after: str, limit: int) -> list[AccountRow]:
     """List accounts by name."""
-    return _rows(connection, AccountRow, _ACCOUNTS, after=after, limit=limit)
+    return list_rows(connection, AccountRow, _ACCOUNTS, after=after, limit=limit)
 
 
 def password(connection: Connection, account: str) -> str | None:
     """Find the hash of a password."""
-    row = _row(connection, PasswordRow, account)
+    row = find_row(connection, PasswordRow, account)
     return None if row is None else row.hash
 
 
 def device(connection: Connection, account: str, name: str) -> int | None:
     """Find the number of a named device."""
-    row = _row(connection, DeviceRow, account, name)
+    row = find_row(connection, DeviceRow, account, name)
     return None if row is None else row.device
 
 
 def login(connection: Connection, token_hash: bytes) -> LoginRow | None:
     """Find a session by its token."""
-    return _row(connection, LoginRow, token_hash)
+    return find_row(connection, LoginRow, token_hash)
 
 
 def invite(connection: Connection, token_hash: bytes) -> InviteRow | None:
     """Find an invitation to register by its token."""
-    return _row(connection, InviteRow, token_hash)
+    return find_row(connection, InviteRow, token_hash)
 
 
 _INVITES = select(invites).order_by(invites.c.number)
@@ -121,15 +103,15 @@ _INVITES = select(invites).order_by(invites.c.number)
 
 def invites_all(connection: Connection) -> list[InviteRow]:
     """List the invitations to register."""
-    return _rows(connection, InviteRow, _INVITES)
+    return list_rows(connection, InviteRow, _INVITES)
 
 
-_BLOCKS = _where(blocks, "account").order_by(blocks.c.address)
+_BLOCKS = where(blocks, "account").order_by(blocks.c.address)
 
 
 def blocks_of(connection: Connection, account: str) -> list[BlockRow]:
     """List whom an account blocks."""
-    return _rows(connection, BlockRow, _BLOCKS, account=account)
+    return list_rows(connection, BlockRow, _BLOCKS, account=account)
 
 
 _OLD_LOGINS = (
@@ -148,20 +130,20 @@ _OLD_LOGINS = (
 
 def old_logins(connection: Connection, before: int, unused: int, limit: int) -> list[LoginRow]:
     """List sessions that are over."""
-    return _rows(connection, LoginRow, _OLD_LOGINS, before=before, unused=unused, limit=limit)
+    return list_rows(connection, LoginRow, _OLD_LOGINS, before=before, unused=unused, limit=limit)
 
 
-_LOGINS = _where(logins, "account").where(logins.c.ended == 0).order_by(logins.c.login)
+_LOGINS = where(logins, "account").where(logins.c.ended == 0).order_by(logins.c.login)
 
 
 def logins_of(connection: Connection, account: str) -> list[LoginRow]:
     """List the sessions of an account that have not ended."""
-    return _rows(connection, LoginRow, _LOGINS, account=account)
+    return list_rows(connection, LoginRow, _LOGINS, account=account)
 
 
 def group(connection: Connection, name: str) -> GroupRow | None:
     """Find a group."""
-    return _row(connection, GroupRow, name)
+    return find_row(connection, GroupRow, name)
 
 
 _GROUPS = (
@@ -174,15 +156,15 @@ _GROUPS = (
 
 def groups_after(connection: Connection, after: str, limit: int) -> list[GroupRow]:
     """List groups by name."""
-    return _rows(connection, GroupRow, _GROUPS, after=after, limit=limit)
+    return list_rows(connection, GroupRow, _GROUPS, after=after, limit=limit)
 
 
-_CONVERSATION = _where(conversations, "a", "b")
+_CONVERSATION = where(conversations, "a", "b")
 
 
 def conversation(connection: Connection, a: str, b: str) -> ConversationRow | None:
     """Find a conversation by its addresses."""
-    found = _rows(connection, ConversationRow, _CONVERSATION, a=a, b=b)
+    found = list_rows(connection, ConversationRow, _CONVERSATION, a=a, b=b)
     return found[0] if found else None
 
 
@@ -202,15 +184,15 @@ def newest(connection: Connection, conversation: int) -> tuple[int, int]:
 
 def member(connection: Connection, conversation: int, member: str) -> MemberRow | None:
     """Find what an address may read of a conversation."""
-    return _row(connection, MemberRow, conversation, member)
+    return find_row(connection, MemberRow, conversation, member)
 
 
-_MEMBERS = _where(members, "conversation").where(members.c.until == 0).order_by(members.c.member)
+_MEMBERS = where(members, "conversation").where(members.c.until == 0).order_by(members.c.member)
 
 
 def members_of(connection: Connection, conversation: int) -> list[MemberRow]:
     """List the members of a conversation."""
-    return _rows(connection, MemberRow, _MEMBERS, conversation=conversation)
+    return list_rows(connection, MemberRow, _MEMBERS, conversation=conversation)
 
 
 #: What the member of the same row may read.
@@ -247,7 +229,7 @@ def memberships(connection: Connection, member: str) -> list[Membership]:
     ]
 
 
-_RANGE = _where(messages, "conversation").where(
+_RANGE = where(messages, "conversation").where(
     messages.c.seq > bindparam("after"),
     messages.c.seq < bindparam("before"),
     messages.c.kind != VOID,
@@ -272,7 +254,7 @@ def messages_between(
     if but:
         statement = statement.where(_NOT_BUT)
         values["but"] = list(but)
-    found = _rows(connection, MessageRow, statement, **values)
+    found = list_rows(connection, MessageRow, statement, **values)
     return found[::-1] if newest else found
 
 
@@ -306,22 +288,22 @@ def unread(
 
 def cursor(connection: Connection, account: str, kind: str, scope: int) -> int:
     """Read a cursor."""
-    row = _row(connection, CursorRow, account, kind, scope)
+    row = find_row(connection, CursorRow, account, kind, scope)
     return 0 if row is None else row.seq
 
 
-_CURSORS = _where(cursors, "account", "kind")
+_CURSORS = where(cursors, "account", "kind")
 
 
 def cursors_of(connection: Connection, account: str, kind: str) -> dict[int, int]:
     """Read all cursors of a kind."""
-    rows = _rows(connection, CursorRow, _CURSORS, account=account, kind=kind)
+    rows = list_rows(connection, CursorRow, _CURSORS, account=account, kind=kind)
     return {row.scope: row.seq for row in rows}
 
 
-_CID = _where(cids, "account", "cid")
+_CID = where(cids, "account", "cid")
 _RUN = (
-    _where(cid_runs, "account", "prefix")
+    where(cid_runs, "account", "prefix")
     .where(cid_runs.c.first <= bindparam("counter"))
     .order_by(cid_runs.c.first.desc())
     .limit(1)
@@ -355,4 +337,4 @@ _EPOCHS = select(epochs).order_by(epochs.c.number)
 
 def epochs_all(connection: Connection) -> list[EpochRow]:
     """List every life of the store."""
-    return _rows(connection, EpochRow, _EPOCHS)
+    return list_rows(connection, EpochRow, _EPOCHS)

@@ -1,8 +1,9 @@
 """A store in a SQL database: which thread does what, and what a failure means.
 
 One thread writes, so that a commit never waits for a read; others read, each question in a short
-transaction of its own. What is asked stands in :mod:`~chatproto.store.reading`, how batches are committed in
-:mod:`~chatproto.store.committing`, in what databases differ in :mod:`~chatproto.store.database`.
+transaction of its own. What is asked stands in :mod:`~chatproto.store.reading` and
+:mod:`~chatproto.store.links`, how batches are committed in :mod:`~chatproto.store.committing`, in what
+databases differ in :mod:`~chatproto.store.database`.
 """
 
 # ruff: noqa: D102 - the methods of IStore are described there
@@ -23,22 +24,33 @@ from chatproto.interfaces import IExecutor, IStore
 from chatproto.names import RealmName
 from chatproto.records import (
     AccountRow,
+    AppliedRow,
     Batch,
     BlockRow,
     CidRow,
     ConversationRow,
+    DeadRow,
+    DialRow,
     EpochRow,
     GroupRow,
     InviteRow,
+    KeyRow,
     LoginRow,
     MemberRow,
     Membership,
     MessageRow,
     NameRow,
+    OutboxRow,
+    Outgoing,
+    PeerRow,
+    RefusalRow,
+    RemoteRow,
     ReplayPage,
     StoreState,
+    StreamRow,
+    Waiting,
 )
-from chatproto.store import reading
+from chatproto.store import links, reading
 from chatproto.store.committing import Committing
 from chatproto.store.database import Database, Upkeep, explained
 from chatproto.store.replay import replay
@@ -237,3 +249,49 @@ class SqlStore:
 
     def epochs(self) -> Deferred[list[EpochRow]]:
         return self._read(reading.epochs_all)
+
+    # Links to other realms.
+
+    def key(self, name: str) -> Deferred[KeyRow | None]:
+        return self._read(links.key, name)
+
+    def peers(self) -> Deferred[list[PeerRow]]:
+        return self._read(links.peers_all)
+
+    def dials(self) -> Deferred[list[DialRow]]:
+        return self._read(links.dials_all)
+
+    def streams(self) -> Deferred[list[StreamRow]]:
+        return self._read(links.streams_all)
+
+    def applied(self) -> Deferred[list[AppliedRow]]:
+        return self._read(links.applied_all)
+
+    def outbox(
+        self, realm: str, after: int, before: int, limit: int, newest: bool
+    ) -> Deferred[list[OutboxRow]]:
+        return self._read(links.outbox_between, realm, after, before, limit, newest)
+
+    def outgoing(self, realm: str, after: int, limit: int, size: int) -> Deferred[list[Outgoing]]:
+        return self._read(links.outgoing, realm, after, limit, size)
+
+    def waiting(self, realm: str, after: int) -> Deferred[Waiting]:
+        return self._read(links.waiting, realm, after)
+
+    def arrived(self, mids: Sequence[str]) -> Deferred[list[MessageRow]]:
+        return self._read(links.arrived, mids)
+
+    def refusals(self, mids: Sequence[str]) -> Deferred[list[RefusalRow]]:
+        return self._read(links.refusals_of, mids)
+
+    def refused(self, realm: str, epoch: str, after: int, limit: int) -> Deferred[list[RefusalRow]]:
+        return self._read(links.refused, realm, epoch, after, limit)
+
+    def old_refusals(self, before: int, limit: int) -> Deferred[list[RefusalRow]]:
+        return self._read(links.old_refusals, before, limit)
+
+    def dead_letters(self, realm: str, after: int, limit: int) -> Deferred[list[DeadRow]]:
+        return self._read(links.dead_letters_after, realm, after, limit)
+
+    def remote(self, address: str) -> Deferred[RemoteRow | None]:
+        return self._read(links.remote, address)

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from chatproto.records import ConversationRow, MessageRow, Record
-from chatproto.store.keys import KEY_OF, REFERRING, UNIQUE_OF
+from chatproto.records import ConversationRow, Record
+from chatproto.store.keys import KEY_OF, RANGES, REFERRING, UNIQUE_OF
 
 R = TypeVar("R", bound=Record)
 Undo = list[Callable[[], None]]
 
-_by_seq = attrgetter("seq")
+_PART_OF = {kind: attrgetter(part) for kind, (part, _) in RANGES.items()}
+_PLACE_OF = {kind: attrgetter(place) for kind, (_, place) in RANGES.items()}
 
 
 class _Broken(Exception):
@@ -25,14 +26,14 @@ class _Broken(Exception):
 
 
 class MemoryTables:
-    """Everything that was committed. Rows by kind and key; messages also by conversation and seq."""
+    """Everything that was committed. Rows by kind and key; those that are read in ranges also in order."""
 
     def __init__(self) -> None:
         self.realm: str | None = None
         self.batch = self.seq = self.serial = 0
         self._rows: defaultdict[type[Record], dict[Any, Record]] = defaultdict(dict)
         self._unique: defaultdict[type[Record], dict[Any, Record]] = defaultdict(dict)
-        self._logs: defaultdict[int, list[MessageRow]] = defaultdict(list)
+        self._parts: defaultdict[type[Record], dict[Any, list[Any]]] = defaultdict(dict)
 
     def find(self, kind: type[R], key: Any) -> R | None:
         """Return the row of a key."""
@@ -46,10 +47,15 @@ class MemoryTables:
         """Return all rows of a kind, in no order that matters."""
         return self._rows[kind].values()  # type: ignore[return-value]  # rows are filed by their kind
 
-    def log(self, conversation: int, after: int, before: int) -> list[MessageRow]:
-        """Return the messages with ``after < seq < before``, void ones too."""
-        log = self._logs.get(conversation, [])
-        return log[bisect_right(log, after, key=_by_seq) : bisect_left(log, before, key=_by_seq)]
+    def every_unique(self, kind: type[R]) -> Iterable[R]:
+        """Return all rows of a kind with a unique value that is not their key."""
+        return self._unique[kind].values()  # type: ignore[return-value]  # rows are filed by their kind
+
+    def range(self, kind: type[R], part: Any, after: int, before: int) -> list[R]:
+        """Return the rows of a part that stand between two places, in order."""
+        rows: list[R] = self._parts[kind].get(part, [])
+        place = _PLACE_OF[kind]
+        return rows[bisect_right(rows, after, key=place) : bisect_left(rows, before, key=place)]
 
     def store(self, inserts: Sequence[Record], puts: Sequence[Record]) -> bool:
         """Store rows, all or none; tell whether they were stored."""
@@ -86,7 +92,7 @@ class MemoryTables:
 
     def _add(self, row: Record, undo: Undo) -> None:
         kind = type(row)
-        if kind in UNIQUE_OF and UNIQUE_OF[kind](row) in self._unique[kind]:
+        if kind in UNIQUE_OF and UNIQUE_OF[kind](row) in self._unique[kind]:  # None never is
             raise _Broken
         if isinstance(row, REFERRING) and row.conversation not in self._rows[ConversationRow]:
             raise _Broken
@@ -96,15 +102,16 @@ class MemoryTables:
     def _file(self, row: Record) -> None:
         kind = type(row)
         self._rows[kind][KEY_OF[kind](row)] = row
-        if kind in UNIQUE_OF:
-            self._unique[kind][UNIQUE_OF[kind](row)] = row
-        if isinstance(row, MessageRow):
-            insort(self._logs[row.conversation], row, key=_by_seq)
+        if kind in UNIQUE_OF and (value := UNIQUE_OF[kind](row)) is not None:
+            self._unique[kind][value] = row
+        if kind in RANGES:
+            insort(self._parts[kind].setdefault(_PART_OF[kind](row), []), row, key=_PLACE_OF[kind])
 
     def _drop(self, row: Record) -> None:
         kind = type(row)
         del self._rows[kind][KEY_OF[kind](row)]
-        if kind in UNIQUE_OF:
-            del self._unique[kind][UNIQUE_OF[kind](row)]
-        if isinstance(row, MessageRow):
-            self._logs[row.conversation].remove(row)
+        if kind in UNIQUE_OF and (value := UNIQUE_OF[kind](row)) is not None:
+            del self._unique[kind][value]
+        if kind in RANGES:
+            rows, place = self._parts[kind][_PART_OF[kind](row)], _PLACE_OF[kind]
+            del rows[bisect_left(rows, place(row), key=place)]

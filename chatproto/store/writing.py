@@ -9,14 +9,15 @@ something better for new rows (``bulk``) is given them as they are.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, assert_never
 
 from msgspec import msgpack
 from msgspec.structs import astuple
-from sqlalchemy import Connection, Dialect, Table, bindparam, delete, insert, tuple_, update
+from sqlalchemy import Connection, Dialect, Insert, Table, bindparam, cast, delete, insert, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from chatproto.errors import StoreFailed
@@ -28,12 +29,20 @@ from chatproto.store.keys import KEY_OF, KEYS, REFERRING
 Values = tuple[Any, ...]
 Inserts = dict[type[Record], list[Record]]
 Puts = dict[type[Record], dict[Any, Record]]
-Removes = dict[type[Record], dict[Any, Record]]
+Removes = dict[type[Record], set[Any]]
 
 #: Rows in one statement: more would not be cheaper, and would hold the database for longer at a time.
 LARGEST = 1024
 
 _encode = msgpack.Encoder().encode
+
+
+class _Form(enum.Enum):
+    """What a statement does with its rows; for removing, a row is a key."""
+
+    INSERT = "insert"
+    REPLACE = "replace"
+    REMOVE = "remove"
 
 
 class Clash(Exception):
@@ -50,7 +59,7 @@ class BatchWriting:
     def __init__(self, dialect: Dialect, database: Database) -> None:
         self._dialect = dialect
         self._database = database
-        self._texts: dict[tuple[Table, bool, int], str] = {}
+        self._texts: dict[tuple[Table, _Form, int], str] = {}
         numbers = ["batch", "seq", "serial"]
         behind = update(schema.state).where(schema.state.c.batch < bindparam("new"))
         self._move = str(behind.compile(dialect=dialect, column_keys=numbers))
@@ -101,50 +110,68 @@ class BatchWriting:
             self.insert(connection, schema.cid_runs, runs)
             self.insert(connection, schema.cids, others)
         for kind, rows in puts.items():
-            self._run(connection, schema.TABLES[kind], True, map(astuple, rows.values()))
-        for kind, rows in removes.items():
-            _remove(connection, kind, rows.values())
+            self._run(connection, schema.TABLES[kind], _Form.REPLACE, map(astuple, rows.values()))
+        for kind, keys in removes.items():
+            rows_of_keys = keys if len(KEYS[kind]) > 1 else zip(keys, strict=True)
+            self._run(connection, schema.TABLES[kind], _Form.REMOVE, rows_of_keys)
 
     def insert(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
         """Store new rows, whose values stand in the order of the table's columns."""
         if self._database.bulk is None:
-            self._run(connection, table, False, rows)
+            self._run(connection, table, _Form.INSERT, rows)
         else:
             self._database.bulk(connection, table, rows)
 
-    def _run(
-        self, connection: Connection, table: Table, replace: bool, rows: Iterable[Sequence[Any]]
-    ) -> None:
-        width = len(table.columns)
+    def _run(self, connection: Connection, table: Table, form: _Form, rows: Iterable[Sequence[Any]]) -> None:
+        width = len(table.primary_key if form is _Form.REMOVE else table.columns)
         values = tuple(chain.from_iterable(rows))
         largest = min(LARGEST, self._database.variables // width)
         done, left = 0, len(values) // width
         while left:
             count = 1 << min(left, largest).bit_length() - 1
-            text = self._texts.get((table, replace, count)) or self._text(table, replace, count)
+            text = self._texts.get((table, form, count)) or self._text(table, form, count)
             connection.exec_driver_sql(text, values[done * width : (done + count) * width])
             done, left = done + count, left - count
 
-    def _text(self, table: Table, replace: bool, count: int) -> str:
-        """Build the statement for ``count`` rows out of the one that SQLAlchemy makes for one row."""
-        statement = self._database.replacing(table) if replace else insert(table)
-        text = str(statement.compile(dialect=self._dialect, column_keys=table.columns.keys()))
-        head, _, rest = text.partition(" VALUES (")
-        row, _, tail = rest.partition(")")
-        assert row.count(",") == len(table.columns) - 1, text
+    def _text(self, table: Table, form: _Form, count: int) -> str:
+        head, row, tail = self._pieces(table, form)
         text = f"{head} VALUES {', '.join([f'({row})'] * count)}{tail}"
-        self._texts[table, replace, count] = text
+        self._texts[table, form, count] = text
         return text
 
+    def _pieces(self, table: Table, form: _Form) -> tuple[str, str, str]:
+        """Return what stands before the rows of a statement, one row, and what stands behind them."""
+        match form:
+            case _Form.INSERT:
+                return self._storing(insert(table))
+            case _Form.REPLACE:
+                return self._storing(self._database.replacing(table))
+            case _Form.REMOVE:
+                return self._removing(table)
+        assert_never(form)
 
-def _remove(connection: Connection, kind: type[Record], rows: Iterable[Record]) -> None:
-    """Remove rows, in pieces, by statements that SQLAlchemy keeps compiled."""
-    table = schema.TABLES[kind]
-    keys = [table.c[name] for name in KEYS[kind]]
-    statement = delete(table).where(tuple_(*keys).in_(bindparam("keys", expanding=True)))
-    values = [tuple(getattr(row, name) for name in KEYS[kind]) for row in rows]
-    for start in range(0, len(values), LARGEST):
-        connection.execute(statement, {"keys": values[start : start + LARGEST]})
+    def _storing(self, statement: Insert) -> tuple[str, str, str]:
+        """Take the statement apart that SQLAlchemy makes for one row."""
+        columns = statement.table.columns.keys()
+        text = str(statement.compile(dialect=self._dialect, column_keys=columns))
+        head, _, rest = text.partition(" VALUES (")
+        row, _, tail = rest.partition(")")
+        assert row.count(",") == len(columns) - 1, text
+        return head, row, tail
+
+    def _removing(self, table: Table) -> tuple[str, str, str]:
+        """Return a statement in which the keys are a table, of columns with types.
+
+        Given as a plain list, SQLite would look for each row of the table in it, and PostgreSQL think long.
+        """
+        head = delete(table).compile(dialect=self._dialect)
+        keys = list(table.primary_key)
+        names = ", ".join(map(self._dialect.identifier_preparer.quote, (key.name for key in keys)))
+        values = ", ".join(
+            str(cast(bindparam(key.name), key.type).compile(dialect=self._dialect)) for key in keys
+        )
+        text = f"{head} WHERE ({names}) IN (SELECT * FROM ("  # noqa: S608 - names of the schema
+        return text, values, ") AS gone)"
 
 
 def _by_kind(entries: Sequence[Entry]) -> tuple[Inserts, Puts, Removes]:
@@ -171,7 +198,7 @@ def _by_kind(entries: Sequence[Entry]) -> tuple[Inserts, Puts, Removes]:
         for row in entry.puts:
             puts.setdefault(type(row), {})[KEY_OF[type(row)](row)] = row
         for row in entry.removes:
-            removes.setdefault(type(row), {})[KEY_OF[type(row)](row)] = row
+            removes.setdefault(type(row), set()).add(KEY_OF[type(row)](row))
     if ConversationRow in inserts:
         _check_references(entries, {KEY_OF[ConversationRow](row) for row in inserts[ConversationRow]})
     return inserts, puts, removes
