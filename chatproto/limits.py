@@ -135,6 +135,10 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     blocks_per_account: Count = 1_000
     #: Accounts and groups kept in memory; the rest is read again when needed.
     cached_names: Count = 10_000
+    #: Items that wait for one other realm: some days of a busy one. Beyond it a ``send`` is refused.
+    outbox_items: Count = 100_000
+    #: Bytes of text that wait for one other realm: what an outage may take of the disk.
+    outbox_bytes: Count = 256 * 1024 * 1024
 
 
 #: The bounds on how often something may happen.

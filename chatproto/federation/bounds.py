@@ -9,9 +9,12 @@ _DAY = 86_400_000
 #: Items that were sent and whose verdicts are not on disk yet, and their bytes: what a link holds in memory.
 WINDOW_ITEMS = 256
 WINDOW_BYTES = 1024 * 1024
-#: Refusals that the other side has not settled. One that keeps to the window above stays far below it; each is
-#: told in every ack.
+#: Refusals that the other side has not settled, each of which is told in every ack. A peer that keeps to the
+#: window above stays far below it.
 REFUSALS = 1000
+
+#: When who was told that too much waits may try again: peers that were away take a while to take it all.
+QUEUE_RETRY = 30.0
 
 #: After so long (milliseconds) an item that was never sent is withdrawn, and one that arrives is refused.
 EXPIRES = 7 * _DAY
@@ -70,6 +73,5 @@ LONGEST_DELAY_LATER = 3600.0
 LATER = 86_400.0
 #: A link that stood for so long has worked: only then are the failures before it forgotten.
 ESTABLISHED = 60.0
-#: A dial that has neither failed nor become a link after so long has failed: longer than each of its parts may
-#: take.
+#: A dial that has neither failed nor become a link after so long has failed: its parts may take less.
 DIAL_SECONDS = 60.0

@@ -80,6 +80,7 @@ class Errand:
     def _failed(self, failure: Failure) -> None:
         if failure.check(StoreFailed):
             self._writer.fail(failure)
+        if self._writer.failure is not None:
             self.stop()
             return
         if not failure.check(StoreRefused, ChatError):
