@@ -9,7 +9,6 @@
     ├── FrameTooLong        line-too-long
     ├── HandshakeTimeout    handshake-timeout
     ├── LinkLost            link-lost             it ended before anybody had proved anything
-    ├── TooManyStrangers    too-many-connections  others came that want to prove who they are
     ├── NotLinked           not-linked            there is no link to that realm
     ├── OldTls              old-tls
     ├── WrongRealm          wrong-realm           another realm was meant, or answered
@@ -82,13 +81,6 @@ class LinkLost(LinkError):
 
     code = "link-lost"
     message = "the connection ended within the handshake"
-
-
-class TooManyStrangers(LinkError):
-    """Too many connections at once have not proved who they are; the oldest makes room."""
-
-    code = "too-many-connections"
-    message = "too many others have not proved yet who they are"
 
 
 class NotLinked(LinkError):

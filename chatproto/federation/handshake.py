@@ -113,6 +113,16 @@ class Handshake:
         return self._state is State.DONE
 
     @property
+    def dialled(self) -> bool:
+        """Whether this side dialled."""
+        return self._dialled is not None
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What both sides can do beyond the least."""
+        return frozenset(self._identity.capabilities).intersection(self.hello.capabilities)
+
+    @property
     def hello(self) -> Hello:
         """What the other side said of itself; it is proved when it is done."""
         assert self._peer is not None, "its hello comes first"

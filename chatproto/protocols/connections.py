@@ -26,6 +26,8 @@ _FULL_SECONDS = 10.0
 _TEN_MINUTES = 600.0
 #: Addresses of which it is known how often they connected; with more, the oldest are forgotten.
 _ADDRESSES = 10_000
+#: How long connections may take to read their last bytes when the server ends.
+_DRAIN_SECONDS = 5.0
 #: One that is refused has so long to read why.
 _REFUSING_SECONDS = 5.0
 
@@ -114,6 +116,18 @@ class Connections:
         else:
             done.callback(None)
         return done
+
+    def drain(self, reason: str) -> Deferred[None]:
+        """Say goodbye on all of them, and fire when they are closed; after 5 seconds they are aborted."""
+        for connection in self:
+            connection.goodbye(reason)
+        late = self._clock.callLater(_DRAIN_SECONDS, self.abort)
+
+        def drained(_: None) -> None:
+            if late.active():
+                late.cancel()
+
+        return self.when_empty().addCallback(drained)
 
     def abort(self) -> None:
         """End all of them without another word."""

@@ -24,8 +24,6 @@ from chatproto.wire.dialect import Dialect
 from chatproto.wire.json import JsonDialect
 from chatproto.wire.text import TextDialect
 
-#: How long connections may take to read their last bytes when the server ends.
-_DRAIN_SECONDS = 5.0
 #: Connections that are told at a time that there is no room; further ones are closed without a word.
 _REFUSING = 64
 #: Clients that were sent away come back spread over this time.
@@ -139,12 +137,4 @@ class ChatServerFactory(ServerFactory):
         A connection that does not read its last bytes is closed without them after 5 seconds. The caller has
         stopped to listen before.
         """
-        for protocol in self._connections:
-            protocol.goodbye(reason)
-        late = self.clock.callLater(_DRAIN_SECONDS, self._connections.abort)
-
-        def drained(_: None) -> None:
-            if late.active():
-                late.cancel()
-
-        return self._connections.when_empty().addCallback(drained)
+        return self._connections.drain(reason)

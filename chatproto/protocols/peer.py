@@ -1,0 +1,354 @@
+"""One end of a connection to another realm.
+
+The protocol owns bytes, the time and the size of the handshake, and the end. Who the other side is says
+:class:`~chatproto.federation.handshake.Handshake`, what its frames mean the link. Until the other side has
+proved who it is nothing is done for it but that.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatproto.errors import (
+    BadFrame,
+    FrameTooLong,
+    HandshakeTimeout,
+    LinkError,
+    LinkLost,
+    RefusedByPeer,
+    UnexpectedFrame,
+)
+from chatproto.federation.connection import LinkEnd
+from chatproto.federation.handshake import Handshake
+from chatproto.frames import Auth, Frame, Goodbye, Hello, PeerLimits
+from chatproto.names import RealmName
+from chatproto.protocols.lingering import Linger, in_handshake
+from chatproto.protocols.order import Pause
+from chatproto.protocols.outbox import Outbox, Transport
+from chatproto.protocols.pausing import PausingFraming
+from chatproto.tls.binding import binding_of
+from chatproto.wire.peer import decode_frame, encode_frame
+
+if TYPE_CHECKING:
+    from chatproto.protocols.peer_factory import RealmPeerFactory
+
+#: Longest line before the other side has proved who it is: a hello with all it may have is shorter.
+HANDSHAKE_LINE_BYTES = 4 * 1024
+#: The time for the handshake: two round trips, and signatures of a tenth of a millisecond.
+HANDSHAKE_SECONDS = 10.0
+#: Unsent bytes at which what was written is handed over within the turn of the reactor.
+_PIECE = 64 * 1024
+#: Unsent bytes of a connection that is full at which it is given up: only small frames are sent then, and who
+#: has so many of them to get reads nothing.
+_UNSENT_BYTES = 1024 * 1024
+#: Frames that are not the link's, or not only.
+_OURS = frozenset({Hello, Auth, Goodbye})
+
+
+class Stage(enum.Enum):
+    """Where a connection stands; see :data:`_NEXT`."""
+
+    HANDSHAKE = "handshake"
+    LINKED = "linked"  # the other side has proved who it is
+    ENDING = "ending"  # nothing more is received
+
+
+#: What may follow what.
+_NEXT = {
+    Stage.HANDSHAKE: {Stage.LINKED, Stage.ENDING},
+    Stage.LINKED: {Stage.ENDING},
+    Stage.ENDING: {Stage.ENDING},
+}
+
+
+class RealmPeerProtocol(PausingFraming):
+    """One end of a connection to another realm.
+
+    ``dialled`` is the realm to which this side connected, None if the other side did. ``failed`` is called
+    once, with the reason, if the connection ends before the other side has proved who it is.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        factory: RealmPeerFactory,
+        dialled: RealmName | None,
+        failed: Callable[[LinkError], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.line_limit = HANDSHAKE_LINE_BYTES
+        self._factory = factory
+        self._links = links = factory.links
+        self._failed = failed
+        self._told = False  # that the handshake failed
+        self._handshake = Handshake(links.identity, links, factory.random_bytes, dialled=dialled)
+        self._stage = Stage.HANDSHAKE
+        #: Why the connection ends, as a code for operators.
+        self._reason = "closed"
+        self._link: LinkEnd | None = None
+        self._held = False
+        self._outbox: Outbox | None = None
+        self._deadline: IDelayedCall | None = None
+        self._linger: Linger | None = None
+
+    @property
+    def stage(self) -> Stage:
+        """Where the connection stands."""
+        return self._stage
+
+    # -- the connection
+
+    def connectionMade(self) -> None:
+        """Begin the handshake, and to count its time."""
+        transport = cast("Any", self.transport)
+        if ITCPTransport.providedBy(transport):
+            transport.setTcpNoDelay(True)
+            transport.setTcpKeepAlive(True)
+        factory = self._factory
+        self._outbox = Outbox(
+            transport,
+            factory.turn,
+            factory.clock,
+            factory.limits.progress_seconds,
+            self._drained,
+            self._stuck,
+        )
+        self._deadline = factory.clock.callLater(HANDSHAKE_SECONDS, self._too_late)
+        self._outbox.write(self._handshake.begin())
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Forget everything, and tell whoever relied on it."""
+        self._stop_deadline()
+        self._move(Stage.ENDING)
+        self._pause |= Pause.ENDING
+        self.clear()
+        if self._outbox is not None:
+            self._outbox.lost()
+        if self._linger is not None:
+            self._linger.stop()
+        self._factory.disconnected(self)
+        self._tell_failure(LinkLost())
+        if self._link is not None:
+            self._link.lost(self._reason)
+
+    def goodbye(self, reason: str, retry_after: float = 0.0, message: str = "") -> None:
+        """Say goodbye after all that is written, and close; nothing more is received."""
+        outbox = self._outbox
+        if self._stage is Stage.ENDING or outbox is None:
+            return
+        self._end_reading()
+        outbox.write(encode_frame(Goodbye(reason=reason, message=message, retry_after=retry_after)))
+        # The other side may be in the middle of much: unread, that would take the goodbye from it.
+        self._linger = Linger(cast("Transport", self.transport), self._factory.clock, input_ended=False)
+        outbox.close(self._linger.begin)
+
+    def abort(self, reason: str = "aborted") -> None:
+        """Close without another word; nothing more is received."""
+        if self._stage is not Stage.ENDING:
+            self._reason = reason
+        self._end_reading()
+        if self._outbox is not None:
+            self._outbox.lost()
+        if self.transport is not None:
+            cast("Any", self.transport).abortConnection()
+
+    def fail(self, error: LinkError) -> None:
+        """End the connection for a reason of ours, of which the other side is told."""
+        if self._stage is Stage.ENDING:
+            return
+        self._reason = error.code
+        self._factory.traffic.refuse(error.code)
+        self._log_end(error)
+        self._tell_failure(error)
+        if isinstance(error, RefusedByPeer) or in_handshake(self.transport):
+            self.abort(error.code)
+        else:
+            self.goodbye(error.code, message=error.text)
+
+    def _move(self, stage: Stage) -> None:
+        assert stage in _NEXT[self._stage], f"{self._stage} to {stage}"
+        self._stage = stage
+
+    def _end_reading(self) -> None:
+        self._stop_deadline()
+        self._move(Stage.ENDING)
+        self.pause(Pause.ENDING)
+        self.clear()
+
+    def _tell_failure(self, error: LinkError) -> None:
+        """Tell that nobody has proved anything, if so: who dialled, or whose name was used."""
+        handshake = self._handshake
+        if self._told or handshake.done:
+            return
+        self._told = True
+        if self._failed is not None:
+            self._failed(error)
+        elif handshake.realm is not None:
+            self._links.refused(handshake.realm, handshake.hello.key, error)
+
+    def _log_end(self, error: LinkError) -> None:
+        """Log an end that is of interest: who names no realm of ours is only counted."""
+        realm = self._handshake.realm
+        if realm is not None:
+            self._log.warn("{realm}: the connection ends: {reason}", realm=realm, reason=error.text)
+
+    def _too_late(self) -> None:
+        self.fail(HandshakeTimeout())
+
+    def _stop_deadline(self) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = None
+
+    # -- reading
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take a read, or drop it at the end of the connection."""
+        if self._stage is Stage.ENDING:
+            if self._linger is not None:
+                self._linger.heard()
+        else:
+            super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        """Take a line: of the handshake, and then frames for the link."""
+        if self._link is not None:
+            self._take(self._link, line)
+        else:
+            self._shake(line)
+
+    def line_too_long(self, start: bytes) -> None:
+        """End the connection: the other side was told the bound, or is a stranger."""
+        self.fail(FrameTooLong())
+
+    def _shake(self, line: bytes) -> None:
+        try:
+            said = self._handshake.received(line, binding_of(self.transport))
+        except LinkError as error:
+            self.fail(error)
+            return
+        assert self._outbox is not None
+        self._outbox.write(said)
+        if self._handshake.done:
+            self._begin_link()
+
+    def _begin_link(self) -> None:
+        """Give the connection to the link: the other side is who it says."""
+        handshake, links = self._handshake, self._links
+        assert handshake.realm is not None
+        self._stop_deadline()
+        self._move(Stage.LINKED)
+        self._factory.linked(self)
+        self.line_limit = links.identity.limits.line
+        links.approved(handshake.realm, handshake.hello.key)
+        self._link = links.authenticated(handshake.realm, PeerConnection(self, self._handshake))
+        if self._link is None and self._stage is Stage.LINKED:
+            self.abort()  # it should have been told why
+
+    def _take(self, link: LinkEnd, line: bytes) -> None:
+        try:
+            frame = decode_frame(line)
+        except BadFrame as error:
+            self.fail(error)
+            return
+        if frame is None:
+            self._factory.traffic.unknown_frames += 1
+        elif type(frame) not in _OURS:
+            link.received(frame)
+        elif isinstance(frame, Goodbye):
+            self._leave()
+            link.received(frame)
+        else:
+            self.fail(UnexpectedFrame())
+
+    def _leave(self) -> None:
+        """Close: the other side has said that it ends."""
+        assert self._outbox is not None
+        self._reason = "goodbye"
+        self._end_reading()
+        self._outbox.close(cast("Transport", self.transport).loseConnection)
+
+    # -- for the link
+
+    def hold(self, on: bool) -> None:
+        """Read nothing, or go on in a later turn of the reactor: the caller is not called back from here."""
+        self._held = on
+        if on:
+            self.pause(Pause.WRITER)
+        else:
+            self._factory.clock.callLater(0, self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._held and self._stage is Stage.LINKED:
+            self.resume(Pause.WRITER)
+
+    def send(self, data: bytes) -> bool:
+        """Write at the end of this turn of the reactor; False if no more should be until ``drained``."""
+        outbox = self._outbox
+        if self._stage is not Stage.LINKED or outbox is None:
+            return False
+        if outbox.full and outbox.unsent > _UNSENT_BYTES:
+            self.abort("overrun")
+            return False
+        outbox.write(data)
+        if outbox.unsent >= _PIECE:
+            outbox.flush()
+        return not outbox.full
+
+    def _drained(self) -> None:
+        if self._link is not None and self._stage is Stage.LINKED:
+            self._link.drained()
+
+    def _stuck(self) -> None:
+        self.abort("stuck")
+
+
+class PeerConnection:
+    """What a link may do with a connection; see :class:`~chatproto.federation.connection.Connection`.
+
+    There is one only of a connection whose other end has proved which realm it is.
+    """
+
+    def __init__(self, protocol: RealmPeerProtocol, handshake: Handshake) -> None:
+        self._protocol = protocol
+        self._handshake = handshake
+        #: What both sides can do beyond the least.
+        self.capabilities = handshake.capabilities
+
+    def __repr__(self) -> str:
+        way = "to" if self.dialled else "from"
+        return f"<a connection {way} {self._handshake.realm}>"
+
+    @property
+    def dialled(self) -> bool:
+        """Whether this side dialled."""
+        return self._handshake.dialled
+
+    @property
+    def peer_limits(self) -> PeerLimits:
+        """What the other realm takes."""
+        return self._handshake.hello.limits
+
+    def send(self, *frames: Frame) -> bool:
+        """See :meth:`Connection.send`."""
+        return self._protocol.send(b"".join(map(encode_frame, frames)))
+
+    def goodbye(self, reason: str, retry_after: float = 0) -> None:
+        """See :meth:`Connection.goodbye`."""
+        self._protocol.goodbye(reason, retry_after)
+
+    def abort(self) -> None:
+        """See :meth:`Connection.abort`."""
+        self._protocol.abort()
+
+    def pause(self, on: bool) -> None:
+        """See :meth:`Connection.pause`."""
+        self._protocol.hold(on)
