@@ -30,6 +30,7 @@ CODES = {
     "bad-name",
     "bad-request",
     "bad-token",
+    "blocked",
     "busy",
     "cid-reused",
     "connection-unavailable",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, field
 
@@ -14,16 +14,19 @@ from chatproto.limits import PAGE_ITEMS, RECIPIENTS
 class Send(Command, frozen=True, kw_only=True):
     """Send a text to a user or a group, or to each of a list.
 
-    A list is stored whole or not at all. With a ``cid`` the command may be repeated: the same cid
-    with the same content gets the first reply again.
+    A list is stored whole or not at all. With a ``cid`` the command may be repeated: the same cid with the
+    same content gets the first reply again. ``wait``, without a ``cid``: if the message goes to another
+    realm, answer when that has judged it, or after some seconds.
     """
 
     to: Word | Annotated[list[Word], Meta(min_length=1, max_length=RECIPIENTS)]
     text: str
     cid: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    wait: bool | None = None
 
     replies = (events.Sent, events.SentEach)
     forms = ("send|sendprivate [token] to text...",)
+    preset: ClassVar[dict[str, object]] = {"wait": True}
     pipelined = True
 
 

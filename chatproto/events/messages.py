@@ -45,9 +45,11 @@ class Listening(Reply, frozen=True, kw_only=True):
 class HistoryItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message as the log has it. ``at`` is when the sender's realm stored it, RFC 3339 in UTC.
 
-    ``kind`` is absent for a text. ``invitation``: ``from`` invites to the group ``about``. The others are
-    notices in a group's log: ``joined``, ``left``, ``deleted``; ``kicked``, ``promoted``, ``demoted`` and
-    ``owner`` with ``about`` whom; ``topic``, ``history`` and ``access`` with the new value as ``text``.
+    ``kind`` is absent for a text. ``invitation``: ``from`` invites to the group ``about``. ``bounce``: your
+    message with the mid ``about`` does not reach ``from``, who is in another realm; ``text`` is a code that
+    says why. ``delayed``: it still waits for that realm. The others are notices in a group's log: ``joined``,
+    ``left``, ``deleted``; ``kicked``, ``promoted``, ``demoted`` and ``owner`` with ``about`` whom; ``topic``,
+    ``history`` and ``access`` with the new value as ``text``.
     """
 
     seq: int
@@ -78,6 +80,8 @@ class ConversationState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One conversation: whom with, its newest message, how far it is read, and how much is not.
 
     Of two users also how far the other one's devices (``delivered``) and the other one (``seen``) have got.
+    Of one in another realm that is what its realm told since this one was started, with ``stored``, up to
+    where that has your messages; and ``name`` is the name to show, if ever it wrote.
     """
 
     with_: str = field(name="with")
@@ -86,6 +90,8 @@ class ConversationState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unread: int
     delivered: int | None = None
     seen: int | None = None
+    stored: int | None = None
+    name: str | None = None
 
 
 class ConversationPage(Reply, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ class Goodbye(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
 class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="receipt"):
     """Everything in a conversation up to a seq has reached a device of ``by``, or was read by it.
 
+    ``stored``: it has reached the realm of ``by``, if that is another one.
     It comes to those who listen with ``receipts``, and not in groups of more than 50. Of several the greatest
     counts, as devices differ; ``conversations`` tells the present state.
     """
@@ -25,6 +26,7 @@ class Receipt(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
     by: str
     delivered: int | None = None
     read: int | None = None
+    stored: int | None = None
 
 
 class IsTyping(Struct, frozen=True, kw_only=True, tag_field="event", tag="typing"):

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 
 from chatproto.events import Hint, IsTyping, Receipt
-from chatproto.interfaces import ISubscriber
+from chatproto.interfaces import IRemotes, ISubscriber
 from chatproto.limits import HINTED_MEMBERS
 from chatproto.names import fold
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.logins import Login
+from chatproto.realm.remotes import NoRemotes
 from chatproto.realm.router import Audience, Router
 from chatproto.realm.routes import Group, Route, Routes
 from chatproto.realm.times import Clock
@@ -23,41 +24,56 @@ _TYPING_SECONDS = 2.0
 
 
 class Hints:
-    """Tells hints to those whom they concern. Whom an account blocks hears no receipts of it in private."""
+    """Tells hints to those whom they concern. Whom an account blocks hears no receipts of it in private.
+
+    To other realms go receipts, by ``remotes``, and nothing else.
+    """
 
     def __init__(self, routes: Routes, router: Router, blocks: Blocks, clock: Clock) -> None:
+        self.remotes: IRemotes = NoRemotes()
         self._routes = routes
         self._router = router
         self._blocks = blocks
         self._clock = clock
 
-    def delivered(self, login: Login, with_: str, seq: int) -> None:
-        """Tell that a conversation has reached a device of a session's account, up to a seq.
+    def delivered(self, login: Login, with_: str, seq: int, mid: str) -> None:
+        """Tell that a conversation has reached a device of a session's account, up to a seq, or a mid.
 
         The device listens.
         """
+        if self._routes.is_far(with_):
+            blocked = self._router.account(login.account).blocked
+            if fold(with_) not in blocked and self._routes.is_foreign(mid):
+                self.remotes.receipt(login.address, with_, delivered=mid)
+            return
         group = self._routes.group_in_memory(_name(with_))
         shown = login.address if group is None else group.row.shown_a
         receipt = Receipt(with_=shown, by=login.address, delivered=seq)
         for audience in self._others(login, with_, group, self._router.account(login.account).blocked):
             audience.hint(receipt)
 
-    async def read(self, login: Login, with_: str, seq: int, by: ISubscriber | None) -> None:
+    async def read(self, login: Login, with_: str, seq: int, mid: str, by: ISubscriber | None) -> None:
         """Tell that a conversation was read up to a seq, the account's other devices too.
 
-        ``with_`` is its address as the account has it; ``by`` hears nothing.
+        ``with_`` is its address as the account has it; ``mid`` is that of the newest message up to there that
+        came from another realm, if it is with one there. ``by`` hears nothing.
         """
         blocked = await self._blocks.of(login.account)
-        group = self._routes.group_in_memory(_name(with_))
+        if mid and fold(with_) not in blocked:
+            self.remotes.receipt(login.address, with_, read=mid)
+        far = self._routes.is_far(with_)
+        group = None if far else self._routes.group_in_memory(_name(with_))
         shown = login.address if group is None else group.row.shown_a
         receipt = Receipt(with_=shown, by=login.address, read=seq)
-        for audience in self._others(login, with_, group, blocked):
+        for audience in () if far else self._others(login, with_, group, blocked):
             audience.hint(receipt)
         own = Receipt(with_=with_, by=login.address, read=seq)
         self._router.account(login.account).hint(own, by)
 
     def typing(self, login: Login, route: Route) -> None:
         """Tell that a session's user is writing."""
+        if route.peer is not None:
+            return
         now = self._clock.seconds()
         if 0 <= now - route.typed_at < _TYPING_SECONDS:
             return

@@ -17,7 +17,8 @@ from chatproto.realm.accounts import Accounts
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.cursors import Cursors, Key
 from chatproto.realm.logins import Login
-from chatproto.realm.reading import is_shut_out, recipient
+from chatproto.realm.others import Others
+from chatproto.realm.reading import is_shut_out
 from chatproto.realm.routes import Routes
 from chatproto.records import ConversationRow, MessageRow
 
@@ -29,8 +30,15 @@ class Inboxes:
     """Takes messages out of boxes."""
 
     def __init__(
-        self, store: IStore, routes: Routes, accounts: Accounts, blocks: Blocks, cursors: Cursors
+        self,
+        store: IStore,
+        routes: Routes,
+        accounts: Accounts,
+        blocks: Blocks,
+        cursors: Cursors,
+        others: Others,
     ) -> None:
+        self._others = others
         self._store = store
         self._routes = routes
         self._blocks = blocks
@@ -103,23 +111,37 @@ class Inboxes:
         return rows, {group.conversation: group}, len(rows) < PAGE_ITEMS
 
     async def _entry(self, row: MessageRow, conversation: ConversationRow, login: Login) -> InboxEntry:
-        sender = row.sender.partition("@")[0]
-        account = await self._accounts.ever(sender)
+        sender, name = await self._sender(row.sender)
         own = await self._accounts.find(login.account)
-        to = recipient(conversation, row.sender)
+        to = conversation.recipient(row.sender)
         return InboxEntry(
             sender=sender,
-            msg_from=sender if account is None else account.display,
+            msg_from=name,
             msg_to=login.address if own is None else own.display,
-            msg=row.text,
+            msg=row.text if row.kind == "text" else f"(not delivered: {row.text.partition(' ')[0]})",
             group=to.partition("@")[0] if conversation.is_group else None,
         )
 
+    async def _sender(self, address: str) -> tuple[str, str]:
+        """Return under which name a sender's messages stand, and which one is shown.
+
+        One of another realm stands under the whole address: somebody here may have the name.
+        """
+        if self._routes.is_far(address):
+            row = await self._others.find(fold(address))
+            return address, address if row is None else row.name or address
+        sender = address.partition("@")[0]
+        account = await self._accounts.ever(sender)
+        return sender, sender if account is None else account.display
+
 
 def _is_received(row: MessageRow, conversation: ConversationRow, login: Login) -> bool:
-    """Tell what an older client counts as mail: all texts of a group, and what the other one of two wrote."""
+    """Tell what an older client counts as mail: all texts of a group, and what the other one of two wrote.
+
+    A bounce too, as nothing else tells an older client of it.
+    """
     own = fold(login.address)
-    if row.kind != "text":
+    if row.kind not in ("text", "bounce"):
         return False
     return conversation.is_group or fold(row.sender) != own or conversation.a == conversation.b
 

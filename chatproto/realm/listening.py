@@ -24,7 +24,7 @@ from chatproto.names import fold
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.log import told
 from chatproto.realm.logins import Login
-from chatproto.realm.reading import Reading, recipient
+from chatproto.realm.reading import Reading
 from chatproto.realm.router import Router
 from chatproto.realm.times import Timestamps
 from chatproto.records import ReplayPage
@@ -86,7 +86,7 @@ class Listener:
         self._own = False
         self._wanted: set[type[Hint]] = {LiveChange}
         #: Of each conversation the first and the newest message told that the device has not acknowledged.
-        self._unacked: dict[str, tuple[int, int]] = {}
+        self._unacked: dict[str, tuple[int, str, int, str]] = {}
         self._audience = router.account(login.account)
         self._tail: list[tuple[Message, int]] = []
         self._tail_full = False
@@ -164,16 +164,19 @@ class Listener:
         if not self._is_blocked(author) and not self._sink.push(event):
             self._become(State.FULL)
 
-    def acknowledged(self, seq: int) -> list[tuple[str, int]]:
-        """Return how far each conversation has reached the device, where that is news."""
+    def acknowledged(self, seq: int) -> list[tuple[str, int, str]]:
+        """Return how far each conversation has reached the device, where that is news.
+
+        Up to a seq, which may lie between two messages, and certainly up to a mid.
+        """
         reached = []
-        for with_, (first, newest) in list(self._unacked.items()):
+        for with_, (first, first_mid, newest, mid) in list(self._unacked.items()):
             if newest <= seq:
                 del self._unacked[with_]
-                reached.append((with_, newest))
+                reached.append((with_, newest, mid))
             elif first <= seq:
-                self._unacked[with_] = (newest, newest)
-                reached.append((with_, seq))
+                self._unacked[with_] = (newest, mid, newest, mid)
+                reached.append((with_, seq, first_mid))
         return reached
 
     def _tell(self, message: Message, device: int) -> None:
@@ -187,8 +190,9 @@ class Listener:
                 return
             with_ = message.from_ if direct else message.to
             if with_ in self._unacked or len(self._unacked) < _UNACKED:
-                first, _ = self._unacked.get(with_, (message.seq, 0))
-                self._unacked[with_] = (first, message.seq)
+                seq, mid = message.seq, message.mid
+                first, first_mid, _, _ = self._unacked.get(with_) or (seq, mid, seq, mid)
+                self._unacked[with_] = (first, first_mid, seq, mid)
         if (device != login.device or self._own) and not self._sink.push(message):
             self._become(State.FULL)
 
@@ -233,7 +237,7 @@ class Listener:
                 return
             if row.seq > self._router.published:
                 break  # on disk, but the realm has not heard so yet; it is delivered when it has
-            to = recipient(page.conversations[row.conversation], row.sender)
+            to = page.conversations[row.conversation].recipient(row.sender)
             self._tell(told(Message, row, to, self._timestamps.text(row.at)), row.device)
         self._page_items = PAGE_ITEMS
 

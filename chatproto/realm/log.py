@@ -14,15 +14,20 @@ from chatproto.records import MessageRow
 
 M = TypeVar("M", bound=HistoryItem)
 
-#: Kinds of messages whose row has an address in the place of a text.
-_ABOUT = frozenset({"invitation", "kicked", "promoted", "demoted", "owner"})
+#: Kinds of messages whose row has an address, or a mid, in the place of a text.
+_ABOUT = frozenset({"invitation", "kicked", "promoted", "demoted", "owner", "delayed"})
 
 
 def told(form: type[M], row: MessageRow, to: str, at: str) -> M:
     """Return a stored message as it is told: an event for listeners, or an item of history."""
     if row.kind == "text":  # the default, which is left out on the wire
         return form(seq=row.seq, mid=row.mid, from_=row.sender, to=to, text=row.text, at=at)
-    text, about = ("", row.text) if row.kind in _ABOUT else (row.text, None)
+    text: str = row.text
+    about = None
+    if row.kind in _ABOUT:
+        text, about = "", row.text
+    elif row.kind == "bounce":
+        text, _, about = row.text.partition(" ")
     return form(
         seq=row.seq, mid=row.mid, from_=row.sender, to=to, text=text, at=at, kind=row.kind, about=about
     )

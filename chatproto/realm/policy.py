@@ -17,6 +17,26 @@ class Registration(enum.Enum):
     CLOSED = "closed"
 
 
+class Acceptance(enum.Enum):
+    """From whom in another realm messages are taken."""
+
+    OPEN = "open"  #: everybody
+    ALLOW = "allow"  #: whom the recipient wrote to before, and those who are listed
+    BLOCK = "block"  #: nobody
+
+
+class PeerPolicy(Struct, frozen=True, kw_only=True):
+    """What is taken from one other realm.
+
+    ``addresses`` are those that are listed, folded. ``bytes_a_day`` is of text, to all recipients together;
+    0: no bound. It is counted in memory, and so anew after a restart.
+    """
+
+    accept: Acceptance = Acceptance.OPEN
+    addresses: frozenset[str] = frozenset()
+    bytes_a_day: int = 0
+
+
 class Policy(Struct, frozen=True, kw_only=True):
     """The rules of one realm that may differ between realms."""
 

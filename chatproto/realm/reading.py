@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -22,23 +23,19 @@ from chatproto.realm.blocks import Blocks
 from chatproto.realm.cursors import Cursors, Key
 from chatproto.realm.log import told
 from chatproto.realm.logins import Login
+from chatproto.realm.others import Others, Progress
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Timestamps
-from chatproto.records import ConversationRow, MemberRow, Membership, ReplayPage
+from chatproto.records import ARRIVED, ConversationRow, MemberRow, Membership, ReplayPage
 
 #: Above every seq.
 _END = 2**53
+#: Messages that are looked at for one that came over a link: the others are bounces.
+_AMONG_BOUNCES = 16
 #: Room in a page's line for what is not a message.
 _FRAME_BYTES = 512
 
 _encode = msgspec.json.Encoder().encode
-
-
-def recipient(conversation: ConversationRow, sender: str) -> str:
-    """Return the ``to`` of a message: the group, or the one of two users who did not send it."""
-    if conversation.is_group or fold(sender) != conversation.a:
-        return conversation.shown_a
-    return conversation.shown_b
 
 
 def is_shut_out(member: MemberRow) -> bool:
@@ -49,7 +46,17 @@ def is_shut_out(member: MemberRow) -> bool:
 class Reading:
     """Gives clients what is stored."""
 
-    def __init__(self, store: IStore, routes: Routes, blocks: Blocks, cursors: Cursors) -> None:
+    def __init__(
+        self,
+        store: IStore,
+        routes: Routes,
+        blocks: Blocks,
+        cursors: Cursors,
+        others: Others,
+        progress: Progress,
+    ) -> None:
+        self._others = others
+        self._progress = progress
         self._store = store
         self._routes = routes
         self._blocks = blocks
@@ -76,7 +83,7 @@ class Reading:
         complete = len(rows) <= limit
         rows = rows[-limit:] if newest else rows[:limit]
         items = [
-            told(HistoryItem, row, recipient(conversation, row.sender), self._timestamps.text(row.at))
+            told(HistoryItem, row, conversation.recipient(row.sender), self._timestamps.text(row.at))
             for row in rows
         ]
         fitting = _fitting(items, newest=newest)
@@ -100,39 +107,62 @@ class Reading:
         ]
 
     async def conversations(self, login: Login, command: Conversations) -> ConversationPage:
-        """Return conversations with a message after ``since``, the oldest news first."""
+        """Return conversations with a message after ``since``, the oldest news first, as one line can
+        hold."""
         own = fold(login.address)
         since, limit = command.since or 0, command.limit or LIST_ITEMS
         found = [entry for entry in await self._store.memberships(own) if entry.newest > since]
         found.sort(key=lambda entry: entry.newest)
         read = await self._cursors.of_kind(login.account, "read")
-        states = []
+        states: list[ConversationState] = []
+        room = SERVER_LINE_BYTES - _FRAME_BYTES
         for entry in found[:limit]:
             position = max(read.get(entry.conversation.conversation, 0), entry.member.joined)
-            states.append(
-                ConversationState(
-                    with_=_other(entry.conversation, own),
-                    seq=entry.newest,
-                    read=position,
-                    unread=await self._unread(login, entry, position),
-                    **await self._theirs(login, entry),
-                )
+            state = ConversationState(
+                with_=_other(entry.conversation, own),
+                seq=entry.newest,
+                read=position,
+                unread=await self._unread(login, entry, position),
+                **await self._theirs(login, entry),
             )
-        return ConversationPage(conversations=states, complete=len(found) <= limit)
+            room -= len(_encode(state)) + 1
+            if room < 0:
+                break
+            states.append(state)
+        return ConversationPage(conversations=states, complete=len(found) == len(states))
 
-    async def _theirs(self, login: Login, entry: Membership) -> dict[str, int]:
+    async def _theirs(self, login: Login, entry: Membership) -> dict[str, Any]:
         """Return how far the other one of two users has got, its devices and itself; unless it blocks us."""
         conversation = entry.conversation
         if conversation.is_group or conversation.a == conversation.b:
             return {}
         own = fold(login.address)
-        other = fold(_other(conversation, own)).partition("@")[0]
+        address = _other(conversation, own)
+        if self._routes.is_far(address):
+            return await self._far(conversation.conversation, fold(address))
+        other = fold(address).partition("@")[0]
         if await self._blocks.has(other, own):
             return {}
         devices = await self._cursors.of_kind(other, "device")
         seen = await self._cursors.load((other, "read", conversation.conversation))
         delivered = max(seen, *devices.values(), 0)
         return {"delivered": min(delivered, entry.newest), "seen": min(seen, entry.newest)}
+
+    async def _far(self, conversation: int, other: str) -> dict[str, Any]:
+        """Return what is known of one in another realm, and how far it has got."""
+        row = await self._others.find(other)
+        reached = self._progress.of(conversation)
+        return {
+            "stored": reached.stored,
+            "delivered": max(reached.delivered, reached.read),
+            "seen": reached.read,
+            "name": None if row is None else row.name or None,
+        }
+
+    async def newest_from_afar(self, login: Login, conversation: int, seq: int) -> str:
+        """Return the mid of the newest message up to a seq that came over a link, if it is among the last."""
+        rows = await self._store.messages(conversation, 0, seq + 1, _AMONG_BOUNCES, True, (login.address,))
+        return next((row.mid for row in reversed(rows) if row.device == ARRIVED), "")
 
     async def _unread(self, login: Login, entry: Membership, position: int) -> int:
         """Count what others wrote past a position; in a conversation with oneself everything counts."""

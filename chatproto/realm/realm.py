@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
@@ -16,13 +16,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.executors import ThreadExecutor
-from chatproto.interfaces import IAuthenticator, IStore
+from chatproto.frames import Ask
+from chatproto.interfaces import IAuthenticator, IRemotes, IStore
 from chatproto.limits import Limits
 from chatproto.names import RealmName
 from chatproto.realm.accounts import Accounts, Names
+from chatproto.realm.arrivals import Arrivals
 from chatproto.realm.attempts import Attempts
 from chatproto.realm.authentication import Bounded
 from chatproto.realm.blocks import Blocks
+from chatproto.realm.bounces import Bounces
 from chatproto.realm.catalogue import Catalogue
 from chatproto.realm.changes import Changes
 from chatproto.realm.cids import Cids
@@ -37,10 +40,14 @@ from chatproto.realm.log import Log
 from chatproto.realm.logins import Logins
 from chatproto.realm.meters import Meters, counted
 from chatproto.realm.moderation import Moderation
+from chatproto.realm.others import Others, Progress
+from chatproto.realm.outbound import Outbound
 from chatproto.realm.passwords import PasswordHasher
-from chatproto.realm.policy import Policy
+from chatproto.realm.policy import PeerPolicy, Policy
 from chatproto.realm.present import Present
+from chatproto.realm.questions import Questions
 from chatproto.realm.reading import Reading
+from chatproto.realm.remotes import NoRemotes
 from chatproto.realm.router import Router
 from chatproto.realm.routes import Routes
 from chatproto.realm.sending import Sending
@@ -94,6 +101,8 @@ class Realm:
         )
         self.logins = Logins(store, self.writer, clock, limits, name, entropy)
         self.routes = Routes(name, store, self.writer, self.accounts, self.blocks, self.router, size)
+        self.others = Others(store, self.writer, size)
+        progress = Progress(self.router, size)
         self.cursors = Cursors(store, self.writer, clock, size)
         log = Log(self.writer, self.router, clock, f"{name}/{entropy(8).hex()}")
         self.live = Live()
@@ -101,9 +110,24 @@ class Realm:
         self.groups = Groups(self.routes, names, self.accounts, changes, store, limits)
         self.moderation = Moderation(self.routes, self.accounts, changes, self.groups, store)
         self.catalogue = Catalogue(self.routes, changes, self.groups, self.live, store)
-        self.reading = Reading(store, self.routes, self.blocks, self.cursors)
-        self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors)
-        self.sending = Sending(self.routes, log, Cids(store, self.writer, size), self.writer)
+        self.reading = Reading(store, self.routes, self.blocks, self.cursors, self.others, progress)
+        self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors, self.others)
+        self.outbound = Outbound(clock, progress)
+        self.sending = Sending(self.routes, log, Cids(store, self.writer, size), self.writer, self.outbound)
+        self.arrivals = Arrivals(
+            name,
+            store,
+            self.writer,
+            self.accounts,
+            self.blocks,
+            self.routes,
+            self.router,
+            log,
+            self.others,
+            size,
+        )
+        self.bounces = Bounces(log, self.writer, self.router, self.routes, progress)
+        self._questions = Questions(name, self.accounts, self.present, clock)
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)
 
@@ -143,6 +167,30 @@ class Realm:
             await store.close()
             raise
         return realm
+
+    def link(self, remotes: IRemotes, policy_of: Callable[[RealmName], PeerPolicy] | None = None) -> None:
+        """Let messages go to other realms. Called once at most, before the realm serves anybody.
+
+        ``policy_of`` tells what is taken from a realm: everything, if it is not given.
+        """
+        if not isinstance(self.outbound.remotes, NoRemotes):
+            raise RuntimeError("the realm is linked already")
+        self.outbound.remotes = self.routes.remotes = self.hints.remotes = remotes
+        if policy_of is not None:
+            self.arrivals.policy_of = policy_of
+
+    async def answer(self, ask: Ask) -> dict[str, Any]:
+        """Answer another realm, which has proved who it is; see
+        :class:`~chatproto.realm.questions.Questions`.
+
+        :raises ChatError: with the code to answer instead.
+        """
+        return await self._questions.answer(ask)
+
+    async def display_name(self, address: str) -> str:
+        """Return the name to show of a user of this realm, for a message to another one; perhaps ``""``."""
+        account = await self.accounts.ever(address.partition("@")[0])
+        return "" if account is None else account.display
 
     async def _begin_epoch(self, state: StoreState, entropy: Callable[[int], bytes]) -> None:
         if state.older:

@@ -11,13 +11,21 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from chatproto.errors import BadName, Blocked, NoSuchGroup, NoSuchRealm, NoSuchUser, NotMember
-from chatproto.interfaces import IStore
+from chatproto.errors import (
+    BadName,
+    Blocked,
+    NoSuchGroup,
+    NoSuchRealm,
+    NoSuchUser,
+    NotMember,
+)
+from chatproto.interfaces import IRemotes, IStore
 from chatproto.names import Address, RealmName, fold
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.cache import Registry
 from chatproto.realm.logins import Login
+from chatproto.realm.remotes import NoRemotes
 from chatproto.realm.router import Audience, GroupAudience, Router
 from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, ConversationRow, GroupRow, MemberRow, Record
@@ -66,6 +74,8 @@ class Route(Struct):
     to: str
     audiences: Sequence[Audience | GroupAudience]
     generation: int
+    #: The realm in which the address is, None if it is this one.
+    peer: RealmName | None = None
     #: When others were last told that a text is being written.
     typed_at: float = 0.0
 
@@ -83,6 +93,7 @@ class Routes:
         router: Router,
         size: int,
     ) -> None:
+        self.remotes: IRemotes = NoRemotes()
         self._realm = realm
         self._store = store
         self._writer = writer
@@ -102,18 +113,34 @@ class Routes:
         self.generation += 1
 
     def address(self, name: str) -> Address:
-        """Return the address that a client's word means.
+        """Return the address in this realm that a client's word means.
 
         :raises NoSuchUser: nothing can have that address.
-        :raises NoSuchRealm: it is in a realm that this one does not know.
+        :raises NoSuchRealm: it is in another realm.
         """
-        try:
-            address = Address.parse(name, self._realm)
-        except BadName:
-            raise NoSuchUser from None
+        address = self.any_address(name)
         if address.realm != self._realm:
             raise NoSuchRealm
         return address
+
+    def any_address(self, name: str) -> Address:
+        """Return the address, of whatever realm, that a client's word means.
+
+        :raises NoSuchUser: nothing can have that address.
+        """
+        try:
+            return Address.parse(name, self._realm)
+        except BadName:
+            raise NoSuchUser from None
+
+    def is_far(self, name: str) -> bool:
+        """Tell whether a client's word names another realm."""
+        _, at, realm = name.partition("@")
+        return bool(at) and fold(realm) != self._realm
+
+    def is_foreign(self, mid: str) -> bool:
+        """Tell whether a mid was made by another realm."""
+        return not mid.startswith(f"{self._realm}/")
 
     def key(self, name: str) -> str:
         """Return the folded address that a client's word means, as something to compare others with."""
@@ -131,15 +158,20 @@ class Routes:
     async def find(self, login: Login, to: str) -> Route:
         """Return the route of a session to an address, and keep it.
 
+        Of an address in another realm only that realm knows whether it is somebody's.
+
         :raises NoSuchUser: nothing has the address.
         :raises NotMember: it is a group that the session's account is not a member of.
         :raises Blocked: the user does not want to hear from the session's account.
+        :raises NoSuchRealm: there is no link to the realm of the address.
+        :raises PeerBlocked: nothing goes to that realm.
         """
-        address = self.address(to)
+        address = self.any_address(to)
         while True:
             generation = self.generation
-            account = await self._accounts.find(address.name)
-            if account is not None:
+            if address.realm != self._realm:
+                route = await self._to_other_realm(login, address)
+            elif (account := await self._accounts.find(address.name)) is not None:
                 route = await self._to_account(login, account)
             else:
                 route = self._to_group(login, await self._living_group(address.name.folded))
@@ -157,6 +189,13 @@ class Routes:
         audiences = [self._router.account(name) for name in dict.fromkeys((login.account, account.name))]
         return Route(conversation, None, f"{account.shown}@{self._realm}", audiences, self.generation)
 
+    async def _to_other_realm(self, login: Login, address: Address) -> Route:
+        await self.remotes.prepare(address.realm)
+        conversation = await self.between(login.address, str(address))
+        audiences = [self._router.account(login.account)]
+        to = conversation.row.recipient(login.address)
+        return Route(conversation, None, to, audiences, self.generation, address.realm)
+
     def _to_group(self, login: Login, group: Group) -> Route:
         if fold(login.address) not in group.members:
             raise NotMember
@@ -165,8 +204,10 @@ class Routes:
 
     async def direct(self, login: Login, other: AccountRow) -> Conversation:
         """Return the conversation of a session's account with another, unborn if they never spoke."""
-        ours = login.address
-        theirs = f"{other.shown}@{self._realm}"
+        return await self.between(login.address, f"{other.shown}@{self._realm}")
+
+    async def between(self, ours: str, theirs: str) -> Conversation:
+        """Return the conversation of two addresses as shown, unborn if they never spoke."""
         if fold(theirs) < fold(ours):
             ours, theirs = theirs, ours
         key = (fold(ours), fold(theirs))
@@ -182,7 +223,9 @@ class Routes:
     def _new_direct(self, a: str, b: str) -> Conversation:
         row = ConversationRow(self._writer.next_serial(), fold(a), fold(b), a, b)
         members = [
-            MemberRow(row.conversation, name, 0, 0, "member") for name in dict.fromkeys((row.a, row.b))
+            MemberRow(row.conversation, name, 0, 0, "member")
+            for name in dict.fromkeys((row.a, row.b))
+            if not self.is_far(name)  # what they may read is for their realm to say
         ]
         return Conversation(row, (row, *members))
 
@@ -191,6 +234,20 @@ class Routes:
         rows, conversation.unborn = conversation.unborn, ()
         self._conversations.change((conversation.row.a, conversation.row.b), conversation)
         return rows
+
+    def respell(self, conversation: Conversation, shown: str) -> tuple[Record, ...]:
+        """Let one of two be shown otherwise, who is of another realm; return what has to be put for that.
+
+        It is called before the conversation is :meth:`born`.
+        """
+        row = conversation.row
+        changed = {"shown_a": shown} if fold(shown) == row.a else {"shown_b": shown}
+        conversation.row = row = msgspec.structs.replace(row, **changed)
+        if conversation.unborn:
+            conversation.unborn = (row, *conversation.unborn[1:])
+            return ()
+        self._conversations.change((row.a, row.b), conversation)
+        return (row,)
 
     async def group(self, name: str) -> Group:
         """Return a group of this realm by what a client calls it.
@@ -260,7 +317,10 @@ class Routes:
 
         :raises NoSuchUser: nothing has the address.
         """
-        address = self.address(name)
+        address = self.any_address(name)
+        if address.realm != self._realm:
+            far = await self.between(login.address, str(address))
+            return None if far.unborn else far
         account = await self._accounts.ever(address.name)
         found = (
             await self._group(address.name.folded) if account is None else await self.direct(login, account)

@@ -21,6 +21,7 @@ from chatproto.errors import (
     NoSuchRealm,
     NoSuchUser,
     NotMember,
+    PeerBlocked,
     TextTooLong,
 )
 from chatproto.events import Reply, Result, Sent, SentEach
@@ -30,6 +31,7 @@ from chatproto.realm.cids import Cids, digest_of
 from chatproto.realm.gate import Gate
 from chatproto.realm.log import Log
 from chatproto.realm.logins import Login
+from chatproto.realm.outbound import Item, Outbound
 from chatproto.realm.routes import Route, Routes
 from chatproto.realm.writer import Work, Writer
 from chatproto.records import MessageRow, Record
@@ -41,6 +43,8 @@ Answer = Callable[[Reply | ChatError], None]
 _LISTED = 256
 #: Characters of an impossible recipient that are told back: the longest address has 128.
 _NAMED = 128
+#: What is wrong with a recipient, and not with the command.
+_IMPOSSIBLE = (Blocked, NoSuchUser, NoSuchRealm, NotMember, PeerBlocked)
 #: A character takes at most four bytes, so a shorter text needs no counting.
 _SURELY_SHORT = TEXT_BYTES // 4
 
@@ -95,6 +99,29 @@ class Posting(Work):
             self.sending.under_way.pop(self.cid, None)
 
 
+class FarPosting(Posting):
+    """Messages of one command, of which some go to other realms."""
+
+    __slots__ = ("items", "wait")
+
+    def __init__(
+        self, sending: Sending, routes: Sequence[Route], to: str | list[str], answer: Answer
+    ) -> None:
+        super().__init__(sending, routes, to, answer)
+        #: The item of each message, None of one that stays here.
+        self.items: Sequence[Item | None] = ()
+        #: Whether the answer has to wait for what the other realms say.
+        self.wait = False
+
+    def committed(self) -> None:
+        """Answer, perhaps later, tell the listeners, and let the messages go."""
+        outbound = self.sending.outbound
+        if self.wait:
+            self.answers = [outbound.patient(self.items, answer) for answer in self.answers]
+        super().committed()
+        outbound.wake(self.routes, self.messages)
+
+
 class _Look:
     """A cid that is being looked up in the store, and the command that took it meanwhile, if any did."""
 
@@ -115,7 +142,8 @@ def _reply(to: str | list[str], outcome: Sequence[tuple[str, int]]) -> Reply:
 class Sending:
     """Stores messages of this realm's users."""
 
-    def __init__(self, routes: Routes, log: Log, cids: Cids, writer: Writer) -> None:
+    def __init__(self, routes: Routes, log: Log, cids: Cids, writer: Writer, outbound: Outbound) -> None:
+        self.outbound = outbound
         self._routes = routes
         self._log = log
         self._cids = cids
@@ -146,14 +174,19 @@ class Sending:
             if ordered is None:
                 return False
         routes = []
+        far = False
         for to in (command.to,) if isinstance(command.to, str) else command.to:
             route = self._routes.known(login, to)
             if route is None:
                 return False
+            if route.peer is not None:
+                far = True
             routes.append(route)
         check_text(command.text)
+        if far and not self.outbound.open(routes, command.text):
+            return False
         gate.delivery(login, routes, command.text)
-        self._post(login, command, routes, ordered, answer)
+        self._post(login, command, routes, ordered, answer, far)
         return True
 
     async def send_slowly(self, login: Login, command: Send, answer: Answer, gate: Gate) -> None:
@@ -170,13 +203,15 @@ class Sending:
             if cid is not None and await self._answer_repeat(login, command, cid, answer):
                 return
             routes = [route for to in recipients if (route := self._routes.known(login, to)) is not None]
-            if len(routes) == len(recipients) and (cid is None or self._cids.decided(login.account, cid)):
+            known = len(routes) == len(recipients) and self.outbound.open(routes, command.text)
+            if known and (cid is None or self._cids.decided(login.account, cid)):
                 if self._writer.full:  # it was not when the command came, but many may have come with it
                     await self._writer.room()
                     continue
                 gate.delivery(login, routes, command.text)
                 ordered = None if cid is None else self._cids.certainly_new(login.account, cid)
-                self._post(login, command, routes, ordered, answer)
+                far = any(route.peer is not None for route in routes)
+                self._post(login, command, routes, ordered, answer, far)
                 return
             await self._find(login, recipients)
 
@@ -206,14 +241,17 @@ class Sending:
         """Find the routes that are missing, or refuse all that cannot be found in one error."""
         impossible: dict[type[ChatError], list[str]] = {}
         for to in recipients:
-            if self._routes.known(login, to) is None:
-                try:
-                    await self._routes.find(login, to)
-                except (Blocked, NoSuchUser, NoSuchRealm, NotMember) as error:
-                    impossible.setdefault(type(error), []).append(to[:_NAMED])
+            try:
+                await self._find_one(login, to)
+            except _IMPOSSIBLE as error:
+                impossible.setdefault(type(error), []).append(to[:_NAMED])
         if impossible:
             why = "; ".join(f"{error.message}: {', '.join(names)}" for error, names in impossible.items())
             raise next(iter(impossible))(why)
+
+    async def _find_one(self, login: Login, to: str) -> None:
+        route = self._routes.known(login, to) or await self._routes.find(login, to)
+        await self.outbound.prepare(route)
 
     async def known_recipients(self, login: Login, target: str) -> str | list[str]:
         """Return what an older client's target stands for: a group or a user, or the known ones of a list.
@@ -222,7 +260,7 @@ class Sending:
         """
         if "," not in target:
             try:
-                await self._routes.find(login, target)
+                await self._find_one(login, target)
             except NoSuchUser:
                 raise NoSuchGroup from None
             return target
@@ -231,8 +269,8 @@ class Sending:
             raise BadField(f"a list has at most {_LISTED} names")
         known = []
         for name in names:
-            with contextlib.suppress(Blocked, NoSuchUser, NoSuchRealm, NotMember):
-                await self._routes.find(login, name)
+            with contextlib.suppress(*_IMPOSSIBLE):
+                await self._find_one(login, name)
                 known.append(name)
         if not known:
             raise NoSuchGroup
@@ -245,8 +283,9 @@ class Sending:
         routes: Sequence[Route],
         ordered: OrderedCid | None,
         answer: Answer,
+        far: bool,
     ) -> None:
-        posting = Posting(self, routes, command.to, answer)
+        posting = (FarPosting if far else Posting)(self, routes, command.to, answer)
         now = self._log.now()
         text = command.text
         inserts: list[Record] = []
@@ -274,8 +313,18 @@ class Sending:
         posting.inserts = inserts
         posting.puts = ()
         posting.otherwise = spare
+        if far:
+            self._add_items(posting, command)
         posting.size = len(text) * len(routes)
         self._writer.append(posting)
+
+    def _add_items(self, posting: Posting, command: Send) -> None:
+        """Let a posting take along what other realms are to get of it."""
+        assert isinstance(posting, FarPosting)
+        posting.items, inserts, posting.puts, spare = self.outbound.number(posting.routes, posting.messages)
+        posting.inserts = [*posting.inserts, *inserts]
+        posting.otherwise = [*posting.otherwise, *spare]
+        posting.wait = bool(command.wait) and command.cid is None
 
 
 def _digest(command: Send) -> bytes:

@@ -37,7 +37,8 @@ async def _send_to_known(
 ) -> None:
     sending = session.realm.sending
     to = await sending.known_recipients(login, command.to)
-    await sending.send_slowly(login, commands.Send(to=to, text=command.text), answer, session.gate)
+    send = commands.Send(to=to, text=command.text, wait=True)
+    await sending.send_slowly(login, send, answer, session.gate)
 
 
 async def listen(session: ClientSession, login: Login, command: commands.Listen, answer: Answer) -> None:
@@ -74,8 +75,8 @@ def ack(session: ClientSession, login: Login, command: commands.Ack, answer: Ans
     session.realm.cursors.move(_device_cursor(login), seq)
     answer(events.Done())
     if session.listener is not None and session.listener.login is login:
-        for with_, reached in session.listener.acknowledged(seq):
-            session.realm.hints.delivered(login, with_, reached)
+        for with_, reached, mid in session.listener.acknowledged(seq):
+            session.realm.hints.delivered(login, with_, reached, mid)
     return None
 
 
@@ -103,12 +104,17 @@ async def read(session: ClientSession, login: Login, command: commands.Read, ans
         seq = min(command.seq, realm.router.published)
         if seq > (realm.cursors.known(key) or 0):
             realm.cursors.move(key, seq)
-            await realm.hints.read(login, with_, seq, session.listener)
+            far = realm.routes.is_far(with_)
+            mid = await realm.reading.newest_from_afar(login, key[2], seq) if far else ""
+            await realm.hints.read(login, with_, seq, mid, session.listener)
     answer(events.Done())
 
 
 def typing(session: ClientSession, login: Login, command: commands.Typing, answer: Answer) -> Waiting | None:
-    """Tell others that a text is being written to them."""
+    """Tell others that a text is being written to them; those in other realms are not told."""
+    if session.realm.routes.is_far(command.to):
+        answer(events.Done())
+        return None
     route = session.realm.routes.known(login, command.to)
     if route is None:
         return _find_and_type(session, login, command, answer)

@@ -1,0 +1,237 @@
+"""What comes from other realms: whether an item becomes a message here, and the rows of it if it does.
+
+Whoever carries items numbers and acknowledges them; nothing of that is known here. An item that came before
+has to be found out before it is judged: a judgement goes by the rules of now.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from chatproto.errors import BadName
+from chatproto.frames import Item
+from chatproto.interfaces import IStore
+from chatproto.limits import TEXT_BYTES
+from chatproto.names import Address, RealmName, fold, parse_display_name
+from chatproto.realm.accounts import Accounts
+from chatproto.realm.blocks import Blocks
+from chatproto.realm.log import Log
+from chatproto.realm.others import Others
+from chatproto.realm.outbound import size_of
+from chatproto.realm.policy import Acceptance, PeerPolicy
+from chatproto.realm.rates import Buckets, Rate
+from chatproto.realm.router import Audience, Router
+from chatproto.realm.routes import Conversation, Routes
+from chatproto.realm.writer import Writer
+from chatproto.records import ARRIVED, MessageRow, Record, RemoteRow
+
+#: A mid is kept for ever and told to everybody, so it is plain.
+_MID = re.compile(r"[A-Za-z0-9._:-]{1,96}")
+#: Pairs of who wrote to whom that are kept at hand: those who talk at the same time.
+_WAYS = 4096
+#: So long after an item expired its outcome is known for certain. Of an older one without a record it is not.
+_RECORDED = 30 * 86400 * 1000
+#: Messages that are looked at for one of the recipient: the sender may be written otherwise in some.
+_AMONG_THEIRS = 16
+_DAY = 86400.0
+_END = 2**53
+
+
+class Arrival:
+    """The rows of an item that becomes a message: to be appended in the turn in which it was judged."""
+
+    __slots__ = ("_log", "_message", "_way", "inserts", "puts")
+
+    def __init__(
+        self, log: Log, way: _Way, message: MessageRow, inserts: list[Record], puts: list[Record]
+    ) -> None:
+        self._log = log
+        self._way = way
+        self._message = message
+        self.inserts = inserts
+        self.puts = puts
+
+    def told(self) -> None:
+        """Tell the recipient's listeners: it is durable."""
+        self._log.publish(self._message, self._way.to, (self._way.audience,))
+
+
+class _Way:
+    """Where items of one address to one other go, or the code with which they are refused."""
+
+    __slots__ = ("audience", "code", "conversation", "generation", "remote", "sender", "to", "wrote")
+
+    def __init__(self, generation: int, sender: str, to: str, code: str) -> None:
+        self.generation = generation
+        #: Folded.
+        self.sender = sender
+        #: As shown.
+        self.to = to
+        self.code = code
+        #: Whether the recipient ever wrote to the sender; None if nobody had to know.
+        self.wrote: bool | None = None
+        self.conversation: Conversation
+        self.audience: Audience
+        self.remote: RemoteRow | None = None
+
+
+class Arrivals:
+    """Judges what other realms send. ``policy_of`` is replaced once, before anything comes."""
+
+    def __init__(
+        self,
+        realm: RealmName,
+        store: IStore,
+        writer: Writer,
+        accounts: Accounts,
+        blocks: Blocks,
+        routes: Routes,
+        router: Router,
+        log: Log,
+        others: Others,
+        size: int,
+    ) -> None:
+        self.policy_of: Callable[[RealmName], PeerPolicy] = lambda _: PeerPolicy()
+        self._realm = realm
+        self._store = store
+        self._writer = writer
+        self._accounts = accounts
+        self._blocks = blocks
+        self._routes = routes
+        self._router = router
+        self._log = log
+        self._others = others
+        self._ways: dict[tuple[str, str], _Way] = {}
+        self._used: Buckets[RealmName] = Buckets(size)
+
+    def judge(self, peer: RealmName, item: Item) -> Arrival | str | None:
+        """Return what becomes of an item that an authenticated realm sent, and that did not come before.
+
+        A code refuses it. None: :meth:`prepare` has to be awaited, and the item to be judged again in the
+        same turn.
+        """
+        now = self._log.now()
+        policy = self.policy_of(peer)
+        code = self._unfit(peer, item, policy, now)
+        if code:
+            return code
+        key = (item.from_, item.to)
+        way = self._ways.get(key)
+        if way is None or way.generation != self._routes.generation:
+            return None
+        if not way.code and not self._is_welcome(way, policy):
+            if way.wrote is None:
+                return None
+            way.code = "refused"
+        if way.code:
+            del self._ways[key]  # the next one may be welcome: an account be made, a first message be written
+            return way.code
+        if not self._take(peer, policy, size_of(item.text), now):
+            return "quota-reached"
+        return self._arrival(way, item, min(item.at, now))
+
+    def _unfit(self, peer: RealmName, item: Item, policy: PeerPolicy, now: int) -> str:
+        """Return why an item is refused whatever the realm knows of its sender and recipient, or nothing."""
+        realm, _, rest = item.mid.partition("/")
+        if realm != peer or _MID.fullmatch(rest) is None or not item.from_.endswith(f"@{peer}"):
+            return "not-yours"
+        if policy.accept is Acceptance.BLOCK:
+            return "blocked"
+        if item.kind != "text":
+            return "not-supported"
+        if size_of(item.text) > TEXT_BYTES or "\0" in item.text:
+            return "text-too-long"
+        if now > item.expires:
+            return "expired" if now <= item.expires + _RECORDED else "outcome-unknown"
+        return ""
+
+    def _is_welcome(self, way: _Way, policy: PeerPolicy) -> bool:
+        return policy.accept is Acceptance.OPEN or way.sender in policy.addresses or bool(way.wrote)
+
+    def _take(self, peer: RealmName, policy: PeerPolicy, size: int, now: int) -> bool:
+        """Take from what a realm may send in a day, if it has so much left."""
+        if not policy.bytes_a_day:
+            return True
+        return not self._used.take(peer, Rate(policy.bytes_a_day, _DAY), now / 1000, size)
+
+    def _arrival(self, way: _Way, item: Item, at: int) -> Arrival:
+        inserts: list[Record] = []
+        puts: list[Record] = []
+        remote = way.remote
+        if remote is None or remote.shown != item.from_ or remote.name != item.name:
+            puts.extend(self._learn(way, item))
+        if way.conversation.unborn:
+            inserts.extend(self._routes.born(way.conversation))
+        conversation = way.conversation.row.conversation
+        message = MessageRow(
+            self._writer.next_seq(), conversation, item.mid, item.from_, ARRIVED, at, "text", 0, item.text
+        )
+        inserts.append(message)
+        return Arrival(self._log, way, message, inserts, puts)
+
+    def _learn(self, way: _Way, item: Item) -> list[Record]:
+        """Return the rows that say how the sender is called now, where that is news."""
+        try:
+            name = parse_display_name(item.name)
+        except BadName:
+            name = ""  # no reason to lose what somebody wrote
+        rows: list[Record] = []
+        row = RemoteRow(way.sender, item.from_, name)
+        if row != way.remote:
+            way.remote = row
+            self._others.change(row)
+            rows.append(row)
+        if item.from_ not in (way.conversation.row.shown_a, way.conversation.row.shown_b):
+            rows.extend(self._routes.respell(way.conversation, item.from_))
+        return rows
+
+    async def prepare(self, peer: RealmName, item: Item) -> None:
+        """Read what is needed to judge an item."""
+        while True:
+            generation = self._routes.generation
+            way = await self._find(peer, item, generation)
+            if generation == self._routes.generation:  # else a rule changed while this was read
+                break
+        if len(self._ways) >= _WAYS:
+            self._ways.clear()
+        self._ways[item.from_, item.to] = way
+
+    async def _find(self, peer: RealmName, item: Item, generation: int) -> _Way:
+        sender, recipient = _parse(item.from_, peer), _parse(item.to, self._realm)
+        if sender is None:
+            return _Way(generation, "", "", "not-yours")
+        if recipient is None or "@" not in item.to:
+            return _Way(generation, "", "", "no-such-user")
+        if recipient.realm != self._realm:
+            return _Way(generation, "", "", "no-such-realm")
+        account = await self._accounts.find(recipient.name)
+        if account is None:
+            return _Way(generation, "", "", "no-such-user")
+        way = _Way(generation, sender.folded, self._routes.shown(account.shown), "")
+        if await self._blocks.has(account.name, way.sender):
+            way.code = "refused"
+            return way
+        way.audience = self._router.account(account.name)
+        way.conversation = await self._routes.between(way.to, item.from_)
+        way.remote = await self._others.find(way.sender)
+        if not self._is_welcome(way, self.policy_of(peer)):
+            way.wrote = await self._has_written(way)
+        return way
+
+    async def _has_written(self, way: _Way) -> bool:
+        """Tell whether the recipient ever wrote in the conversation."""
+        row = way.conversation.row
+        if way.conversation.unborn:
+            return False
+        found = await self._store.messages(
+            row.conversation, 0, _END, _AMONG_THEIRS, False, (row.recipient(way.to),)
+        )
+        return any(fold(message.sender) == fold(way.to) for message in found)
+
+
+def _parse(address: str, home: RealmName) -> Address | None:
+    try:
+        return Address.parse(address, home)
+    except BadName:
+        return None

@@ -1,0 +1,96 @@
+"""What the sender of a message to another realm hears of it: that it came to nothing, still waits, or is
+there.
+
+A bounce is a message of its own, in the same conversation, whose mid is made of that of the message. So there
+is never more than one, it comes by every way by which messages come, and it obeys no rate, block or quota.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from chatproto.frames import Receipt
+from chatproto.names import RealmName, fold
+from chatproto.realm.log import Log
+from chatproto.realm.others import Progress
+from chatproto.realm.router import Router
+from chatproto.realm.routes import Routes
+from chatproto.realm.writer import Writer
+from chatproto.records import DeadRow, MessageRow, Outgoing, Record
+
+#: A code as it may come from another realm. It stands before a blank in the text of a bounce.
+_CODE = re.compile(r"[a-z][a-z0-9-]{0,63}")
+
+
+class Bounce:
+    """The rows of something that a sender is told: to be appended in the turn in which it was made."""
+
+    __slots__ = ("_bounces", "_message", "inserts")
+
+    def __init__(self, bounces: Bounces, message: MessageRow, to: str, *others: Record) -> None:
+        self._bounces = bounces
+        self._message = (message, to)
+        self.inserts: list[Record] = [message, *others]
+
+    def told(self) -> None:
+        """Tell the sender's listeners: it is durable."""
+        self._bounces.publish(*self._message)
+
+
+class Bounces:
+    """Makes what senders are told."""
+
+    def __init__(self, log: Log, writer: Writer, router: Router, routes: Routes, progress: Progress) -> None:
+        self._log = log
+        self._writer = writer
+        self._router = router
+        self._routes = routes
+        self._progress = progress
+
+    def bounce(self, outgoing: Outgoing, code: str) -> Bounce:
+        """Tell that a message came to nothing, and keep a record of it. Its sender may not exist any more."""
+        message = _message_of(outgoing)
+        row = outgoing.row
+        code = code if _CODE.fullmatch(code) else "unknown"
+        notice = self._notice(outgoing, "bounce", f"{code} {row.mid}")
+        dead = DeadRow(row.mid, row.realm, row.number, row.seq, message.sender, outgoing.to, code, notice.at)
+        return Bounce(self, notice, message.sender, dead)
+
+    def delayed(self, outgoing: Outgoing) -> Bounce:
+        """Tell that a message still waits, though it is too late for it. Told twice it has the same mid."""
+        notice = self._notice(outgoing, "delayed", outgoing.row.mid)
+        return Bounce(self, notice, _message_of(outgoing).sender)
+
+    def _notice(self, outgoing: Outgoing, kind: str, text: str) -> MessageRow:
+        return MessageRow(
+            self._writer.next_seq(),
+            _message_of(outgoing).conversation,
+            f"{outgoing.row.mid}.{kind}",
+            outgoing.to,
+            0,
+            self._log.now(),
+            kind,
+            0,
+            text,
+        )
+
+    def publish(self, notice: MessageRow, to: str) -> None:
+        """Tell listeners of a message that is durable."""
+        self._log.publish(notice, to, (self._router.account(fold(to.partition("@")[0])),))
+
+    def stored(self, outgoings: Iterable[Outgoing]) -> None:
+        """Hear that another realm took messages."""
+        self._progress.stored((each.message, each.to) for each in outgoings if each.message is not None)
+
+    def receipt(self, peer: RealmName, receipt: Receipt) -> None:
+        """Hear from a realm how far one of its users has got with what one of ours wrote."""
+        by, to = receipt.by, receipt.to
+        if by.endswith(f"@{peer}") and not self._routes.is_far(to):
+            self._progress.receipt(by, to, receipt.delivered, receipt.read)
+
+
+def _message_of(outgoing: Outgoing) -> MessageRow:
+    """Return the message of an item; a number that is skipped has none, and nobody to tell."""
+    assert outgoing.message is not None
+    return outgoing.message

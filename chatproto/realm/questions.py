@@ -1,0 +1,61 @@
+"""What other realms may ask, and what ours answers. Only a realm that proved who it is gets so far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chatproto.errors import BadName, NoSuchUser, NotSupported
+from chatproto.frames import Ask
+from chatproto.names import RealmName, UserName
+from chatproto.realm.accounts import Accounts
+from chatproto.realm.present import Present
+from chatproto.realm.times import Clock
+
+#: Users in one answer: with the longest names of four bytes a character well below a line between realms.
+MOST_USERS = 500
+
+
+class Questions:
+    """Answers other realms."""
+
+    def __init__(self, realm: RealmName, accounts: Accounts, present: Present, clock: Clock) -> None:
+        self._realm = realm
+        self._accounts = accounts
+        self._present = present
+        self._clock = clock
+
+    async def answer(self, ask: Ask) -> dict[str, Any]:
+        """Return what was asked for.
+
+        ``active``: ``users``, as pairs of a name and a name to show, ``as_of`` and ``complete``. ``user``:
+        ``user`` and ``name`` likewise.
+
+        :raises NoSuchUser: the realm has no such user.
+        :raises NotSupported: that is no question that it knows.
+        :raises Unavailable: not now.
+        """
+        if ask.about == "active":
+            return await self._active()
+        if ask.about == "user":
+            return await self._user(ask.name)
+        raise NotSupported("that is no question that this realm knows")
+
+    async def _active(self) -> dict[str, Any]:
+        names = self._present.accounts()
+        found = [await self._accounts.find(name) for name in names[:MOST_USERS]]
+        return {
+            "users": [[account.shown, account.display] for account in found if account is not None],
+            "as_of": int(self._clock.seconds() * 1000),
+            "complete": len(names) <= MOST_USERS,
+        }
+
+    async def _user(self, word: str) -> dict[str, Any]:
+        name, _, realm = word.partition("@")
+        try:
+            user = UserName.parse(name)
+        except BadName:
+            raise NoSuchUser from None
+        account = await self._accounts.find(user) if realm in ("", self._realm) else None
+        if account is None:
+            raise NoSuchUser
+        return {"user": account.shown, "name": account.display}
