@@ -12,11 +12,14 @@ import pytest
 import pytest_twisted
 
 # So that a failed assertion shows its values, as in a test module.
-pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in ("finding", "life", "log", "writing")))
+pytest.register_assert_rewrite(
+    *(f"{__name__}.{part}" for part in ("finding", "life", "links", "log", "writing"))
+)
 
 from chatproto.interfaces import IStore  # noqa: E402
 from chatproto.testing.store_contract.finding import Finding  # noqa: E402
 from chatproto.testing.store_contract.life import Life  # noqa: E402
+from chatproto.testing.store_contract.links import Links  # noqa: E402
 from chatproto.testing.store_contract.log import Log  # noqa: E402
 from chatproto.testing.store_contract.rows import ALPHA, Place  # noqa: E402
 from chatproto.testing.store_contract.writing import Writing  # noqa: E402
@@ -24,7 +27,7 @@ from chatproto.testing.store_contract.writing import Writing  # noqa: E402
 __all__ = ["Place", "StoreContract"]
 
 
-class StoreContract(Life, Writing, Finding, Log):
+class StoreContract(Life, Writing, Finding, Log, Links):
     """What every store promises.
 
     The fixture ``place``, of the subclass or of its module, returns a new, empty :class:`Place`.

@@ -8,6 +8,7 @@ from typing import Protocol
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
 from chatproto.records import (
+    ARRIVED,
     Batch,
     CidRow,
     ConversationRow,
@@ -15,7 +16,9 @@ from chatproto.records import (
     LoginRow,
     MemberRow,
     MessageRow,
+    OutboxRow,
     Record,
+    RefusalRow,
 )
 
 ALPHA = RealmName("alpha")
@@ -50,6 +53,24 @@ def message(
 ) -> MessageRow:
     """Return a message, all of which follows from its seq."""
     return MessageRow(seq, number, f"alpha/{seq}", sender, 3, 1_700_000_000_000 + seq, kind, gseq, text)
+
+
+def arrival(seq: int, number: int = 1, mid: str = "beta/1") -> MessageRow:
+    """Return a message that came over a link."""
+    return MessageRow(seq, number, mid, "ani@beta", ARRIVED, 1_700_000_000_000 + seq, "text", 0, "halo")
+
+
+def item(number: int, seq: int | None = None, realm: str = "beta", size: int = 10) -> OutboxRow:
+    """Return an item for another realm, of the message with the same number if no other is named."""
+    seq = number if seq is None else seq
+    return OutboxRow(realm, number, f"alpha/{number}", seq, size, 1000 + number, 9000 + number)
+
+
+def refusal(
+    mid: str, recipient: str = "messi@alpha", number: int = 1, epoch: str = "e1", until: int = 50
+) -> RefusalRow:
+    """Return the refusal of an item from the realm beta."""
+    return RefusalRow(mid, recipient, "beta", epoch, number, "no-such-user", until)
 
 
 def login(number: int, account: str = "messi", ended: int = 0, token: bytes | None = None) -> LoginRow:

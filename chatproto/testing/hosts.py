@@ -1,0 +1,169 @@
+"""A realm on a machine: started, stopped, crashed, and started again from what its disk has."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import TYPE_CHECKING, Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatproto.errors import ChatError, NameTaken, StoreError
+from chatproto.executors import InlineExecutor
+from chatproto.interfaces import IStore
+from chatproto.limits import Limits, without_rates
+from chatproto.protocols.factory import ChatServerFactory
+from chatproto.realm import PasswordHasher, Policy, Realm
+from chatproto.records import Batch
+from chatproto.testing.clock import ProcessClock
+from chatproto.testing.disks import Disk, Troubles, UnsteadyStore
+from chatproto.testing.machines import Machine
+
+if TYPE_CHECKING:
+    from chatproto.testing.network import Network
+
+#: The names of a realm's ports.
+CLIENT = "client"
+PEER = "peer"
+#: Every user's password.
+PASSWORD = "surabaya"  # noqa: S105 - nobody's
+#: How long a supervisor waits before it starts a process again.
+RESTART_SECONDS = 1.0
+
+
+class RealmHost:
+    """A realm and its machine.
+
+    ``on_commit`` hears of every batch that is on disk; ``on_open`` is called with the realm each time it is
+    open, before anybody can connect.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, network: Network, machine: Machine, disk: Disk, users: Sequence[str], policy: Policy | None
+    ) -> None:
+        self._network = network
+        self.machine = machine
+        self.name = machine.name
+        self.disk = disk
+        self.users = users
+        self.policy = policy or Policy(limits=without_rates(Limits()))
+        self.troubles = Troubles()
+        #: The realm, while it is open.
+        self.realm: Realm | None = None
+        self.factory: ChatServerFactory | None = None
+        #: Whether it is started again when it ended by itself.
+        self.supervised = True
+        self.on_commit: list[Callable[[RealmHost, Batch, Sequence[int]], None]] = []
+        self.on_open: list[Callable[[RealmHost, Realm], None]] = []
+        #: How often it was started.
+        self.lives = 0
+        self._hasher = PasswordHasher(InlineExecutor(), cheap=True)
+        self._random: Random = network.random(f"realm {self.name}")
+
+    @property
+    def clock(self) -> ProcessClock:
+        """The clock of its process."""
+        return self.machine.clock
+
+    @property
+    def serving(self) -> bool:
+        """Whether clients can connect."""
+        return self.machine.running and self.machine.listening(CLIENT) is not None
+
+    def start(self) -> Deferred[None]:
+        """Begin a process that opens the store and serves; fires when it does."""
+        self._network.note(f"{self.name} starts")
+        self.lives += 1
+        clock = self.machine.begin()
+        starting = Deferred.fromCoroutine(self._start(clock))
+        return starting.addErrback(self._not_started, clock)
+
+    async def _start(self, clock: ProcessClock) -> None:
+        store = self._store(clock)
+        realm = await Realm.open(
+            self.name, store, clock, policy=self.policy, hasher=self._hasher, entropy=self.entropy
+        )
+        self.realm = realm
+        realm.when_failed().addErrback(lambda failure: clock.callLater(0, self._store_failed, clock, failure))
+        for user in self.users:
+            with contextlib.suppress(NameTaken):
+                await realm.add_user(user, PASSWORD)
+        for call in self.on_open:
+            call(self, realm)
+        self.factory = ChatServerFactory(realm, clock, random=self._random.random)
+        self.listen(CLIENT, self.factory)
+
+    def _store(self, clock: ProcessClock) -> IStore:
+        store = UnsteadyStore(self.disk.open(clock), clock, self._random, self.troubles, self._committed)
+        return cast("IStore", store)
+
+    def listen(self, port: str, factory: IProtocolFactory) -> None:
+        """Let others connect."""
+        self.machine.listen(port, factory)
+
+    def entropy(self, count: int) -> bytes:
+        """Return random bytes that the seed decides."""
+        return self._random.randbytes(count)
+
+    def _committed(self, batch: Batch, failed: Sequence[int]) -> None:
+        for call in self.on_commit:
+            call(self, batch, failed)
+
+    def _not_started(self, failure: Failure, clock: ProcessClock) -> None:
+        failure.trap(StoreError, ChatError)
+        self._store_failed(clock, failure)
+
+    def _store_failed(self, clock: ProcessClock, failure: Failure) -> None:
+        if not clock.ended:
+            self._network.note(f"{self.name} ends: {failure.type}")
+            self.crash()
+            if self.supervised:
+                self._network.time.nobody.callLater(RESTART_SECONDS, self.start_again)
+
+    def start_again(self) -> None:
+        """Start, unless it runs."""
+        if not self.machine.running:
+            self.start()
+
+    def crash(self, *, power: bool = False) -> None:
+        """End the process in the middle of whatever it does; with ``power`` the machine goes dark, too."""
+        self._network.note(f"{self.name} crashes{' with its machine' if power else ''}")
+        self.machine.end(power=power)
+        self.disk.crash()
+        self.realm = self.factory = None
+
+    def stop(self) -> Deferred[None]:
+        """End as ``chatproto serve`` does when it is told to; fires when the process is gone."""
+        self._network.note(f"{self.name} stops")
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        assert self.realm is not None
+        assert self.factory is not None
+        realm, clock = self.realm, self.clock
+        port = self.machine.listening(CLIENT)
+        if port is not None:
+            await port.stopListening()
+        await self.factory.drain()
+        with contextlib.suppress(StoreError):
+            await realm.close()
+        if not clock.ended:
+            self.realm = self.factory = None
+            self.machine.end()
+
+    def copy(self) -> Any:
+        """Return a copy of what its disk has now."""
+        return self.disk.copy()
+
+    def put_back(self, copy: Any, *, unnoticed: bool = False) -> None:
+        """Crash it if it runs, and replace its store by an older copy, the lock file too if ``unnoticed``."""
+        if self.machine.running:
+            self.crash()
+        self._network.note(f"{self.name} gets an older copy")
+        self.disk.put_back(copy, unnoticed=unnoticed)

@@ -1,0 +1,260 @@
+"""The ledger of a simulation: what was acknowledged to whom, what is on which disk, what anybody heard.
+
+It believes neither realms nor clients: it sees what a user was answered, and what a store has committed, and
+compares the two. A rule that is broken is noted, since it may be noticed deep inside of a realm's own calls,
+and raised as :class:`Broken` at the end of the step.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from chatproto.names import fold
+from chatproto.records import ARRIVED, Batch, ConversationRow, MessageRow, OutboxRow, Record
+from chatproto.testing.hosts import RealmHost
+from chatproto.testing.mirror import Mirror
+
+#: What a bounce's mid has after that of its message.
+BOUNCED = ".bounce"
+#: The one code with which a bounce does not say that there is no entry.
+UNKNOWN = "outcome-unknown"
+
+
+class Broken(AssertionError):
+    """A rule was broken; the text begins with its name."""
+
+
+class Sending(Struct):
+    """One message to one recipient, as its sender knows it. ``text`` begins with a word that no other has."""
+
+    sender: str
+    to: str
+    cid: str
+    text: str
+    mid: str = ""
+    code: str = ""
+    #: Whether the store that knew it was replaced by an older copy, so that it may be gone, or come twice.
+    excused: bool = False
+
+
+class Backup(Struct, frozen=True):
+    """A copy of a realm's store, and where the ledger stood then."""
+
+    copy: Any
+    mark: int
+
+
+class Ledger:
+    """Everything that was promised, and what became of it."""
+
+    def __init__(self) -> None:
+        self.mirrors: dict[str, Mirror] = {}
+        self.counts: Counter[str] = Counter()
+        self._sendings: list[Sending] = []
+        self._by_mid: dict[str, Sending] = {}
+        self._ever: dict[str, set[str]] = {}
+        self._heard: dict[str, set[str]] = {}
+        self._reset: set[str] = set()
+        #: The first rule that was broken.
+        self.broken: str | None = None
+
+    def broke(self, what: str) -> None:
+        """Note that a rule was broken; the first one counts."""
+        if self.broken is None:
+            self.broken = what
+
+    def look(self) -> None:
+        """Raise what was noted.
+
+        :raises Broken: a rule was broken.
+        """
+        if self.broken is not None:
+            raise Broken(self.broken)
+
+    def watch(self, host: RealmHost) -> None:
+        """Follow a realm."""
+        self.mirrors[host.name] = Mirror()
+        self._ever[host.name] = set()
+        host.on_commit.append(self._committed)
+
+    # -- what users see
+
+    def sent(self, sendings: Sequence[Sending]) -> None:
+        """Hear that a user asks for this, and will until it is answered."""
+        self._sendings += sendings
+
+    def acknowledged(self, sending: Sending, mid: str) -> None:
+        """Hear that a user was told that a message is stored."""
+        if sending.mid and sending.mid != mid and not sending.excused:
+            self.broke(f"one-outcome: {sending.cid} to {sending.to} was {sending.mid}, and now is {mid}")
+        if mid not in self._ever[realm_of(sending.sender)]:
+            self.broke(f"durable-first: {mid} was acknowledged, and is not on disk")
+        self.counts["acknowledged"] += 1
+        sending.mid = mid
+        self._by_mid[mid] = sending
+
+    def refused(self, sendings: Sequence[Sending], code: str) -> None:
+        """Hear that a user was told that a message is not stored and never will be."""
+        self.counts[f"refused {code}"] += 1
+        for sending in sendings:
+            sending.code = code
+
+    def heard(self, user: str, mid: str) -> None:
+        """Hear that a user's client handed out a message."""
+        realm = realm_of(user)
+        if mid not in self._ever[realm]:
+            self.broke(f"durable-first: {user} heard {mid}, which is not on disk")
+        heard = self._heard.setdefault(user, set())
+        if realm not in self._reset and mid in heard:
+            self.broke(f"once: {user} heard {mid} twice")
+        heard.add(mid)
+        self.counts["heard"] += 1
+
+    # -- what stores do
+
+    def _committed(self, host: RealmHost, batch: Batch, failed: Sequence[int]) -> None:
+        mirror = self.mirrors[host.name]
+        for row in mirror.commit(batch, failed):
+            if isinstance(row, MessageRow):
+                self._ever[host.name].add(row.mid)
+                self._check_not_both(row)
+        for mid in mirror.twice:
+            self.broke(f"once: {mid} is on the disk of {host.name} twice")
+
+    def _check_not_both(self, row: MessageRow) -> None:
+        """See that a message does not have both an entry and a bounce."""
+        if row.kind == "bounce":
+            code, _, mid = row.text.partition(" ")
+            self.counts[f"bounced {code}"] += 1
+            if code != UNKNOWN and self._arrivals(mid):
+                self.broke(f"one-end: {mid} bounced as {code}, and has an entry")
+        elif row.device == ARRIVED:
+            self.counts["arrived"] += 1
+            bounce = self._bounce(row.mid)
+            if bounce is not None and not bounce.text.startswith(UNKNOWN):
+                self.broke(f"one-end: {row.mid} arrived, and bounced as {bounce.text}")
+
+    def _arrivals(self, mid: str) -> list[tuple[str, MessageRow]]:
+        """Return the entries that a message has in other realms."""
+        found = ((name, mirror.by_mid.get(mid)) for name, mirror in self.mirrors.items())
+        return [(name, row) for name, row in found if row is not None and row.device == ARRIVED]
+
+    def _bounce(self, mid: str) -> MessageRow | None:
+        mirror = self.mirrors.get(mid.partition("/")[0])
+        return None if mirror is None else mirror.by_mid.get(mid + BOUNCED)
+
+    # -- older copies
+
+    def back_up(self, host: RealmHost) -> Backup:
+        """Copy a realm's store."""
+        return Backup(host.copy(), self.mirrors[host.name].mark())
+
+    def put_back(self, host: RealmHost, backup: Backup, *, unnoticed: bool = False) -> None:
+        """Put a copy back, and note what may be lost by that: what only this store held."""
+        mirror = self.mirrors[host.name]
+        before = dict(mirror.by_mid)
+        host.put_back(backup.copy, unnoticed=unnoticed)
+        mirror.roll_back(backup.mark)
+        self._reset.add(host.name)
+        for mid, row in before.items():
+            if mid not in mirror.by_mid and mid in self._by_mid:
+                self._excuse(self._by_mid[mid], row)
+        for sending in self._sendings:
+            if not sending.mid and realm_of(sending.sender) == host.name:
+                sending.excused = True
+
+    def _excuse(self, sending: Sending, row: MessageRow) -> None:
+        if row.device != ARRIVED:
+            sending.excused = True
+            return
+        origin = self.mirrors[realm_of(sending.sender)]
+        if not any(item.mid == row.mid and item.seq for item in origin.every(OutboxRow)):
+            sending.excused = True
+
+    # -- the end
+
+    def open(self, realms: Container[str]) -> Iterable[str]:
+        """Return the messages between these realms that have neither an entry nor a bounce yet."""
+        for mid, sending in self._by_mid.items():
+            between = realm_of(sending.sender) in realms and realm_of(sending.to) in realms
+            if between and not sending.excused and not self._ends(sending):
+                yield f"{mid} to {sending.to}"
+
+    def _ends(self, sending: Sending) -> int:
+        if realm_of(sending.to) == realm_of(sending.sender):
+            return int(sending.mid in self.mirrors[realm_of(sending.to)].by_mid)
+        return len(self._arrivals(sending.mid)) + (self._bounce(sending.mid) is not None)
+
+    def check(self) -> None:
+        """Check what must be so at any time, also in the middle of everything.
+
+        :raises Broken: it is not.
+        """
+        self.look()
+        for sending in self._sendings:
+            self._check_sending(sending)
+        for name, mirror in self.mirrors.items():
+            self._check_order(name, mirror)
+        self.look()
+
+    def settled(self, realms: Container[str]) -> None:
+        """Check what must be so when everything between these realms is at rest.
+
+        :raises Broken: it is not.
+        """
+        for lost in self.open(realms):
+            self.broke(f"no-loss: {lost} has neither an entry nor a bounce")
+        self.look()
+
+    def _check_sending(self, sending: Sending) -> None:
+        realms = {realm_of(sending.sender), realm_of(sending.to)}
+        stored = [row for name in realms & set(self.mirrors) for row in self._of_text(name, sending)]
+        mids = {row.mid for row in stored}
+        if sending.code and mids and not sending.excused:
+            self.broke(f"refused: {sending.cid} to {sending.to} was refused {sending.code}, and is stored")
+        if len(mids) > 1 and not sending.excused:
+            self.broke(f"once: {sending.cid} to {sending.to} is stored as {sorted(mids)}")
+        for row in stored:
+            if row.text != sending.text or fold(row.sender) != fold(sending.sender):
+                self.broke(f"content: {row.mid} is not what {sending.sender} wrote")
+
+    def _of_text(self, realm: str, sending: Sending) -> list[MessageRow]:
+        word = sending.text.partition(" ")[0]
+        rows = self.mirrors[realm].by_word.get(word, ())
+        return [row for row in rows if self._is_between(realm, row, sending)]
+
+    def _is_between(self, realm: str, row: MessageRow, sending: Sending) -> bool:
+        conversation = self.mirrors[realm].find(ConversationRow, row.conversation)
+        return conversation is not None and {conversation.a, conversation.b} == {
+            fold(sending.sender),
+            fold(sending.to),
+        }
+
+    def _check_order(self, name: str, mirror: Mirror) -> None:
+        """See that what came over links stands in each sender's order."""
+        newest: dict[tuple[str, int], int] = {}
+        for row in sorted(mirror.every(MessageRow), key=_seq):
+            if row.device != ARRIVED:
+                continue
+            origin = self.mirrors.get(realm_of(row.sender))
+            original = None if origin is None else origin.by_mid.get(row.mid)
+            if original is None:
+                continue
+            key = (fold(row.sender), row.conversation)
+            if original.seq < newest.get(key, 0):
+                self.broke(f"order: {row.mid} stands in {name} behind a later one of {row.sender}")
+            newest[key] = original.seq
+
+
+def realm_of(address: str) -> str:
+    """Return the realm of an address."""
+    return address.rpartition("@")[2]
+
+
+def _seq(row: Record) -> int:
+    assert isinstance(row, MessageRow)
+    return row.seq

@@ -1,0 +1,241 @@
+"""What goes wrong in a simulation, and when: all of it chosen by the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from chatproto.testing.hosts import RealmHost
+from chatproto.testing.ledger import Backup, Ledger
+from chatproto.testing.network import LATENCY, Network
+from chatproto.testing.workload import SimulatedUser
+
+#: Between two troubles, on average, at least and at most.
+_CALM = (5.0, 120.0)
+#: How long a trouble lasts: most are short, and some outlast every time-out there is.
+_SHORT = (0.0, 20.0)
+_LONG = (60.0, 400.0)
+#: A clock set back makes all that was planned late by so much, at most.
+_BACK_SECONDS = 60.0
+#: A clock set forward: by a little, by a time zone, by longer than anything is kept.
+_FORWARD_SECONDS = (5.0, 3600.0, 9 * 86400.0)
+#: Copies of a store that are kept to be put back.
+_BACKUPS = 4
+
+
+class Troubles:
+    """Troubles for realms and users, between :meth:`start` and :meth:`end`, which takes them back."""
+
+    def __init__(
+        self,
+        network: Network,
+        ledger: Ledger,
+        hosts: Sequence[RealmHost],
+        users: Sequence[SimulatedUser],
+        random: Random,
+        *,
+        restore: bool,
+    ) -> None:
+        self._network = network
+        self._ledger = ledger
+        self._hosts = hosts
+        self._users = users
+        self._random = random
+        self._calm = random.uniform(*_CALM)
+        self._over = False
+        self._backups: dict[str, list[Backup]] = {}
+        table: list[tuple[int, Callable[[], None]]] = [
+            (6, self._crash),
+            (2, self._lose_power),
+            (2, self._stop),
+            (6, self._crash_at_commit),
+            (4, self._freeze),
+            (4, self._partition),
+            (4, self._partition_one_way),
+            (2, self._isolate),
+            (6, self._cut),
+            (3, self._fill_disk),
+            (2, self._break_disk),
+            (3, self._slow_disk),
+            (3, self._slow_path),
+            (2, self._jump),
+            (4, self._crash_user),
+        ]
+        if restore:
+            table += [(6, self._back_up), (4, self._restore)]
+        # Each run leaves some out, so that others are not always hidden behind them.
+        chosen = [entry for entry in table if random.random() < 0.7] or table
+        self._weights = [weight for weight, _ in chosen]
+        self._kinds = [kind for _, kind in chosen]
+
+    def start(self) -> None:
+        """Begin."""
+        for host in self._hosts:
+            self._backups[host.name] = [self._ledger.back_up(host)]
+        self._plan()
+
+    def end(self, hosts: Sequence[RealmHost]) -> None:
+        """Make no trouble any more, and repair these realms, their users, and what is between them."""
+        self._over = True
+        names = {host.name for host in hosts}
+        for host in hosts:
+            host.troubles.__init__()  # type: ignore[misc]  # as it was
+            host.supervised = True
+            if host.clock.stopped:
+                host.clock.go_on()
+            host.start_again()
+        whole = [user for user in self._users if user.realm in names]
+        for user in whole:
+            user.start()
+        machines = names | {user.address for user in whole}
+        for here in sorted(machines):
+            for there in sorted(machines):
+                self._repair(here, there)
+
+    def _repair(self, here: str, there: str) -> None:
+        path = self._network.path(here, there)
+        path.shortest, path.longest = LATENCY
+        path.bytes_per_second = float("inf")
+        if path.cut:
+            path.heal()
+
+    # -- choosing
+
+    def _plan(self) -> None:
+        wait = self._random.expovariate(1 / self._calm)
+        self._network.time.nobody.callLater(wait, self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._over:
+            (kind,) = self._random.choices(self._kinds, self._weights)
+            self._network.note(f"trouble: {kind.__name__}")
+            self._ledger.counts[f"trouble {kind.__name__[1:]}"] += 1
+            kind()
+            self._plan()
+
+    def _later(self, undo: Callable[[], object]) -> None:
+        """Undo a trouble after its time."""
+        seconds = self._random.uniform(*(_LONG if self._random.random() < 0.2 else _SHORT))
+        self._network.time.nobody.callLater(seconds, lambda: None if self._over else undo())
+
+    def _host(self) -> RealmHost:
+        return self._random.choice(self._hosts)
+
+    def _two(self) -> tuple[str, str]:
+        """Choose two realms, or a realm and one of its users."""
+        if len(self._hosts) > 1 and self._random.random() < 0.7:
+            one, two = self._random.sample(self._hosts, 2)
+            return one.name, two.name
+        user = self._random.choice(self._users)
+        return user.address, user.realm
+
+    # -- processes
+
+    def _crash(self) -> None:
+        host = self._host()
+        if host.machine.running:
+            host.crash()
+        self._later(host.start_again)
+
+    def _lose_power(self) -> None:
+        host = self._host()
+        if host.machine.running:
+            host.crash(power=True)
+        self._later(host.start_again)
+
+    def _stop(self) -> None:
+        host = self._host()
+        if host.serving and not host.clock.stopped:
+            host.stop()
+        self._later(host.start_again)
+
+    def _crash_at_commit(self) -> None:
+        host = self._host()
+
+        def end() -> None:
+            host.crash(power=self._random.random() < 0.3)
+            self._later(host.start_again)
+
+        setattr(host.troubles, self._random.choice(("end_before", "end_after")), end)
+
+    def _freeze(self) -> None:
+        host = self._host()
+        clock = host.clock
+        if not clock.ended:
+            clock.stop()
+            self._later(clock.go_on)
+
+    def _crash_user(self) -> None:
+        self._random.choice(self._users).crash(power=self._random.random() < 0.3)
+
+    def _jump(self) -> None:
+        clock = self._host().clock
+        if clock.ended:
+            return
+        if self._random.random() < 0.5:
+            clock.jump(-self._random.uniform(0, _BACK_SECONDS))
+        else:
+            clock.jump(self._random.uniform(0, self._random.choice(_FORWARD_SECONDS)))
+
+    # -- the network
+
+    def _partition(self) -> None:
+        here, there = self._two()
+        self._network.partition(here, there)
+        self._later(lambda: self._network.heal(here, there))
+
+    def _partition_one_way(self) -> None:
+        here, there = self._random.sample(self._two(), 2)
+        self._network.partition(here, there, one_way=True)
+        self._later(lambda: self._network.heal(here, there))
+
+    def _isolate(self) -> None:
+        host = self._host()
+        others = [other.name for other in self._hosts if other is not host]
+        for other in others:
+            self._network.partition(host.name, other)
+            self._later(lambda other=other: self._network.heal(host.name, other))  # type: ignore[misc]
+
+    def _cut(self) -> None:
+        """Lose some connections in the middle of whatever is under way."""
+        for transport in self._host().machine.transports():
+            if self._random.random() < 0.6:
+                transport.cut()
+
+    def _slow_path(self) -> None:
+        here, there = self._two()
+        path = self._network.path(here, there)
+        path.shortest, path.longest = 0.1, self._random.choice((1.0, 8.0))
+        path.bytes_per_second = self._random.choice((2_000.0, 50_000.0))
+        self._later(lambda: self._repair(here, there))
+
+    # -- disks
+
+    def _fill_disk(self) -> None:
+        troubles = self._host().troubles
+        troubles.full = True
+        self._later(lambda: setattr(troubles, "full", False))
+
+    def _break_disk(self) -> None:
+        self._host().troubles.break_next = self._random.random() < 0.5
+
+    def _slow_disk(self) -> None:
+        troubles = self._host().troubles
+        troubles.commit_seconds = (0.0, self._random.choice((0.05, 1.0)))
+        troubles.read_seconds = (0.0, self._random.choice((0.01, 0.3)))
+        self._later(troubles.hurry)
+
+    def _back_up(self) -> None:
+        host = self._host()
+        backups = self._backups[host.name]
+        backups.append(self._ledger.back_up(host))
+        del backups[:-_BACKUPS]
+
+    def _restore(self) -> None:
+        host = self._host()
+        index = self._random.randrange(len(self._backups[host.name]))
+        # What was copied later belongs to a life that never was.
+        backup = self._backups[host.name][index]
+        del self._backups[host.name][index + 1 :]
+        self._ledger.put_back(host, backup)
+        self._later(host.start_again)

@@ -1,0 +1,227 @@
+"""One run: realms, users and troubles made from a seed, and the checks that have to hold."""
+
+from __future__ import annotations
+
+import enum
+import gc
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from chatproto.errors import StoreError
+from chatproto.testing.bounds import Bounds
+from chatproto.testing.clock import ProcessClock
+from chatproto.testing.hosts import RealmHost
+from chatproto.testing.ledger import Broken, Ledger
+from chatproto.testing.network import DidNotHappen, Network
+from chatproto.testing.scenario import Troubles
+from chatproto.testing.shaping import Shape
+from chatproto.testing.workload import Habits, SimulatedUser
+
+#: How long the troubles go on.
+SECONDS = 600.0
+#: How long it may take until everything is at rest after the last one: the longest pause between two dials is
+#: an hour, after a day in vain.
+_REST_SECONDS = 2 * 3600.0
+
+
+class Mode(enum.Enum):
+    """What a run is after."""
+
+    #: Everything may go wrong, older copies too; in the end all is repaired, and has to be accounted for.
+    SAFETY = "safety"
+    #: Some part stays broken for good; the rest has to come to rest without it.
+    LIVENESS = "liveness"
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What a run is made of, beside its seed. ``folder`` is for stores in SQLite."""
+
+    realms: int = 3
+    mode: Mode = Mode.SAFETY
+    seconds: float = SECONDS
+    folder: Path | None = None
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """What a run came to; ``broken`` is the rule that did not hold, with what is known about it."""
+
+    seed: int
+    virtual_seconds: float
+    cpu_seconds: float
+    steps: int
+    counts: dict[str, int]
+    broken: str = ""
+
+
+@implementer(ILogObserver)
+class _Failures:
+    """Failures that were logged and that no trouble explains: they are bugs."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def __call__(self, event: LogEvent) -> None:
+        failure = event.get("log_failure")
+        if isinstance(failure, Failure) and not failure.check(StoreError):
+            self._ledger.broke(f"log: {event.get('log_format')}: {failure.getTraceback()}")
+
+
+class Simulation:
+    """One run of a seed. Use :func:`simulate`, which also cleans up."""
+
+    def __init__(
+        self, seed: int, options: Options, ledger: Ledger, trace: Callable[[str], None] | None = None
+    ) -> None:
+        self._options = options
+        self.network = network = Network(seed, folder=options.folder)
+        network.trace = trace
+        self.random = network.random("simulation")
+        self.ledger = ledger
+        self._shaping = network.random("shapes")
+        network.shape = self._shape
+        self.hosts = [self._host(number) for number in range(options.realms)]
+        self.bounds = Bounds(network, self.hosts, self.ledger)
+        network.on_step.append(self._look)
+        self.users = [user for host in self.hosts for user in self._users(host)]
+        self._troubles = Troubles(
+            network,
+            self.ledger,
+            self.hosts,
+            self.users,
+            network.random("troubles"),
+            restore=options.mode is Mode.SAFETY,
+        )
+
+    def run(self) -> None:
+        """Run it all.
+
+        :raises Broken: a rule does not hold.
+        """
+        network = self.network
+        for host in self.hosts:
+            network.wait(host.start())
+        for user in self.users:
+            user.start()
+        self._troubles.start()
+        network.run(self._options.seconds)
+        self._rest()
+
+    def end(self) -> None:
+        """End all processes."""
+        for machine in self.network.machines.values():
+            machine.end()
+        for host in self.hosts:
+            host.disk.crash()
+
+    def _rest(self) -> None:
+        whole = self._whole()
+        self.network.note(f"the troubles are over for {', '.join(host.name for host in whole)}")
+        names = {host.name for host in whole}
+        self._troubles.end(whole)
+        for user in self.users:
+            user.stop_writing()
+        users = [user for user in self.users if user.realm in names]
+        try:
+            self.network.until(lambda: self._at_rest(whole, users), _REST_SECONDS)
+        except DidNotHappen as error:
+            raise Broken(f"progress: {'; '.join(self._left(whole, users)) or error}") from error
+        self.ledger.check()
+        self.ledger.settled(names)
+
+    def _whole(self) -> list[RealmHost]:
+        """Return the realms that are repaired."""
+        if self._options.mode is Mode.SAFETY or len(self.hosts) < 3:
+            return self.hosts
+        out = self.random.choice(self.hosts)
+        return [host for host in self.hosts if host is not out]
+
+    def _at_rest(self, hosts: list[RealmHost], users: list[SimulatedUser]) -> bool:
+        return not self._left(hosts, users)
+
+    def _left(self, hosts: list[RealmHost], users: list[SimulatedUser]) -> list[str]:
+        names = {host.name for host in hosts}
+        left = [f"{host.name} does not serve" for host in hosts if not host.serving]
+        left += [f"{user.address} waits for {user.waiting}" for user in users if not user.done]
+        return left or [f"{message} is open" for message in self.ledger.open(names)]
+
+    def _look(self, clock: ProcessClock) -> None:
+        self.bounds.look(clock)
+        self.ledger.look()
+
+    def _shape(self) -> Shape:
+        random = self._shaping
+        return Shape(
+            random, shred=random.random() < 0.3, slow=random.choice((0.0, 0.0, 0.0, 0.0, 5_000.0, 100_000.0))
+        )
+
+    def _host(self, number: int) -> RealmHost:
+        name = ("alpha", "beta", "gamma", "delta")[number] if number < 4 else f"realm{number}"
+        users = [f"u{each}" for each in range(self.random.randint(1, 3))]
+        host = self.network.realm(name, users)
+        self.ledger.watch(host)
+        return host
+
+    def _users(self, host: RealmHost) -> list[SimulatedUser]:
+        everybody = [f"{user}@{other.name}" for other in self.hosts for user in other.users]
+        everybody += [f"nobody@{other.name}" for other in self.hosts]
+        return [
+            SimulatedUser(
+                self.network,
+                self.ledger,
+                name,
+                host.name,
+                Habits(self.random.choice((1.0, 10.0, 60.0)), everybody, self.random.randint(5, 40)),
+                self.network.random(f"user {name}@{host.name}"),
+            )
+            for name in host.users
+        ]
+
+
+def simulate(seed: int, options: Options, trace: Callable[[str], None] | None = None) -> Report:
+    """Run a seed, and report.
+
+    What the collector would end at a time of its own is ended afterwards: nothing but the seed may decide.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    started = time.process_time()
+    ledger = Ledger()
+    failures = _Failures(ledger)
+    globalLogPublisher.addObserver(failures)
+    try:
+        steps, seconds, broken = _run(seed, options, ledger, trace)
+        gc.collect()  # a Deferred whose failure nobody took tells it only now
+        broken = broken or ledger.broken or ""
+    finally:
+        globalLogPublisher.removeObserver(failures)
+        if collecting:
+            gc.enable()
+    return Report(
+        seed=seed,
+        virtual_seconds=seconds,
+        cpu_seconds=time.process_time() - started,
+        steps=steps,
+        counts=dict(sorted(ledger.counts.items())),
+        broken=broken,
+    )
+
+
+def _run(
+    seed: int, options: Options, ledger: Ledger, trace: Callable[[str], None] | None
+) -> tuple[int, float, str]:
+    simulation = Simulation(seed, options, ledger, trace)
+    clock = simulation.network.time
+    broken = ""
+    try:
+        simulation.run()
+    except Broken as error:
+        broken = str(error)
+    finally:
+        simulation.end()
+    return clock.steps, clock.seconds() - simulation.network.started, broken

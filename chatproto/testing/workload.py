@@ -1,0 +1,149 @@
+"""Simulated users: they write with cids, repeat until they are answered, listen, and crash now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from chatproto.client import ChatClient, Message, Position, State
+from chatproto.errors import ChatError, ConnectionUnavailable
+from chatproto.events import Sent, SentEach
+from chatproto.testing.ledger import Ledger, Sending
+from chatproto.testing.network import Network
+
+#: A few texts are as long as a line may be.
+_LONG = 15_000
+#: How long a user's machine is away after a crash, at most.
+_AWAY_SECONDS = 20.0
+
+
+class Habits(Struct, frozen=True):
+    """What a user does: how often in seconds, to whom, and for how many messages."""
+
+    pause: float
+    to: Sequence[str]
+    messages: int
+    #: The share of messages that go to several at once, and that are long.
+    several: float = 0.1
+    long: float = 0.02
+
+
+class SimulatedUser:
+    """One user with one device. What it must not lose, it keeps over its own crashes."""
+
+    def __init__(
+        self, network: Network, ledger: Ledger, name: str, realm: str, habits: Habits, random: Random
+    ) -> None:
+        self._network = network
+        self._ledger = ledger
+        self._name = name
+        #: Whose user it is.
+        self.realm = realm
+        self._habits = habits
+        self._random = random
+        self.address = f"{name}@{realm}"
+        self.machine = network.machine(self.address)
+        #: Kept over crashes: how far it has heard, its session, and what it has no answer for.
+        self._position = Position()
+        self._token: str | None = None
+        self._written = 0
+        self._unanswered: dict[str, list[Sending]] = {}
+        self.client: ChatClient | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many messages it has no answer for."""
+        return len(self._unanswered)
+
+    @property
+    def done(self) -> bool:
+        """Whether everything it will ever write was written and answered, and it listens."""
+        listens = self.client is not None and self.client.state is State.ONLINE
+        return listens and not self._unanswered and self._written >= self._habits.messages
+
+    def start(self) -> None:
+        """Connect, repeat what has no answer, and go on writing."""
+        if self.machine.running:
+            return
+        after, epoch = self._position
+        self.client = client = self._network.client(
+            self._name, self.realm, device="phone", token=self._token, after=after, epoch=epoch
+        )
+        client.on_message(self._heard)
+        client.connect().addCallbacks(self._connected, self._closed)
+        for cid, sendings in self._unanswered.items():
+            self._ask(client, cid, sendings)
+        self._plan()
+
+    def crash(self, *, power: bool = False) -> None:
+        """Lose everything that is only in memory, and come back later."""
+        if self.machine.running:
+            self._network.note(f"{self.address} crashes")
+            self.machine.end(power=power)
+            self._network.time.nobody.callLater(self._random.uniform(0, _AWAY_SECONDS), self.start)
+
+    def stop_writing(self) -> None:
+        """Write no more than was written."""
+        self._habits = Habits(self._habits.pause, self._habits.to, self._written)
+
+    def _connected(self, _: None) -> None:
+        assert self.client is not None
+        self._token = self.client.token
+
+    def _closed(self, failure: Failure) -> None:
+        failure.trap(ChatError)
+        self._ledger.broke(f"client: {self.address} was closed: {failure.getErrorMessage()}")
+
+    def _plan(self) -> None:
+        if self._written < self._habits.messages:
+            self.machine.clock.callLater(self._random.expovariate(1 / self._habits.pause), self._write)
+
+    def _write(self) -> None:
+        if self._written >= self._habits.messages:
+            return
+        self._written += 1
+        several = self._random.random() < self._habits.several
+        count = min(self._random.randint(2, 4) if several else 1, len(self._habits.to))
+        cid = f"{self._name}:{self._written}"
+        text = f"{self.address}/{self._written} halo"
+        if self._random.random() < self._habits.long:
+            text += "." * self._random.randint(100, _LONG)
+        sendings = [
+            Sending(self.address, to, cid, text) for to in self._random.sample(self._habits.to, count)
+        ]
+        self._unanswered[cid] = sendings
+        self._ledger.sent(sendings)
+        assert self.client is not None
+        self._ask(self.client, cid, sendings)
+        self._plan()
+
+    def _ask(self, client: ChatClient, cid: str, sendings: list[Sending]) -> None:
+        answer: Deferred[Sent] | Deferred[SentEach]
+        if len(sendings) == 1:
+            answer = client.send(sendings[0].to, sendings[0].text, cid)
+        else:
+            answer = client.send_each([each.to for each in sendings], sendings[0].text, cid)
+        answer.addCallbacks(self._stored, self._refused, callbackArgs=(cid,), errbackArgs=(cid,))
+
+    def _stored(self, reply: Sent | SentEach, cid: str) -> None:
+        sendings = self._unanswered.pop(cid)
+        mids = [reply.mid] if isinstance(reply, Sent) else [each.mid for each in reply.results]
+        for sending, mid in zip(sendings, mids, strict=True):
+            self._ledger.acknowledged(sending, mid)
+
+    def _refused(self, failure: Failure, cid: str) -> None:
+        failure.trap(ChatError)
+        if isinstance(failure.value, ConnectionUnavailable):
+            return  # the client was closed: unknown
+        assert isinstance(failure.value, ChatError)
+        sendings = self._unanswered.pop(cid)
+        self._ledger.refused(sendings, failure.value.code)
+
+    def _heard(self, message: Message) -> None:
+        assert self.client is not None
+        self._ledger.heard(self.address, message.mid)
+        self._position = self.client.reached
