@@ -186,7 +186,8 @@ class IStore(Interface):
     def outgoing(realm: str, after: int, limit: int, size: int) -> Deferred[list[Outgoing]]:
         """Return the items with a number above ``after``, in order, with their messages.
 
-        At most ``limit``, and not more than one of them beyond ``size`` bytes of text in all.
+        At most ``limit``, and none that stands behind ``size`` bytes of text or more. Skipped numbers have no
+        text.
         """
 
     def waiting(realm: str, after: int) -> Deferred[Waiting]:

@@ -20,12 +20,12 @@ from chatproto.cli import main
 from chatproto.errors import StoreError
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
-from chatproto.records import Batch, CursorRow, EpochRow, GroupRow
+from chatproto.records import Batch, CursorRow, EpochRow, GroupRow, KeyRow, StreamRow
 from chatproto.store import copying, open_database, open_store
 from chatproto.store.keys import MAXIMUM
 from tests.postgresql import PostgresServer
 from tests.serving import Server
-from tests.store.places import cid, conversation, entry, login, member, message
+from tests.store.places import arrival, cid, conversation, entry, item, login, member, message, refusal
 
 reactor: Any = installed
 ALPHA = RealmName("alpha")
@@ -91,6 +91,8 @@ async def _fill(url: str) -> None:
     ]
     group = GroupRow("fans", "Fans", 1, "messi", 5, "topic", "all", "open", 0)
     more = [EpochRow(1, "first-life", 1, 1_700_000_000_000), group, member(1, "messi@alpha"), login(3)]
+    more += [KeyRow("realm", bytes(range(32)), 5), StreamRow("beta", "items", "e1", "", 1, 0, 0, 2**52)]
+    more += [item(1, 1), refusal("beta/7"), arrival(MESSAGES)]
     entries = [
         entry(conversation(1), *rows, *more),
         *(entry(cid("p", n, True)) for n in range(5)),
@@ -111,6 +113,11 @@ async def contents(store: IStore) -> list[Any]:
         await store.cid("messi", "q", 0, False),
         await store.cursor("messi", "device", 7),
         await store.epochs(),
+        await store.key("realm"),
+        await store.streams(),
+        await store.outgoing("beta", 0, 9, 1000),
+        await store.refusals(["beta/7"]),
+        await store.arrived(["beta/1"]),
     ]
 
 
@@ -131,8 +138,9 @@ async def test_a_copy_and_a_copy_of_it_are_the_same_store(
         done = command("store", "copy", source, target)
         assert done.returncode == 0, done.stderr
         rows = dict(line.split("\t") for line in done.stdout.splitlines())
-        assert rows["messages"] == str(MESSAGES - 1)
+        assert rows["messages"] == str(MESSAGES)
         assert (rows["cid_runs"], rows["cids"], rows["meta"], rows["state"]) == ("1", "1", "1", "1")
+        assert {rows[name] for name in ("keys", "streams", "outbox", "refusals")} == {"1"}
         assert done.stderr.startswith("copied everything up to batch 1; ")
     assert await read(full) == await read(there) == await read(here)
     assert (tmp_path / "copy.db").stat().st_mode & 0o077 == 0
@@ -303,7 +311,7 @@ class TestInfo:
 
         found = said()
         assert (found["realm"], found["batch"], found["seq"]) == ("alpha", "1", str(MESSAGES))
-        assert found["rows messages"] == str(MESSAGES - 1)
+        assert found["rows messages"] == str(MESSAGES)
         assert int(found["size"]) > 100_000
         assert found["epoch"] == "1\tfirst-life\tfrom seq 1\t2023-11-14 22:13:20 UTC"
         more = ("--listen", FREE, "--control", str(tmp_path / "control"))

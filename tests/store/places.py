@@ -16,13 +16,16 @@ from chatproto.store.sqlite import SqliteDatabase
 from chatproto.testing.store_contract.rows import (
     ALPHA,
     Place,
+    arrival,
     batch,
     cid,
     conversation,
     entry,
+    item,
     login,
     member,
     message,
+    refusal,
 )
 from tests.postgresql import PostgresServer
 
@@ -32,13 +35,16 @@ __all__ = [
     "Place",
     "PostgresPlace",
     "SqlitePlace",
+    "arrival",
     "batch",
     "cid",
     "conversation",
     "entry",
+    "item",
     "login",
     "member",
     "message",
+    "refusal",
 ]
 
 

@@ -15,21 +15,23 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from msgspec.structs import fields
 from pytest_twisted import ensureDeferred
-from sqlalchemy import UniqueConstraint, create_engine
+from sqlalchemy import Index, UniqueConstraint, create_engine
 
 from chatproto.errors import StoreError
 from chatproto.names import RealmName
 from chatproto.records import AccountRow, GroupRow, MemberRow
 from chatproto.store import migrating, schema
-from chatproto.store.keys import KEYS, REFERRING, UNIQUE
+from chatproto.store.keys import KEYS, PARTIAL, RANGES, REFERRING, UNIQUE
 from tests.store.places import ALPHA, SqlitePlace, batch, conversation, entry
 
-SECOND = '''
+NOW = schema.REVISION
+NEXT = f"{int(NOW) + 1:04}"
+SECOND = f'''
 """Another column."""
 import sqlalchemy as sa
 from alembic import op
-revision = "0003"
-down_revision = "0002"
+revision = "{NEXT}"
+down_revision = "{NOW}"
 def upgrade():
     op.add_column("names", sa.Column("more", sa.Text()))
 '''
@@ -41,13 +43,13 @@ def place(tmp_path: Path) -> SqlitePlace:
 
 
 @pytest.fixture
-def two_revisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let the package have a second revision."""
+def one_more_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the package have one more revision."""
     folder = tmp_path / "100% migrations"
     shutil.copytree(migrating.MIGRATIONS, folder)
-    (folder / "versions" / "0003_more.py").write_text(SECOND)
+    (folder / "versions" / f"{NEXT}_more.py").write_text(SECOND)
     monkeypatch.setattr(migrating, "MIGRATIONS", folder)
-    monkeypatch.setattr(schema, "REVISION", "0003")
+    monkeypatch.setattr(schema, "REVISION", NEXT)
     return folder
 
 
@@ -67,12 +69,21 @@ def test_tables_are_records_with_their_keys() -> None:
     for kind, table in schema.TABLES.items():
         assert [column.name for column in table.columns] == [field.name for field in fields(kind)]
         assert tuple(column.name for column in table.primary_key.columns) == KEYS[kind]
+        partial = [index for index in table.indexes if index.unique]
         unique = [
-            tuple(column.name for column in constraint.columns)
-            for constraint in table.constraints
-            if isinstance(constraint, UniqueConstraint)
+            tuple(column.name for column in each.columns)
+            for each in (*table.constraints, *partial)
+            if isinstance(each, UniqueConstraint | Index)
         ]
         assert unique == ([UNIQUE[kind]] if kind in UNIQUE else [])
+        conditions = [
+            str(index.dialect_options[dialect]["where"])
+            for index in partial
+            for dialect in ("sqlite", "postgresql")
+        ]
+        field, value = PARTIAL.get(kind, ("", None))
+        assert conditions == ([f"{field} = {value}"] * 2 if kind in PARTIAL else [])
+        assert RANGES.get(kind, ())[1:] == (KEYS[kind][-1:] if kind in RANGES else ())
         assert bool(table.foreign_keys) == (kind in REFERRING)
 
 
@@ -89,6 +100,14 @@ async def test_the_revisions_lead_to_the_schema(place: SqlitePlace) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, schema.metadata) == []
     engine.dispose()
+    # What is not compared: conditions of indices, and where rows are kept.
+    found = execute(place.path, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    texts = {name: str(sql) for name, sql in found}
+    for table in schema.metadata.sorted_tables:
+        assert ("WITHOUT ROWID" in texts[table.name]) == (not table.dialect_options["sqlite"]["with_rowid"])
+        for index in table.indexes:
+            condition = index.dialect_options["sqlite"]["where"]
+            assert texts[index.name].partition(" WHERE ")[2] == ("" if condition is None else str(condition))
 
 
 @ensureDeferred
@@ -110,9 +129,9 @@ async def test_a_database_of_something_else_is_left_alone(place: SqlitePlace) ->
 async def test_a_store_of_an_unknown_revision_is_left_alone(place: SqlitePlace) -> None:
     await make(place)
     execute(place.path, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreError, match=r"newer version of chatproto.*9999.*0002"):
+    with pytest.raises(StoreError, match=f"newer version of chatproto.*9999.*{NOW}"):
         await place.store().open(ALPHA)
-    execute(place.path, "UPDATE alembic_version SET version_num = '0002'")
+    execute(place.path, f"UPDATE alembic_version SET version_num = '{NOW}'")
     await make_again(place)
 
 
@@ -128,12 +147,12 @@ async def test_an_older_store_is_copied_and_brought_up_to_date(
     place: SqlitePlace, request: pytest.FixtureRequest
 ) -> None:
     await make(place)
-    request.getfixturevalue("two_revisions")
+    request.getfixturevalue("one_more_revision")
     await make_again(place)
-    assert execute(place.path, "SELECT version_num FROM alembic_version") == [("0003",)]
+    assert execute(place.path, "SELECT version_num FROM alembic_version") == [(NEXT,)]
     assert execute(place.path, "SELECT more FROM names") == []
-    copy = place.path.with_name("alpha.db.before-0002")
-    assert execute(copy, "SELECT version_num FROM alembic_version") == [("0002",)]
+    copy = place.path.with_name(f"alpha.db.before-{NOW}")
+    assert execute(copy, "SELECT version_num FROM alembic_version") == [(NOW,)]
     assert execute(copy, "SELECT a FROM conversations") == [("group1@alpha",)]
     assert copy.stat().st_mode & 0o077 == 0
 
@@ -151,6 +170,7 @@ async def test_a_store_of_the_first_revision_keeps_what_it_has(place: SqlitePlac
         "INSERT INTO groups VALUES ('g', 'G', 1, 'messi', 5)",
         "INSERT INTO members VALUES (1, 'messi@alpha', 3, 0, 'owner'), (1, 'lineker@alpha', 2, 7, 'member')",
         "INSERT INTO accounts VALUES ('messi', 'messi', 'Lionel Messi', 'Argentina', 5)",
+        "INSERT INTO messages VALUES (4, 1, 'm', 'a', 0, 5, '', 1, ''), (5, 1, 'm', 'a', 2, 5, '', 2, '')",
     ):
         execute(place.path, statement)
     store = place.store()
@@ -161,6 +181,9 @@ async def test_a_store_of_the_first_revision_keeps_what_it_has(place: SqlitePlac
     assert await store.account("messi") == AccountRow("messi", "messi", "Lionel Messi", "Argentina", 5, 0)
     assert await store.invites() == []
     assert await store.blocks("messi") == []
+    assert await store.newest(1) == (5, 2)
+    assert await store.arrived(["m"]) == []
+    assert await store.streams() == []
     await store.close()
 
 
@@ -169,12 +192,12 @@ async def test_a_migration_that_fails_leaves_the_store_as_it_was(
     place: SqlitePlace, request: pytest.FixtureRequest
 ) -> None:
     await make(place)
-    folder: Path = request.getfixturevalue("two_revisions")
-    with (folder / "versions" / "0003_more.py").open("a") as script:
+    folder: Path = request.getfixturevalue("one_more_revision")
+    with (folder / "versions" / f"{NEXT}_more.py").open("a") as script:
         script.write("    op.drop_table('missing')\n")
     with pytest.raises(StoreError, match="missing"):
         await place.store().open(ALPHA)
-    assert execute(place.path, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert execute(place.path, "SELECT version_num FROM alembic_version") == [(NOW,)]
     with pytest.raises(sqlite3.OperationalError):
         execute(place.path, "SELECT more FROM names")
 
@@ -184,10 +207,10 @@ async def test_the_store_of_another_realm_is_not_migrated(
     place: SqlitePlace, request: pytest.FixtureRequest
 ) -> None:
     await make(place)
-    request.getfixturevalue("two_revisions")
+    request.getfixturevalue("one_more_revision")
     with pytest.raises(StoreError, match="belongs to the realm alpha"):
         await place.store().open(RealmName("beta"))
-    assert execute(place.path, "SELECT version_num FROM alembic_version") == [("0002",)]
+    assert execute(place.path, "SELECT version_num FROM alembic_version") == [(NOW,)]
 
 
 @pytest.fixture

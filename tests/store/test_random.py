@@ -12,11 +12,14 @@ from twisted.internet.defer import Deferred
 
 from chatproto.interfaces import IStore
 from chatproto.records import (
+    ARRIVED,
     AccountRow,
+    AppliedRow,
     BlockRow,
     CidRow,
     ConversationRow,
     CursorRow,
+    DeadRow,
     DeviceRow,
     Entry,
     GroupRow,
@@ -24,8 +27,11 @@ from chatproto.records import (
     MemberRow,
     MessageRow,
     NameRow,
+    OutboxRow,
     PasswordRow,
     Record,
+    RefusalRow,
+    StreamRow,
 )
 from chatproto.store.keys import MAXIMUM
 from tests.postgresql import PostgresServer
@@ -36,7 +42,14 @@ SMALL = st.integers(0, 4)
 NAMES = st.sampled_from(["a", "b", "B", "é"])
 CONVERSATIONS = st.integers(1, 3)
 
+REALMS = st.sampled_from(["x", "y"])
+items = st.builds(OutboxRow, REALMS, st.integers(1, 6), NAMES, st.integers(0, 9), SMALL, SMALL, SMALL)
+refusals = st.builds(RefusalRow, NAMES, NAMES, REALMS, NAMES, SMALL, NAMES, SMALL)
+
 inserts: st.SearchStrategy[Record] = st.one_of(
+    items,
+    refusals,
+    st.builds(DeadRow, NAMES, REALMS, SMALL, SMALL, NAMES, NAMES, NAMES, SMALL),
     st.builds(NameRow, NAMES, st.sampled_from(["user", "group"])),
     st.builds(AccountRow, NAMES, NAMES, NAMES, NAMES, SMALL),
     st.builds(DeviceRow, NAMES, NAMES, SMALL),
@@ -52,7 +65,7 @@ inserts: st.SearchStrategy[Record] = st.one_of(
         CONVERSATIONS,
         NAMES,
         NAMES,
-        SMALL,
+        st.sampled_from([0, 3, ARRIVED]),
         SMALL,
         st.sampled_from(["text", "text", "void"]),
         SMALL,
@@ -63,6 +76,10 @@ inserts: st.SearchStrategy[Record] = st.one_of(
     st.builds(CidRow, NAMES, NAMES, st.just(0), st.just(False), st.binary(max_size=2), st.just((("m", 1),))),
 )
 puts: st.SearchStrategy[Record] = st.one_of(
+    items,
+    refusals,
+    st.builds(StreamRow, REALMS, NAMES, NAMES, NAMES, SMALL, SMALL, SMALL, SMALL),
+    st.builds(AppliedRow, REALMS, NAMES, NAMES, SMALL, NAMES, SMALL, SMALL),
     st.builds(PasswordRow, NAMES, NAMES),
     st.builds(AccountRow, NAMES, NAMES, NAMES, NAMES, SMALL),
     st.builds(DeviceRow, NAMES, NAMES, SMALL),
@@ -71,6 +88,8 @@ puts: st.SearchStrategy[Record] = st.one_of(
     st.builds(BlockRow, NAMES, NAMES, NAMES, SMALL),
 )
 removes: st.SearchStrategy[Record] = st.one_of(
+    items,
+    refusals,
     st.builds(BlockRow, NAMES, NAMES, NAMES, SMALL),
     st.builds(CursorRow, NAMES, st.sampled_from(["read", "device"]), SMALL, SMALL),
 )
@@ -116,6 +135,21 @@ def answers(store: IStore) -> list[Any]:
             *(store.messages(number, 3, MAXIMUM, 4, newest, ()) for newest in (False, True)),
             *(store.unread(number, 2, until, (name,), 5) for until in (0, 20) for name in names),
         ]
+    asked += [store.arrived(names), store.refusals(names[:2]), store.streams(), store.applied()]
+    for realm in ("x", "y", ""):
+        asked.append(store.dead_letters(realm, 1, 3))
+        for number in numbers:
+            asked += [
+                store.waiting(realm, number),
+                store.refused(realm, names[number], 0, 3),
+                *(store.outbox(realm, number, 6, 2, newest) for newest in (False, True)),
+                *(
+                    store.outgoing(realm, number, limit, size)
+                    for limit in (1, 3, 9)
+                    for size in (0, 1, 4, 99)
+                ),
+            ]
+    asked += [store.old_refusals(number, 3) for number in numbers]
     return [now(each) for each in asked]
 
 
