@@ -95,7 +95,7 @@ class MessageRow(Record, frozen=True):
     ``sender`` is an address as shown; ``device`` the number of the sending device, 0 if it has none here.
     ``kind`` is ``"text"``; ``"invitation"``, whose text is the address of a group; ``"bounce"`` for a message
     to another realm that came to nothing, whose text is a code and the mid of that message; one of
-    :data:`NOTICES`; or ``"void"`` for a number that a failed command left. ``gseq`` is the group's own
+    ``NOTICES``; or ``"void"`` for a number that a failed command left. ``gseq`` is the group's own
     number, 0 in a direct conversation.
     """
 
