@@ -47,6 +47,8 @@ UPKEEP_PERIOD = 600.0
 
 #: People whose newest receipt waits to be sent; what does not fit is dropped: the next one tells the same.
 RECEIPTS = 1024
+#: Seconds in which receipts gather.
+RECEIPT_PAUSE = 0.1
 #: Questions under way to one realm, and of it: each is little, but somebody waits.
 QUESTIONS = 64
 #: Seconds that an answer may take.

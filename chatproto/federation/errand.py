@@ -126,3 +126,11 @@ async def come_to_rest(writer: Writer) -> None:
         step = Step()
         writer.append(step)
         await step.done
+
+
+def tell(call: Callable[..., Any], *arguments: Any) -> None:
+    """Tell somebody who may fail at it; what is on disk is on disk."""
+    try:
+        call(*arguments)
+    except Exception:
+        Errand._log.failure("somebody could not be told", failure=Discreet(Failure()))

@@ -191,6 +191,11 @@ class OutgoingStream:
         if self._loaded and self.newest > self.row.offered:
             self._offer()
 
+    def stop_marking(self) -> None:
+        """Mark nothing more: there is no link on which it could be sent."""
+        self.marking = False
+        self.on_marked = lambda: None
+
     def _offer(self) -> None:
         row = replace(self.row, offered=self.newest)
         mark = self._mark

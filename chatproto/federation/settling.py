@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.faults import Discreet
-from chatproto.federation.errand import Step
+from chatproto.federation.errand import Step, tell
 from chatproto.federation.outgoing import OutgoingStream
 from chatproto.federation.rules import Bounces, Effect
 from chatproto.records import Outgoing, Record, StreamRow
@@ -92,11 +92,11 @@ class Settlement(Step):
         if isinstance(row, StreamRow):
             self._stream.marked(row)
         for effect in self._effects:
-            effect.told()
+            tell(effect.told)
         if self._applied:
-            self._bounces.stored(self._applied)
-            for item in self._applied:
-                self._ended(item, "")
+            tell(self._bounces.stored, self._applied)
+        for item in self._applied:
+            tell(self._ended, item, "")
         for item, code in self._refused:
-            self._ended(item, code)
+            tell(self._ended, item, code)
         super().committed()

@@ -1,0 +1,299 @@
+"""The durable relation to one other realm: what it is allowed, its two streams, and its connection, if any.
+
+Both realms may dial, so there may be two connections for a moment. The one dialled by the realm with the
+lower name stays, of one side's two the newer, as who dials again has lost the other. Where the older would
+stay it first has to show that it lives. Both ends decide the same, and if they do not, nothing is lost: what
+a connection carries counts when it is on disk.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from chatproto.errors import NoSuchRealm, PeerBlocked, TextTooLong, Unavailable
+from chatproto.federation.bounds import RECEIPT_PAUSE, VERDICTS
+from chatproto.federation.connection import Connection
+from chatproto.federation.end import End
+from chatproto.federation.end import State as EndState
+from chatproto.federation.incoming import IncomingStream
+from chatproto.federation.outgoing import OutgoingStream
+from chatproto.federation.receipts import Receipts
+from chatproto.federation.rules import Rules
+from chatproto.federation.sending import text_limit
+from chatproto.frames import PeerLimits
+from chatproto.interfaces import IStore
+from chatproto.limits import TEXT_BYTES
+from chatproto.names import RealmName
+from chatproto.realm.times import Clock
+from chatproto.realm.writer import Writer
+from chatproto.records import Outgoing
+
+#: Hears of an item for another realm that has ended.
+Ended = Callable[[Outgoing, str], None]
+
+
+class State(enum.Enum):
+    """How a link stands; see :data:`_NEXT`."""
+
+    DOWN = "down"
+    OPENING = "opening"
+    UP = "up"
+    CLOSED = "closed"
+
+
+#: What may follow what.
+_NEXT = {
+    State.DOWN: {State.OPENING, State.CLOSED},
+    State.OPENING: {State.UP, State.DOWN},
+    State.UP: {State.DOWN},
+    State.CLOSED: {State.DOWN},
+}
+
+
+class Standing(enum.Enum):
+    """What the operator decided about another realm. The values are those of ``PeerRow.state``."""
+
+    OPEN = "open"
+    PENDING = "pending"  # its key waits for approval
+    PARKED = "parked"  # it is not dialled
+    BLOCKED = "blocked"  # nothing is sent to it or taken from it
+    DROPPED = "dropped"  # there is no link, but what it had is remembered
+
+
+class Counts(Struct):
+    """What a link did since the realm was started."""
+
+    applied: int = 0
+    refused: int = 0
+    connections: int = 0
+
+
+class PeerLink:
+    """The link to one realm."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        home: RealmName,
+        realm: RealmName,
+        rules: Rules,
+        store: IStore,
+        writer: Writer,
+        clock: Clock,
+        outgoing: OutgoingStream,
+        incoming: IncomingStream,
+        on_up: Callable[[PeerLink], None],
+        on_down: Callable[[PeerLink, str, float], None],
+        on_ended: Ended,
+    ) -> None:
+        self.home = home
+        self.realm = realm
+        self.rules = rules
+        self.store = store
+        self.writer = writer
+        self.clock = clock
+        self.outgoing = outgoing
+        self.incoming = incoming
+        self._on_up = on_up
+        self._on_down = on_down
+        self._on_ended = on_ended
+        self.standing = Standing.OPEN
+        self._state = State.DOWN
+        self._end: End | None = None
+        self._second: End | None = None
+        #: What the other realm took when it was last connected.
+        self._limits = PeerLimits()
+        self.receipts = Receipts()
+        self._receipts_call: IDelayedCall | None = None
+        self._waiting: dict[int, list[Deferred[str]]] = {}
+        self._verdicts: dict[int, str] = {}
+        self.counts = Counts()
+        #: Why the last connection ended, and when the state last changed, in seconds.
+        self.last_reason = ""
+        self.since = clock.seconds()
+
+    @property
+    def state(self) -> State:
+        """How the link stands."""
+        return self._state
+
+    @property
+    def end(self) -> End | None:
+        """The connection, if there is one."""
+        return self._end
+
+    def _become(self, state: State) -> None:
+        assert state in _NEXT[self._state], (self._state, state)
+        self._state = state
+        self.since = self.clock.seconds()
+
+    # -- connections
+
+    def connected(self, connection: Connection) -> End | None:
+        """Take a connection on which the other realm has proved who it is; None if it is not wanted."""
+        if self._state is State.CLOSED:
+            connection.goodbye("not-linked")
+            return None
+        self._limits = connection.peer_limits
+        self.counts.connections += 1
+        end = End(self, connection)
+        if self._end is None:
+            self._take(end)
+        elif connection.dialled == self._end.dialled or self._stays(connection.dialled):
+            self._replace(end)
+        else:
+            second, self._second = self._second, end
+            if second is not None:
+                second.give_up("replaced")
+            self._end.prove_life()
+        return end
+
+    def _stays(self, dialled: bool) -> bool:
+        """Tell whether the connection that we, or they, dialled is the one that stays of both."""
+        return (self.home < self.realm) is dialled
+
+    def _take(self, end: End) -> None:
+        self._end = end
+        self._become(State.OPENING)
+        end.begin()
+
+    def _replace(self, end: End) -> None:
+        old = self._end
+        assert old is not None
+        self._second, waiting = end, self._second
+        if waiting is not None:
+            waiting.give_up("replaced")
+        old.give_up("replaced")  # which lets the second one take its place
+
+    def proved(self, end: End) -> None:
+        """Hear that a connection lives, which was asked to show it."""
+        second, self._second = self._second, None
+        if second is not None:
+            second.give_up("duplicate")
+
+    def over(self, end: End, reason: str) -> None:
+        """Hear that a connection has ended."""
+        if end is self._second:
+            self._second = None
+            return
+        if end is not self._end:
+            return
+        self._end = None
+        self.last_reason = reason if end.farewell is None else f"goodbye {end.farewell.reason}"
+        self._become(State.DOWN)
+        second, self._second = self._second, None
+        if second is not None and second.state is EndState.SECOND:
+            self._take(second)
+            return
+        self._on_down(self, reason, end.farewell.retry_after if end.farewell is not None else 0.0)
+
+    def up(self, end: End) -> None:
+        """Hear that both sides know where they stand."""
+        self._become(State.UP)
+        self._on_up(self)
+
+    def end_connections(self, reason: str, retry_after: float = 0) -> None:
+        """Say goodbye, on all connections."""
+        for end in (self._second, self._end):
+            if end is not None:
+                end.give_up(reason, retry_after)
+
+    def close(self, reason: str, retry_after: float = 0) -> None:
+        """Say goodbye and take no more connections."""
+        if self._state is State.CLOSED:
+            return
+        self.end_connections(reason, retry_after)
+        self._become(State.CLOSED)
+        if self._receipts_call is not None:
+            self._receipts_call.cancel()
+            self._receipts_call = None
+
+    def open(self) -> None:
+        """Take connections again."""
+        if self._state is State.CLOSED:
+            self._become(State.DOWN)
+
+    # -- items of this realm
+
+    async def prepare(self) -> None:
+        """Return when items can be numbered.
+
+        :raises NoSuchRealm: there is no link any more.
+        :raises PeerBlocked: the operator wants none.
+        """
+        self._check_standing()
+        await self.outgoing.load()
+
+    def ready(self) -> bool:
+        """Tell whether items can be numbered now."""
+        return self.outgoing.loaded and self.standing not in (Standing.BLOCKED, Standing.DROPPED)
+
+    def check(self, size: int) -> None:
+        """Return if an item may be sent.
+
+        :raises QueueFull: too much waits.
+        :raises TextTooLong: the other realm takes no such texts.
+        """
+        self._check_standing()
+        if self._state is State.CLOSED:
+            raise Unavailable
+        most = text_limit(self._limits)
+        if size > min(most, TEXT_BYTES):
+            raise TextTooLong(f"that realm takes texts of at most {most} bytes")
+        self.outgoing.check(size)
+
+    def _check_standing(self) -> None:
+        if self.standing is Standing.DROPPED:
+            raise NoSuchRealm
+        if self.standing is Standing.BLOCKED:
+            raise PeerBlocked
+
+    def ended(self, item: Outgoing, code: str) -> None:
+        """Hear that the end of an item is on disk."""
+        number = item.row.number
+        if code:
+            self.counts.refused += 1
+        else:
+            self.counts.applied += 1
+        self._verdicts[number] = code
+        if len(self._verdicts) > VERDICTS:
+            del self._verdicts[next(iter(self._verdicts))]
+        for waiter in self._waiting.pop(number, ()):
+            waiter.callback(code)
+        self._on_ended(item, code)
+
+    def verdict(self, number: int) -> Deferred[str]:
+        """Fire with what becomes of an item: ``""`` or a code. Whoever waits no longer cancels it."""
+        waiter: Deferred[str] = Deferred(lambda _: self._wait_no_more(number, waiter))
+        if number in self._verdicts:
+            waiter.callback(self._verdicts[number])
+        else:
+            self._waiting.setdefault(number, []).append(waiter)
+        return waiter
+
+    def _wait_no_more(self, number: int, waiter: Deferred[str]) -> None:
+        waiters = self._waiting.get(number, [])
+        if waiter in waiters:
+            waiters.remove(waiter)
+        if not waiters:
+            self._waiting.pop(number, None)
+
+    # -- what passes
+
+    def receipt(self, by: str, to: str, delivered: str, read: str) -> None:
+        """Tell somebody there how far somebody here has got, soon or never."""
+        self.receipts.add(by, to, delivered, read)
+        if self._receipts_call is None and self._state is not State.CLOSED:
+            self._receipts_call = self.clock.callLater(RECEIPT_PAUSE, self._send_receipts)
+
+    def _send_receipts(self) -> None:
+        self._receipts_call = None
+        if self._end is not None:
+            self._end.flush()
