@@ -36,9 +36,17 @@ _MOST_TURNS = 100_000
 class House:
     """A realm on a disk. The disk stays when the realm is closed or crashes."""
 
-    def __init__(self, *, limits: Limits | None = None, rates: bool = False) -> None:
-        self.clock = Clock()
-        self.clock.advance(1_700_000_000)
+    def __init__(
+        self,
+        *,
+        limits: Limits | None = None,
+        rates: bool = False,
+        name: str = "alpha",
+        clock: Clock | None = None,
+    ) -> None:
+        self.name = name
+        self.clock = clock or Clock()
+        self.clock.advance(0 if clock else 1_700_000_000)
         self.disk = MemoryDisk()
         limits = limits or Limits()
         # Most tests do in no time at all what takes people hours.
@@ -60,7 +68,7 @@ class House:
         self.faults = self.make_store()
         self.slow = SlowStore(self.faults)
         opening = Realm.open(
-            "alpha",
+            self.name,
             self.slow,
             self.clock,
             policy=self.policy,
