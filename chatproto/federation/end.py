@@ -1,7 +1,7 @@
 """One connection of a link, from the proof of who is there to its end.
 
 Each side says where it stands as a receiver (``ready``). The answer to that says what follows (``start``).
-When both are told the link is up. The streams themselves, and everything durable, belong to the link and stay.
+When both are told the link is up. The streams, and everything durable, belong to the link and stay.
 """
 
 from __future__ import annotations

@@ -38,12 +38,16 @@ from chatproto.interfaces import IStore
 from chatproto.names import RealmName, fold
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
-from chatproto.records import ITEMS, AppliedRow, Record, RefusalRow
+from chatproto.records import ITEMS, AppliedRow, MemberRow, Record, RefusalRow
 
 #: Items in one entry: a question of the store for their mids stays short.
 _ENTRY_ITEMS = 256
 #: How often the rules may read for one item and still not be able to judge it.
 _PREPARATIONS = 10
+
+
+#: Fields of the key where it is not only the first one.
+_KEYS: dict[type[Record], int] = {MemberRow: 2, RefusalRow: 2}
 
 
 class _Known(Struct):
@@ -304,7 +308,7 @@ class IncomingStream:
     def _judge(self, known: _Known) -> _Entry | None:
         """Make an entry of items from the front of the queue; None if the first cannot be judged yet."""
         entry = _Entry(self, self._attached)
-        inserts: list[Record] = []
+        inserts: dict[object, Record] = {}
         puts: dict[object, Record] = {}
         mids: set[str] = set()
         while self._queue and len(entry.frames) < (1 if self._alone else _ENTRY_ITEMS):
@@ -318,13 +322,13 @@ class IncomingStream:
                     break
                 mids.add(frame.mid)
                 if isinstance(verdict, RefusalRow):
-                    puts[verdict.mid] = verdict
+                    puts[_key(verdict)] = verdict
                     entry.codes[frame.number] = verdict.code
                 elif verdict != "":
                     assert not isinstance(verdict, str)
-                    inserts.extend(verdict.inserts)
-                    # One sender may be named anew by several items: the last counts.
-                    puts.update((getattr(row, "address", row), row) for row in verdict.puts)
+                    inserts.update((_key(row), row) for row in verdict.inserts)
+                    for row in verdict.puts:  # several items may change one row; an entry names it once
+                        (inserts if _key(row) in inserts else puts)[_key(row)] = row
                     entry.effects.append(verdict)
             self._queue.popleft()
             entry.frames.append(frame)
@@ -341,7 +345,7 @@ class IncomingStream:
             settled=self._settled,
             repeats=self._repeats,
         )
-        entry.inserts = inserts
+        entry.inserts = [*inserts.values()]
         entry.puts = [*puts.values(), entry.row]
         entry.size = sum(map(_size, entry.frames))
         return entry
@@ -422,6 +426,11 @@ class IncomingStream:
     def _count(self, frames: Sequence[Item | Skip]) -> None:
         self._items = len(frames)
         self._bytes = sum(map(_size, frames))
+
+
+def _key(row: Record) -> tuple[object, ...]:
+    """Return what tells a row from the others of an entry."""
+    return (type(row), *(getattr(row, name) for name in row.__struct_fields__[: _KEYS.get(type(row), 1)]))
 
 
 def _size(frame: Item | Skip) -> int:
