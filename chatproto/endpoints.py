@@ -16,9 +16,10 @@ from msgspec import Struct
 
 #: One character, or one that a backslash takes its meaning from.
 _CHARACTER = re.compile(r"\\(.)|(.)", re.DOTALL)
-#: The values that are paths, by the type of a server's endpoint; a number is that of an unnamed value.
+#: The values that are paths, by the type of an endpoint; a number is that of an unnamed value.
 _PATHS: Mapping[str, tuple[str | int, ...]] = {
     "ssl": ("privateKey", "certKey", "extraCertChain", "dhParameters", "selfSigned", 1, 2),
+    "tls": ("trustRoots",),
     "unix": ("address", 0),
 }
 #: IPv6 gives each customer at least so many bits to choose addresses from.
@@ -54,8 +55,15 @@ class EndpointText(Struct, frozen=True):
         values = [_quote(value) for value in (self.kind, *self.values)]
         return ":".join([*values, *(f"{name}={_quote(value)}" for name, value in self.named.items())])
 
+    @property
+    def private(self) -> bool:
+        """Whether nobody on the way to a server's endpoint can read along, as far as the string tells."""
+        if self.kind == "tcp":
+            return is_loopback((*self.values, self.named.get("host", ""))[0])
+        return self.kind in ("tls", "unix")
+
     def in_folder(self, folder: Path) -> EndpointText:
-        """Return the same server's endpoint with its relative paths meant from a folder."""
+        """Return the same endpoint with its relative paths meant from a folder."""
         paths = _PATHS.get(self.kind, ())
         values = tuple(
             _absolute(value, folder) if number in paths else value for number, value in enumerate(self.values)
@@ -90,7 +98,7 @@ def _absolute(path: str, folder: Path) -> str:
 
 
 def endpoint_in_folder(text: str, folder: Path) -> str:
-    """Return a server's endpoint string with its relative paths meant from a folder; others as they are."""
+    """Return an endpoint string with its relative paths meant from a folder; others as they are."""
     parts = EndpointText.parse(text)
     return str(parts.in_folder(folder)) if parts.kind in _PATHS else text
 

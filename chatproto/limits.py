@@ -14,6 +14,8 @@ Count = Annotated[int, Meta(ge=1)]
 #: A bound that 0 switches off.
 Optional = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
+#: Seconds that cannot be switched off.
+Time = Annotated[float, Meta(gt=0)]
 #: So much in some time; 0 switches it off.
 Frequency = Annotated[float, Meta(ge=0)]
 
@@ -139,6 +141,15 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outbox_items: Count = 100_000
     #: Bytes of text that wait for one other realm: what an outage may take of the disk.
     outbox_bytes: Count = 256 * 1024 * 1024
+    #: The time in which another realm has to prove who it is: two round trips, and signatures of a tenth of a
+    #: millisecond.
+    link_handshake_seconds: Time = 10.0
+    #: A link on which nothing came for so long asks the other side for a sign of life.
+    link_quiet_seconds: Time = 30.0
+    #: A link on which nothing came for so long is dead: a network that is mended sooner keeps it.
+    link_dead_seconds: Time = 90.0
+    #: The longest time between two dials of a realm that does not answer; after a day, twelve times as long.
+    link_retry_seconds: Time = 300.0
 
 
 #: The bounds on how often something may happen.

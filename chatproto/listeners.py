@@ -22,10 +22,16 @@ from chatproto.tls.certificates import TlsFiles, Weight, findings
 
 #: The realm's figures over HTTP: the one listener that takes no part in the chat.
 METRICS = "metrics"
+#: Where other realms connect.
+PEER = "peer"
 #: What can listen, with the endpoint where nothing else is said.
-LISTENERS = {"client": "tcp:8889:interface=127.0.0.1", METRICS: "tcp:9464:interface=127.0.0.1"}
+LISTENERS = {
+    "client": "tcp:8889:interface=127.0.0.1",
+    PEER: "tcp:8890:interface=127.0.0.1",
+    METRICS: "tcp:9464:interface=127.0.0.1",
+}
 #: What later versions will listen for.
-_LATER = frozenset({"peer", "tipe", "tipe-main", "room", "talk", "web"})
+_LATER = frozenset({"tipe", "tipe-main", "room", "talk", "web"})
 _EXAMPLE = LISTENERS["client"]
 _SSL = "ssl:PORT:privateKey=FILE:certKey=FILE[:extraCertChain=FILE] or ssl:PORT:selfSigned=FOLDER[:host=NAME]"
 _PORTS = range(65536)

@@ -15,7 +15,7 @@ import pytest
 
 from chatproto.checking import Level, check
 from chatproto.cli.serve import serve
-from chatproto.configuration import Settings, configure, read_settings
+from chatproto.configuration import PeerTable, Settings, configure, read_settings
 from chatproto.limits import Limits
 from chatproto.realm import Registration
 from tests.authority import Authority
@@ -64,9 +64,18 @@ def test_the_sample_has_every_setting_with_its_default() -> None:
     text = SAMPLE.read_text()
     before, _, limits = text.partition("[limits]\n")
     for name in Settings.__struct_fields__:
-        assert re.search(rf"^(#?{name} = |\[{name}\]$)", text, re.MULTILINE), name
+        assert re.search(rf"^(#?{name} = |#?\[{name}(\.\w+)?\]$)", text, re.MULTILINE), name
     said = tomllib.loads(re.sub(r"^#(?! )", "", limits, flags=re.MULTILINE))
     assert said == {name: getattr(Limits(), name) for name in Limits.__struct_fields__}
+    before, _, peers = before.partition("#[peers.beta]\n")
+    said = tomllib.loads(re.sub(r"^#(?! )", "", peers, flags=re.MULTILINE))
+    assert list(said) == ["connect", "pin", "secret", *PeerTable.__struct_fields__[3:]]
+    assert {name: said[name] for name in ("policy", "allow", "messages", "bytes_a_day")} == {
+        "policy": "open",
+        "allow": [],
+        "messages": 0,
+        "bytes_a_day": 0,
+    }
     said = tomllib.loads("\n".join(re.findall(r"^#(\w+ = (?:true|false))$", before, re.MULTILINE)))
     assert said == {"exact_bodies": False, "lab": False, "insecure": False}
 
@@ -74,11 +83,15 @@ def test_the_sample_has_every_setting_with_its_default() -> None:
 def test_the_examples_of_the_sample_are_understood(tmp_path: Path) -> None:
     path = local(tmp_path)
     sample = path.read_text()
-    examples = re.findall(r'^#((?:store|auth|client) = ".*")$', sample, re.MULTILINE)
-    assert len(examples) == 4
+    path.write_text(re.sub(r"^#(\[peers|connect|pin|secret|neighbour)", r"\1", sample, flags=re.MULTILINE))
+    [beta] = configure(read_settings(path)).peers
+    assert (beta.realm, beta.neighbour) == ("beta", True)
+    examples = re.findall(r'^#((?:store|auth|client|peer) = ".*")$', sample, re.MULTILINE)
+    assert len(examples) == 6
     for example in examples:
         name = example.partition(" ")[0]
-        path.write_text(re.sub(rf"^{name} = .*$", lambda _: example, sample, flags=re.MULTILINE))  # noqa: B023
+        others = re.sub(rf"^{name} = .*$", "", sample, flags=re.MULTILINE)
+        path.write_text(others.replace(f"#{example}", example))
         read_settings(path)
         if name != "auth":  # whose file is not there
             configure(read_settings(path))

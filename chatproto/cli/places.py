@@ -51,10 +51,7 @@ class Place(Struct, frozen=True):
         """Whether nobody on the way can read along."""
         if self.host:
             return self.trust is not None or is_loopback(self.host)
-        parts = EndpointText.parse(self.text)
-        if parts.kind == "tcp":
-            return is_loopback((*parts.values, parts.named.get("host", ""))[0])
-        return parts.kind in ("tls", "unix")
+        return EndpointText.parse(self.text).private
 
     def endpoint(self, reactor: object) -> IStreamClientEndpoint:
         """Return the endpoint that leads there.

@@ -1,0 +1,143 @@
+"""How a realm is run: the settings of all sources, complete and checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from chatproto.checkers import auth_in_folder, parse_auth
+from chatproto.configuration.mistakes import EXPECTED, expected_and_key, unknown
+from chatproto.configuration.peers import peer_settings
+from chatproto.configuration.places import locate
+from chatproto.configuration.settings import Settings, WithSecrets
+from chatproto.errors import ConfigError
+from chatproto.federation.setting import PeerSetting
+from chatproto.interfaces import IAuthenticator
+from chatproto.limits import LOOPBACK, Limits
+from chatproto.listeners import LISTENERS, METRICS, PEER, Listener, parse_endpoint
+from chatproto.names import RealmName
+from chatproto.realm.policy import Registration
+from chatproto.store.urls import is_postgresql
+
+
+class Config(WithSecrets, frozen=True, kw_only=True):
+    """How a realm is run, complete and checked."""
+
+    realm: RealmName
+    #: ``memory:``, ``sqlite:///`` and an absolute path, or PostgreSQL's URL.
+    store: str
+    #: The control socket; None for a store in memory, unless it was asked for.
+    control: Path | None
+    listeners: tuple[Listener, ...]
+    #: The bounds of the realm itself; each listener has its own towards its clients.
+    limits: Limits
+    registration: Registration
+    #: Who knows the passwords; None: the store.
+    authenticator: IAuthenticator | None
+    exact_bodies: bool
+    lab: bool
+    insecure: bool = False
+    #: The realms to be linked with, in the order of the file.
+    peers: tuple[PeerSetting, ...] = ()
+
+    @property
+    def newest(self) -> Path | None:
+        """The file that remembers the newest batch of a store in PostgreSQL, beside the control socket."""
+        if self.control is None or not is_postgresql(self.store):
+            return None
+        return self.control.with_name(f"{self.control.name}.newest")
+
+
+def configure(settings: Settings) -> Config:
+    """Return the configuration that settings amount to.
+
+    :raises ConfigError: something is missing, malformed, or unsafe and not asked for by ``insecure``.
+    """
+    where = locate(settings)
+    if where.realm is None or where.store is None:
+        raise ConfigError(f"realm: expected {EXPECTED['realm']}")
+    lab, insecure = bool(settings.lab), bool(settings.insecure)
+    listeners = _listeners(settings, lab)
+    local = all(listener.loopback for listener in listeners)
+    if not insecure:
+        _refuse_insecure(listeners, lab)
+    return Config(
+        realm=where.realm,
+        store=where.store,
+        control=where.control,
+        listeners=listeners,
+        limits=_limits(settings.limits, loopback=local or lab),
+        registration=_registration(settings, local=local or lab),
+        authenticator=_authenticator(settings, lab=lab),
+        exact_bodies=bool(settings.exact_bodies),
+        lab=lab,
+        insecure=insecure,
+        peers=peer_settings(settings.peers, where.realm, lab=lab, insecure=insecure),
+    )
+
+
+def _registration(settings: Settings, *, local: bool) -> Registration:
+    if settings.auth is None:
+        return settings.registration or (Registration.OPEN if local else Registration.CLOSED)
+    if settings.registration not in (None, Registration.CLOSED):
+        raise ConfigError("registration: nobody registers where `auth` knows the users; leave it out")
+    return Registration.CLOSED
+
+
+def _authenticator(settings: Settings, *, lab: bool) -> IAuthenticator | None:
+    if settings.auth is None:
+        return None
+    if lab:
+        raise ConfigError("auth: a lab has users and passwords of its own; leave one of the two out")
+    return parse_auth(auth_in_folder(settings.auth, Path.cwd()))
+
+
+def _listeners(settings: Settings, lab: bool) -> tuple[Listener, ...]:
+    said = settings.listen
+    if said.keys() <= {METRICS, PEER}:  # nobody runs a realm for its figures alone
+        said = {"client": LISTENERS["client"], **said}
+    if PEER not in said and any(peer.connect is None for peer in settings.peers.values()):
+        said = {**said, PEER: LISTENERS[PEER]}  # somebody is waited for
+    listeners = []
+    for name, endpoints in said.items():
+        for endpoint in [endpoints] if isinstance(endpoints, str) else endpoints:
+            parsed = parse_endpoint(name, endpoint)
+            limits = _limits(settings.limits, loopback=parsed.loopback or lab)
+            listeners.append(msgspec.structs.replace(parsed, limits=limits))
+    if not listeners:
+        raise ConfigError(f"listen: expected {EXPECTED['listen']}")
+    return tuple(listeners)
+
+
+def _refuse_insecure(listeners: Iterable[Listener], lab: bool) -> None:
+    for listener in listeners:
+        if listener.loopback:
+            continue
+        if lab:
+            raise ConfigError(
+                f"listen.{listener.name}: a lab has users whose password all know; "
+                "to open it to other machines, add `insecure`"
+            )
+        if not listener.encrypted:
+            what = "messages" if listener.name == PEER else "passwords"
+            raise ConfigError(
+                f"listen.{listener.name}: {what} would cross the network in plain text; "
+                "expected an address of this machine or an ssl endpoint, or add `insecure`"
+            )
+
+
+def _limits(said: Mapping[str, int | float], *, loopback: bool) -> Limits:
+    base = LOOPBACK if loopback else Limits()
+    for name, value in said.items():
+        if name not in Limits.__struct_fields__:
+            raise unknown(f"limits.{name}", Limits.__struct_fields__)
+        if not math.isfinite(value):
+            raise ConfigError(f"limits.{name}: expected a finite number")
+    try:
+        return msgspec.convert({**msgspec.structs.asdict(base), **said}, Limits)
+    except msgspec.ValidationError as error:
+        expected, key = expected_and_key(error)
+        raise ConfigError(f"limits.{key}: {expected}") from None

@@ -1,0 +1,42 @@
+"""Mistakes in settings, told with the key that is wrong and never with what might be a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import cast
+
+import msgspec
+
+from chatproto.errors import ConfigError
+
+#: Keys that later versions will take; saying so beats calling them misspelt.
+_LATER = frozenset({"files", "relay", "routes", "legacy"})
+
+EXPECTED = {
+    "realm": "a name of 1 to 63 of a-z, 0-9, dot and hyphen",
+    "store": '"sqlite:///PATH", "postgresql://..." or "memory:"',
+    "control": "the path of a Unix socket, of at most 107 bytes",
+    "registration": '"open", "invite" or "closed"',
+    "auth": 'a checker of twisted.cred such as "file:alpha.passwords"',
+    "exact_bodies": "true or false",
+    "lab": "true or false",
+    "insecure": "true or false",
+    "limits": "a table of numbers",
+    "listen": 'a table such as client = "tcp:8889:interface=127.0.0.1"',
+    "peers": "a table for each realm, such as [peers.beta]",
+}
+
+
+def unknown(key: str, known: Iterable[str]) -> ConfigError:
+    """Return the error of a key that is none; ``known`` are those that there are."""
+    if key.rpartition(".")[2] in _LATER:
+        return ConfigError(f"{key}: is not in this version")
+    return ConfigError(f"{key}: unknown key; expected one of {', '.join(known)}")
+
+
+def expected_and_key(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Return what was expected, and the key, from a text such as ``Expected `int` - at `$.line_bytes```."""
+    match = re.fullmatch(r"(.*?)(?: - at `\$\.?(.*)`)?", str(error))
+    expected, key = cast(re.Match[str], match).groups()
+    return expected[:1].lower() + expected[1:], key or ""

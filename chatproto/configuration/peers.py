@@ -1,0 +1,124 @@
+"""Other realms, as they are configured: each table becomes what the links need to know."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
+from zope.interface import implementer
+
+from chatproto.configuration.settings import PeerTable
+from chatproto.endpoints import EndpointText
+from chatproto.errors import BadName, ConfigError
+from chatproto.federation.identity import parse_fingerprint
+from chatproto.federation.setting import PeerSetting
+from chatproto.federation.trust import Kind, Trust
+from chatproto.names import Address, RealmName
+from chatproto.realm.policy import Acceptance, PeerPolicy
+from chatproto.tls.connecting import client_endpoint
+
+#: Characters in a shared secret: who sees a handshake may try secrets as fast as machines can.
+_SECRET_CHARACTERS = 16
+_EXAMPLE = "tcp:127.0.0.1:8890 or tls:chat.example.org:8890"
+
+
+def peer_settings(
+    tables: Mapping[str, PeerTable], home: RealmName, *, lab: bool, insecure: bool
+) -> tuple[PeerSetting, ...]:
+    """Return what is configured about other realms.
+
+    :raises ConfigError: something is malformed, or unsafe and not asked for.
+    """
+    return tuple(_setting(name, table, home, lab, insecure) for name, table in tables.items())
+
+
+def _setting(name: str, table: PeerTable, home: RealmName, lab: bool, insecure: bool) -> PeerSetting:
+    key = f"peers.{name}"
+    try:
+        realm = RealmName.parse(name)
+    except BadName as error:
+        raise ConfigError(f"{key}: {error.text}") from None
+    if realm == home:
+        raise ConfigError(f"{key}: is this realm itself")
+    connect = ""
+    if table.connect is not None:
+        connect = parse_connect(f"{key}.connect", table.connect, insecure=insecure)
+    if not (math.isfinite(table.messages) and table.messages >= 0):
+        raise ConfigError(f"{key}.messages: expected a number of messages a second, or 0 for no bound")
+    if table.bytes_a_day < 0:
+        raise ConfigError(f"{key}.bytes_a_day: expected a number of bytes, or 0 for no bound")
+    return PeerSetting(
+        realm=realm,
+        connect=connect,
+        trust=_trust(key, table, lab),
+        neighbour=table.neighbour,
+        policy=PeerPolicy(
+            accept=table.policy,
+            addresses=frozenset(_addresses(key, table, realm)),
+            bytes_a_day=table.bytes_a_day,
+        ),
+        messages=float(table.messages),
+    )
+
+
+def parse_connect(key: str, text: str, *, insecure: bool) -> str:
+    """Return the endpoint string of a realm that is dialled, with absolute paths.
+
+    :raises ConfigError: it is no client endpoint, or leads beyond this machine in plain text.
+    """
+    try:
+        parts = EndpointText.parse(text).in_folder(Path.cwd())
+        client_endpoint(_NoReactor(), str(parts))
+    except Exception as error:  # parsers of endpoint types raise what they like
+        expected = f"expected a client endpoint such as {_EXAMPLE}, not {text!r}"
+        raise ConfigError(f"{key}: {expected} ({error})") from None
+    if not parts.private and not insecure:
+        raise ConfigError(
+            f"{key}: messages would cross the network in plain text; "
+            "expected an address of this machine or a tls endpoint, or add `insecure`"
+        )
+    return str(parts)
+
+
+def _trust(key: str, table: PeerTable, lab: bool) -> Trust | None:
+    pin = "" if table.pin is None else _pin(key, table.pin)
+    if table.secret is not None:
+        if len(table.secret) < _SECRET_CHARACTERS:
+            raise ConfigError(f"{key}.secret: expected at least {_SECRET_CHARACTERS} characters")
+        return Trust(Kind.SECRET, key=pin, secret=table.secret)
+    if pin:
+        return Trust.pin(pin)
+    return Trust(Kind.TOFU) if lab else None
+
+
+def _pin(key: str, text: str) -> str:
+    try:
+        return parse_fingerprint(text)
+    except ValueError as error:
+        raise ConfigError(f"{key}.pin: {error}") from None
+
+
+def _addresses(key: str, table: PeerTable, realm: RealmName) -> Iterator[str]:
+    if table.allow and table.policy is not Acceptance.ALLOW:
+        raise ConfigError(f'{key}.allow: counts with policy = "allow" only; add that, or leave it out')
+    for text in table.allow:
+        try:
+            address = Address.parse(text, realm)
+        except BadName as error:
+            raise ConfigError(f"{key}.allow: {text!r}: {error.text}") from None
+        if address.realm != realm:
+            raise ConfigError(f"{key}.allow: {text!r} is not of {realm}")
+        yield address.folded
+
+
+@implementer(IReactorPluggableNameResolver)
+class _NoReactor:
+    """Stands in for the reactor, to learn whether a string is an endpoint without connecting."""
+
+    nameResolver = None
+
+    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
+        """Leave it."""
+        return resolver
