@@ -34,7 +34,9 @@ class Server:
     took until it was ready.
     """
 
-    def __init__(self, *options: str, store: str | None = None, lab: bool = True) -> None:
+    def __init__(
+        self, *options: str, store: str | None = None, lab: bool = True, realm: str = "alpha"
+    ) -> None:
         store = store or os.environ.get("BENCHMARK_STORE")
         #: The kind of the store, for print.
         self.kind = "PostgreSQL" if store is not None and store.startswith("postgresql:") else "SQLite"
@@ -44,12 +46,12 @@ class Server:
         self._log = (self.folder / "log").open("wb")
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "chatproto", "serve", "--realm", "alpha"),
+                *(sys.executable, "-m", "chatproto", "serve", "--realm", realm),
                 *(("--lab",) if lab else ()),
                 *("--listen", "client=tcp:0:interface=127.0.0.1"),
                 *(
                     "--store",
-                    store or f"sqlite:///{self.folder}/alpha.db",
+                    store or f"sqlite:///{self.folder}/{realm}.db",
                 ),
                 *("--control", f"{self.folder}/control"),
                 *options,
@@ -59,12 +61,15 @@ class Server:
             text=True,
         )
         os.sched_setaffinity(self.process.pid, {_CORES[0]})
-        self.port = 0
+        #: The ports of clients and of other realms.
+        self.port = self.peer_port = 0
         assert self.process.stdout is not None
         for line in self.process.stdout:
             words = line.split()
             if words[0] == "listening" and words[1] == "client":
                 self.port = int(words[3])
+            if words[0] == "listening" and words[1] == "peer":
+                self.peer_port = int(words[3])
             if words[0] == "ready":
                 break
         else:

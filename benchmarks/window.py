@@ -17,18 +17,20 @@ MESSAGES = 40_000
 WARM_UP = 5_000
 
 
-def _lines(first: int, count: int, *, cids: bool) -> bytes:
+def _lines(first: int, count: int, *, cids: bool, to: str) -> bytes:
     cid = ',"cid":"bench:%d"' if cids else "%.0s"
     text = "m" * 64
     return "".join(
-        f'{{"do":"send","id":{n},"to":"henderson","text":"{text}"' + cid % n + "}\r\n"
+        f'{{"do":"send","id":{n},"to":"{to}","text":"{text}"' + cid % n + "}\r\n"
         for n in range(first, first + count)
     ).encode()
 
 
-def drive(sender: Line, listener: Line, first: int, count: int, *, cids: bool) -> float:
+def drive(
+    sender: Line, listener: Line, first: int, count: int, *, cids: bool, to: str = "henderson"
+) -> float:
     """Send messages with a window, wait until all are acknowledged and delivered; return the seconds."""
-    blobs = [_lines(n, BURST, cids=cids) for n in range(first, first + count, BURST)]
+    blobs = [_lines(n, BURST, cids=cids, to=to) for n in range(first, first + count, BURST)]
     total = len(blobs) * BURST
     delivered = threading.Thread(target=_drain, args=(listener, total))
     delivered.start()
