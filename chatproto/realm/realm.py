@@ -83,6 +83,8 @@ class Realm:
         self.policy = policy
         self.clock = clock
         self.epochs = epochs
+        #: Whether the store certainly has everything that was ever committed there.
+        self.vouched = state.vouched
         self.meters = Meters()
         self._store = store = counted(store, self.meters, clock)
         self.hasher = hasher

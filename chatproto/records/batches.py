@@ -59,7 +59,7 @@ class StoreState(Struct, frozen=True):
     """Where a store stands when it is opened.
 
     ``older`` is the batch number that was once committed here, if this store is an older copy that does
-    not have it; otherwise 0.
+    not have it; otherwise 0. ``vouched``: the store certainly has everything that was ever committed here.
     """
 
     batch: int
@@ -67,3 +67,4 @@ class StoreState(Struct, frozen=True):
     serial: int
     epoch: EpochRow | None
     older: int
+    vouched: bool = False

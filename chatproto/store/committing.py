@@ -231,7 +231,15 @@ def _state(connection: Connection, newest: int) -> StoreState:
         select(schema.state.c.batch, schema.state.c.seq, schema.state.c.serial)
     ).one()
     epochs = reading.epochs_all(connection)
-    return StoreState(batch, seq, serial, epochs[-1] if epochs else None, newest if batch < newest else 0)
+    return StoreState(
+        batch,
+        seq,
+        serial,
+        epochs[-1] if epochs else None,
+        older=newest if batch < newest else 0,
+        # A newer batch than the remembered one may be of a copy made within its last second.
+        vouched=batch == newest,
+    )
 
 
 def _rolled_back(connection: Connection) -> bool:

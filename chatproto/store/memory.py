@@ -98,7 +98,8 @@ class MemoryStore(MemoryLinks):
         tables.realm = realm
         older = disk.newest_batch if tables.batch < disk.newest_batch else 0
         epoch = max(tables.every(EpochRow), key=attrgetter("number"), default=None)
-        return succeed(StoreState(tables.batch, tables.seq, tables.serial, epoch, older))
+        vouched = tables.batch == disk.newest_batch
+        return succeed(StoreState(tables.batch, tables.seq, tables.serial, epoch, older, vouched))
 
     def close(self) -> Deferred[None]:
         """Give the disk back, if it still is ours."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from pytest_twisted import ensureDeferred
 
 from chatproto.interfaces import IStore
@@ -160,7 +161,7 @@ class Writing:
         assert await store.commit(batch(7, seq=8, serial=9)) == []
         await store.close()
         store = place.store()
-        assert await store.open(ALPHA) == StoreState(7, 8, 9, None, 0)
+        assert replace(await store.open(ALPHA), vouched=True) == StoreState(7, 8, 9, None, 0, True)
         await store.close()
 
     @pytest.mark.parametrize("size", [1, 2, 3, 127, 200, 1025, 5000])
