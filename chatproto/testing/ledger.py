@@ -18,6 +18,8 @@ from chatproto.records import ARRIVED, Batch, ConversationRow, MessageRow, Outbo
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.mirror import Mirror
 
+#: A word that may never be stored.
+EVIL = "evil-words"
 #: What a bounce's mid has after that of its message.
 BOUNCED = ".bounce"
 #: The one code with which a bounce does not say that there is no entry.
@@ -122,6 +124,7 @@ class Ledger:
             if isinstance(row, MessageRow):
                 self._ever[host.name].add(row.mid)
                 self._check_not_both(row)
+                self._check_origin(host.name, row)
         for mid in mirror.twice:
             self.broke(f"once: {mid} is on the disk of {host.name} twice")
 
@@ -137,6 +140,16 @@ class Ledger:
             bounce = self._bounce(row.mid)
             if bounce is not None and not bounce.text.startswith(UNKNOWN):
                 self.broke(f"one-end: {row.mid} arrived, and bounced as {bounce.text}")
+
+    def _check_origin(self, realm: str, row: MessageRow) -> None:
+        """See that a message is one that somebody wrote who may."""
+        origin = row.mid.partition("/")[0]
+        if EVIL in row.text:
+            self.broke(f"stranger: {row} is on the disk of {realm}")
+        if row.device == ARRIVED and row.kind == "text":
+            forged = origin in self._ever and row.mid not in self._ever[origin]
+            if forged or realm_of(row.sender) != origin:
+                self.broke(f"forged: {row} of {row.sender} is on the disk of {realm}")
 
     def _arrivals(self, mid: str) -> list[tuple[str, MessageRow]]:
         """Return the entries that a message has in other realms."""

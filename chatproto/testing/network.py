@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
+from msgspec import Struct
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.logger import Logger
@@ -40,6 +41,16 @@ class DidNotHappen(AssertionError):
     """What was waited for did not happen in time."""
 
 
+class Wire(Struct, frozen=True):
+    """A connection: from where to where, to which port, and its two ends."""
+
+    here: Machine
+    there: Machine
+    port: str
+    near: MemoryTransport
+    far: MemoryTransport
+
+
 class Network:
     """Machines and the ways between them.
 
@@ -59,8 +70,8 @@ class Network:
         self.on_step: list[Callable[[ProcessClock], None]] = []
         #: Called at each attempt to connect, with who tries, and the machine and the port.
         self.on_dial: list[Callable[[str, str, str], None]] = []
-        #: Called with both ends of each new connection and the port's name, the dialling end first.
-        self.on_wire: list[Callable[[MemoryTransport, MemoryTransport, str], None]] = []
+        #: Called with each new connection.
+        self.on_wire: list[Callable[[Wire], None]] = []
         #: What is told of what happens, with the time before it; None if nobody wants to know.
         self.trace: Callable[[str], None] | None = None
         #: How new connections come in pieces.
@@ -149,7 +160,7 @@ class Network:
             one.add(ends[-1])
         pair(*ends)
         for call in self.on_wire:
-            call(ends[0], ends[1], port)
+            call(Wire(here, there, port, *ends))
         return ends[0], ends[1]
 
     def dialled(self, machine: Machine, to: str, port: str) -> None:

@@ -8,6 +8,7 @@ does not know with a reset. Callbacks come in turns of the owner's reactor, neve
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -69,8 +70,10 @@ class MemoryTransport:
         self._streaming = False
         self._paused = False
         self._half_closing = self._half_closed = False
-        #: Hears what the protocol writes, when it writes it.
-        self.tap: Any = None
+        #: Hear what the protocol writes, when it writes it.
+        self.taps: list[Callable[[bytes], None]] = []
+        #: When it was made.
+        self.made = clock.time.seconds()
 
     def __repr__(self) -> str:
         return f"<{self._here.host}:{self._here.port} to {self.other._here.host}:{self.other._here.port}>"
@@ -88,8 +91,8 @@ class MemoryTransport:
         """Send bytes, some time."""
         if not self.connected or self._half_closing or not data:
             return
-        if self.tap is not None:
-            self.tap(bytes(data))
+        for tap in self.taps:
+            tap(bytes(data))
         self._out.append(bytes(data))
         self._waiting += len(data)
         if self._producer is not None and self._streaming and self._waiting > FULL:
@@ -309,8 +312,9 @@ class MemoryTransport:
                 self._close(ConnectionDone(), reset=False)
 
     def _take(self) -> bytes:
-        pieces, size = [], 0
-        while self._in and size + len(self._in[0]) <= READ:
+        pieces = [self._in.popleft()]
+        size = len(pieces[0])
+        while self._in and not self._shape.shred and size + len(self._in[0]) <= READ:
             pieces.append(self._in.popleft())
             size += len(pieces[-1])
         self._in_bytes -= size

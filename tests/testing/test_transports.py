@@ -25,7 +25,7 @@ class Recorder(Protocol):
 
     def __init__(self) -> None:
         self.reads: list[bytes] = []
-        self.ends: list[type[Exception] | None] = []
+        self.ends: list[type[BaseException] | None] = []
         self.full: list[bool] = []
 
     @property

@@ -1,0 +1,211 @@
+"""What realms say to each other, read along: no frame may say what its speaker's disk does not.
+
+Each end of each connection between realms is looked at when it writes. What it writes is compared with the
+commits of its store, so that a promise that runs ahead of the disk is noticed also if no crash made it a lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+from chatproto.errors import LinkError
+from chatproto.frames import Ack, Auth, Frame, Goodbye, Hello, Item, PeerLimits, Ready, Skip, Start
+from chatproto.names import fold
+from chatproto.records import ITEMS, AppliedRow, Batch, OutboxRow, RefusalRow, StreamRow
+from chatproto.testing.disks import rows_of
+from chatproto.testing.hosts import PEER, RealmHost
+from chatproto.testing.ledger import Ledger, realm_of
+from chatproto.testing.network import Network, Wire
+from chatproto.wire.peer import decode_frame
+
+#: No realm sends a longer line.
+_LINE_BYTES = 256 * 1024
+#: What may be said to somebody who has proved nothing.
+_TO_STRANGERS = (Hello, Auth, Goodbye)
+
+
+class Speaker:
+    """One end of a connection, as its words tell."""
+
+    def __init__(self, watch: Watch, realm: str, peer: str) -> None:
+        self._watch = watch
+        #: Whose end it is.
+        self.realm = realm
+        self._peer = peer
+        self.other: Speaker
+        self._tail = b""
+        #: Whether it gave the proof of who it is.
+        self.proved = False
+        self.limits = PeerLimits()
+        #: Of the stream that it sends: the newest number, and up to where it said that it knows the verdicts.
+        self.sent: int | None = None
+        self.settled = 0
+        self.acked = 0
+        self.ready: Ready | None = None
+
+    def wrote(self, data: bytes) -> None:
+        """Take what it writes."""
+        *lines, self._tail = (self._tail + data).split(b"\n")
+        for line in lines:
+            if len(line) > _LINE_BYTES:
+                self._broke(f"bounds: a line of {len(line)} bytes")
+            try:
+                frame = decode_frame(line)
+            except LinkError:
+                self._broke(f"frame: {line[:200]!r}")
+            else:
+                if frame is not None:
+                    self._take(frame)
+
+    def overheard(self, data: bytes) -> None:
+        """Take what somebody writes who need not keep to any rule."""
+        *lines, self._tail = (self._tail + data).split(b"\n")
+        for line in lines:
+            try:
+                frame = decode_frame(line)
+            except LinkError:
+                continue
+            if isinstance(frame, Hello):
+                self.limits = frame.limits
+            elif isinstance(frame, Auth):
+                self.proved = True
+            elif isinstance(frame, Ack):
+                self.acked = max(self.acked, frame.number)
+            elif isinstance(frame, Item | Skip | Start):
+                self.sent = max(self.sent or 0, frame.next - 1 if isinstance(frame, Start) else frame.number)
+                self.settled = max(self.settled, frame.settled or 0)
+
+    def _broke(self, what: str) -> None:
+        name, _, rest = what.partition(": ")
+        self._watch.ledger.broke(f"{name}: {self.realm} says to {self._peer}: {rest}")
+
+    def _take(self, frame: Frame) -> None:
+        if not isinstance(frame, _TO_STRANGERS) and not self._watch.may_hear(self.other, self._peer):
+            self._broke(f"stranger: {frame}")
+        match frame:
+            case Hello():
+                self.limits = frame.limits
+            case Auth():
+                self.proved = True
+            case Ready():
+                self._take_ready(frame)
+            case Start():
+                self._take_start(frame)
+            case Item() | Skip():
+                self._take_number(frame)
+            case Ack():
+                self._take_ack(frame)
+            case _:
+                pass
+
+    # -- as a sender
+
+    def _row(self) -> StreamRow:
+        found = self._watch.ledger.mirrors[self.realm].find(StreamRow, (self._peer, ITEMS))
+        return found or StreamRow(self._peer, ITEMS, "", "", 1, 0, 0, 0)
+
+    def _take_start(self, start: Start) -> None:
+        row = self._row()
+        if start.epoch != row.epoch or start.settled > row.settled or start.first != row.first:
+            self._broke(f"durable-first: {start}, and on disk is {row}")
+        ready = self.other.ready
+        if ready is not None and ready.epoch == start.epoch and start.next != ready.number + 1:
+            self._broke(f"resume: {start} after {ready}")
+        self.sent = self.other.acked = start.next - 1
+        self.settled = start.settled
+
+    def _take_number(self, frame: Item | Skip) -> None:
+        row = self._row()
+        if frame.number > row.offered:
+            self._broke(f"offered: {frame}, and the mark on disk is {row.offered}")
+        if self.sent is None or frame.number != self.sent + 1:
+            self._broke(f"numbers: {frame} after {self.sent}")
+        self.sent = frame.number
+        if frame.number - self.other.acked > self.other.limits.items:
+            self._broke(f"credit: {frame} while {self.other.acked} is acked")
+        if frame.settled is not None:
+            if frame.settled > row.settled:
+                self._broke(f"durable-first: {frame} says settled {frame.settled}, on disk is {row.settled}")
+            self.settled = frame.settled
+        self._check_item(frame)
+
+    def _check_item(self, frame: Item | Skip) -> None:
+        row = self._watch.ledger.mirrors[self.realm].find(OutboxRow, (self._peer, frame.number))
+        if row is None or row.mid != frame.mid:
+            self._broke(f"durable-first: {frame}, and on disk is {row}")
+        elif isinstance(frame, Skip) is bool(row.seq):
+            self._broke(f"skip: {frame}, and on disk is {row}")
+        if isinstance(frame, Item) and {realm_of(frame.from_), realm_of(fold(frame.to))} != {
+            self.realm,
+            self._peer,
+        }:
+            self._broke(f"not-ours: {frame}")
+
+    # -- as a receiver
+
+    def _applied(self) -> AppliedRow | None:
+        return self._watch.ledger.mirrors[self.realm].find(AppliedRow, (self._peer, ITEMS))
+
+    def _take_ready(self, ready: Ready) -> None:
+        row = self._applied()
+        here = (ready.epoch, ready.number, ready.mid)
+        if here != (("", 0, "") if row is None else (row.epoch, row.number, row.mid)):
+            self._broke(f"durable-first: {ready}, and on disk is {row}")
+        self.ready = ready
+        self._watch.said_ready(self.realm, self._peer, self)
+
+    def _take_ack(self, ack: Ack) -> None:
+        row = self._applied()
+        if row is None or row.epoch != ack.epoch or ack.number > row.number:
+            self._broke(f"durable-first: {ack}, and on disk is {row}")
+            return
+        self.acked = max(self.acked, ack.number)
+        known = max(row.settled, self.other.settled)
+        told = {number for number, _ in ack.refused}
+        for refusal in self._watch.ledger.mirrors[self.realm].every(RefusalRow):
+            of_stream = refusal.realm == self._peer and refusal.epoch == ack.epoch
+            if of_stream and known < refusal.number <= ack.number and refusal.number not in told:
+                self._broke(f"refusals: {ack} leaves out {refusal}")
+
+
+class Watch:
+    """Reads along on all connections between realms. ``linked`` are the realms that may be talked to."""
+
+    def __init__(self, network: Network, ledger: Ledger, linked: Container[str]) -> None:
+        self.ledger = ledger
+        self._linked = linked
+        #: Who told last where it stands as a receiver, by it and its peer.
+        self._newest: dict[tuple[str, str], Speaker] = {}
+        network.on_wire.append(self._connected)
+
+    def _connected(self, wire: Wire) -> None:
+        if wire.port != PEER:
+            return
+        here, there = wire.here.name, wire.there.name
+        near, far = Speaker(self, here, there), Speaker(self, there, here)
+        near.other, far.other = far, near
+        # What others say is theirs; only realms are held to what they say.
+        for end, speaker in ((wire.near, near), (wire.far, far)):
+            end.taps.append(speaker.wrote if speaker.realm in self.ledger.mirrors else speaker.overheard)
+
+    def committed(self, host: RealmHost, batch: Batch, failed: Sequence[int]) -> None:
+        """Hear what is on a realm's disk; see :attr:`RealmHost.on_commit`."""
+        for row in rows_of(batch, failed):
+            if isinstance(row, AppliedRow):
+                self._applied(host.name, row)
+
+    def may_hear(self, speaker: Speaker, realm: str) -> bool:
+        """Tell whether somebody has proved to be a linked realm."""
+        return speaker.proved and realm in self._linked
+
+    def said_ready(self, realm: str, peer: str, speaker: Speaker) -> None:
+        """Hear on which connection a realm told last where it stands."""
+        self._newest[realm, peer] = speaker
+
+    def _applied(self, realm: str, row: AppliedRow) -> None:
+        """See that nothing becomes durable that was not sent where the receiver told last where it stands."""
+        speaker = self._newest.get((realm, row.realm))
+        if speaker is None or speaker.ready is None or row.epoch != speaker.ready.epoch:
+            return
+        if row.number > max(speaker.ready.number, speaker.other.sent or 0):
+            self.ledger.broke(f"ready: {realm} said {speaker.ready}, and then applied {row}")
