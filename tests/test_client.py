@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 from chatproto import errors
 from chatproto.backoff import Backoff
 from chatproto.client import ChatClient, Message, Position, State, inbox, outbox
-from chatproto.errors import ChatError
+from chatproto.errors import ChatError, QueueFull
 from chatproto.events import HistoryPage, Sent
 from tests.fake_realm import FakeRealm, drop_after, drop_before, fine, garble, refuse, stall
 
@@ -295,6 +295,18 @@ def test_a_refusal_for_now_is_repeated_after_its_time_and_before_what_came_later
     talk.turn(0.1)
     assert talk.realm.stored == ["0", "1", "2", "3", "4"]
     assert all(isinstance(outcome[0], Sent) for outcome in outcomes)
+    talk.close()
+
+
+def test_a_full_queue_to_another_realm_is_the_senders_to_know_and_holds_nobody_up() -> None:
+    talk = Talk()
+    talk.connect()
+    talk.realm.fault("send", refuse("queue-full", 30.0))
+    outcomes = [heard(talk.client.send("amsal@beta", "0")), heard(talk.client.send("messi", "1"))]
+    talk.turn()
+    assert talk.realm.stored == ["1"]
+    assert isinstance(outcomes[0][0].value, QueueFull)
+    assert isinstance(outcomes[1][0], Sent)
     talk.close()
 
 

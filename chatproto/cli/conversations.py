@@ -31,8 +31,9 @@ class Conversation:
         self.shown = 0
         #: The first message of the page that was shown last; None if none was.
         self.top: int | None = None
-        #: The newest text of one's own, and how far the other one has got.
+        #: The newest text of one's own, and how far the other one has got, or its realm if it is another one.
         self.mine = 0
+        self.stored = 0
         self.delivered = 0
         self.seen = 0
         self.members: list[str] = []
@@ -47,7 +48,9 @@ class Conversation:
             return ""
         if self.seen >= self.mine:
             return "read"
-        return "delivered" if self.delivered >= self.mine else "sent"
+        if self.delivered >= self.mine:
+            return "delivered"
+        return f"in {self.address.partition('@')[2]}" if self.stored >= self.mine else "sent"
 
 
 class Conversations:
@@ -102,7 +105,7 @@ class Conversations:
             found.mine = item.seq
         if item.seq > found.newest:
             found.newest = item.seq
-            if not self.is_own(item.from_) or self.is_own(found.address):
+            if item.kind != "delayed" and (not self.is_own(item.from_) or self.is_own(found.address)):
                 found.unread = min(found.unread + 1, UNREAD)
         return found
 
@@ -118,13 +121,14 @@ class Conversations:
     def begin_again(self) -> None:
         """Forget positions that the realm tells anew: it may count from an older copy of its log now."""
         for found in self._known.values():
-            found.newest = found.delivered = found.seen = found.shown = 0
+            found.newest = found.stored = found.delivered = found.seen = found.shown = 0
 
     def learn(self, states: Sequence[ConversationState]) -> None:
         """Take what the realm says of conversations. Messages that came meanwhile are counted already."""
         for state in states:
             found = self[state.with_]
             found.address = state.with_
+            found.stored = max(found.stored, state.stored or 0)
             found.delivered = max(found.delivered, state.delivered or 0)
             found.seen = max(found.seen, state.seen or 0)
             found.read = state.read  # after a crash it may know less than it was told
@@ -141,6 +145,7 @@ class Conversations:
             if found.read >= found.newest:
                 found.unread = 0
         else:
+            found.stored = max(found.stored, receipt.stored or 0)
             found.delivered = max(found.delivered, receipt.delivered or 0)
             found.seen = max(found.seen, receipt.read or 0)
 

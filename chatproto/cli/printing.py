@@ -11,6 +11,7 @@ from datetime import datetime
 
 import click
 
+from chatproto.errors import BY_CODE
 from chatproto.events import HistoryItem
 
 #: Continued lines of a text stand in, so that none of them looks like a message of its own.
@@ -38,8 +39,19 @@ _NOTICES = {
     "owner": "{about} is the owner now",
     "deleted": "{who} deleted the group",
     "topic": "{who} set the topic: {text}",
+    "bounce": "{who} did not get what you wrote: {reason}",
+    "delayed": "what you wrote to {who} still waits for the other realm",
     "history": "{who} set history={text}",
     "access": "{who} set access={text}",
+}
+#: Why a message came to nothing, where the code is no error of a command, or says something else there.
+_REASONS = {
+    "blocked": "the realms exchange no messages",
+    "expired": "the other realm was away for too long",
+    "no-such-realm": "the other realm does not know of it",
+    "outcome-unknown": "the other realm did not come back; perhaps it is there all the same",
+    "quota-reached": "the other realm takes no more from this one today",
+    "refused": "no messages from you are accepted",
 }
 
 
@@ -60,6 +72,12 @@ def printable_text(text: str) -> str:
     """Return a message's text, over several lines if it has them."""
     lines = text.replace("\r\n", "\n").replace("\t", "    ").split("\n")
     return _INDENT.join(printable(line) for line in lines)
+
+
+def _reason(code: str) -> str:
+    """Return in words why a message to another realm came to nothing."""
+    known = BY_CODE.get(code)
+    return _REASONS.get(code) or (printable(code) if known is None else known.message)
 
 
 def local_time(at: str) -> str:
@@ -146,7 +164,7 @@ class Printing:
         if template is None:  # of a later version
             return f"{who}: {printable(item.kind)} {about} {text}".rstrip()
         to = "you" if self.is_own(item.to) else self.name(item.to)
-        return template.format(who=who, about=about, to=to, text=text)
+        return template.format(who=who, about=about, to=to, text=text, reason=_reason(item.text))
 
     def rule(self, title: str) -> str:
         """Return a line across the terminal with a title in it."""

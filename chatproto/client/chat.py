@@ -174,8 +174,10 @@ class ChatClient:
         """Send a text to a user or a group and fire when it is stored, once, whatever happens to the link.
 
         Texts are stored in the order of the calls. Cancelling stops the waiting, not the sending. A ``cid``
-        of your own lets another process repeat the command.
+        of your own lets another process repeat the command. One to a user of another realm waits in this one
+        until that has it; if it comes to nothing, a message of the kind ``bounce`` says so.
 
+        :raises QueueFull: too much waits for the other realm already.
         :raises Busy: too many messages wait already; this one was not taken.
         :raises ChatError: the realm refused it, and it is not stored.
         """
@@ -188,7 +190,7 @@ class ChatClient:
     def messages(self) -> AsyncIterator[Message]:
         """Iterate over messages as they come, in order, each once; the end is when the client is closed.
 
-        These are messages of every ``kind``: texts, invitations, and the notices in a group's log (see
+        These are messages of every ``kind``: texts, invitations, bounces, and the notices in a log (see
         :class:`~chatproto.events.HistoryItem`). Who only wants texts looks for ``kind == "text"``.
 
         One taker at a time. A slow one loses nothing: what there is no room for stays in the realm's log.

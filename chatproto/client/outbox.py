@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
 from chatproto.commands import Send
-from chatproto.errors import Busy, ChatError, ConnectionUnavailable, Unavailable
+from chatproto.errors import Busy, ChatError, ConnectionUnavailable, QueueFull, Unavailable
 from chatproto.events import Reply
 from chatproto.protocols.client import WINDOW, ChatClientProtocol
 
@@ -141,7 +141,11 @@ class Outbox:
         if isinstance(error, ConnectionUnavailable):
             return  # the outcome is unknown; stop() takes it back
         del self._flying[item.number]
-        if isinstance(error, Unavailable) or (isinstance(error, ChatError) and error.retry_after is not None):
+        if isinstance(error, QueueFull):
+            self._settle(item, failure)  # another realm may be away for days, and the others should not wait
+        elif isinstance(error, Unavailable) or (
+            isinstance(error, ChatError) and error.retry_after is not None
+        ):
             self._refused.append(item)
             self._hold(PAUSE_SECONDS if error.retry_after is None else error.retry_after)
         else:

@@ -138,6 +138,15 @@ def test_lines_are_cut_by_width_and_not_by_length() -> None:
         ("kicked", "amsal@beta", "", "lineker removed amsal@beta"),
         ("invitation", "tim@alpha", "", "lineker invites you to tim: /join tim"),
         ("topic", None, "a\x1b[2J\nb", r"lineker set the topic: a\x1b[2J b"),
+        ("bounce", "m", "no-such-user", "lineker did not get what you wrote: there is no such user or group"),
+        (
+            "bounce",
+            "m",
+            "expired",
+            "lineker did not get what you wrote: the other realm was away for too long",
+        ),
+        ("bounce", "m", "of-2030", "lineker did not get what you wrote: of-2030"),
+        ("delayed", "m", "", "what you wrote to lineker still waits for the other realm"),
         ("of-2030", "x@alpha", "{who}", "lineker: of-2030 x {who}"),
     ],
 )
@@ -198,6 +207,27 @@ def test_the_fate_of_a_text_only_becomes_better() -> None:
         assert talk.fate == fate
     conversations.heard(message("mine too", 8, "messi@alpha", "lineker@alpha"))
     assert talk.fate == "sent"
+
+
+def test_a_text_to_another_realm_is_there_before_it_is_delivered() -> None:
+    conversations = known()
+    talk = conversations.heard(message("mine", 7, "messi@alpha", "amsal@beta"))
+    for receipt, fate in (
+        (Receipt(with_="amsal@beta", by="amsal@beta", stored=6), "sent"),
+        (Receipt(with_="amsal@beta", by="amsal@beta", stored=7), "in beta"),
+        (Receipt(with_="amsal@beta", by="amsal@beta", delivered=7), "delivered"),
+    ):
+        conversations.receipt(receipt)
+        assert talk.fate == fate
+
+
+def test_a_bounce_is_news_and_a_delay_is_not() -> None:
+    conversations = known()
+    for kind, seq, unread in (("delayed", 8, 0), ("bounce", 9, 1)):
+        told = HistoryItem(
+            seq=seq, mid=kind, from_="amsal@beta", to="messi@alpha", text="", at="", kind=kind, about="m"
+        )
+        assert conversations.heard(told).unread == unread
 
 
 def test_who_writes_stops_with_the_message_or_after_some_seconds() -> None:
