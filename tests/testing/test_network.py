@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from chatproto.errors import StoreFailed
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.network import DidNotHappen, Network
 from tests.conftest import LoggedFailures
+from tests.serving import ROOT
 
 
 class Chat:
@@ -94,6 +97,12 @@ def test_what_does_not_happen_is_told(chat: Chat) -> None:
     chat.network.heal()
     chat.network.run(120)
     assert chat.heard == ["halo"]
+
+
+def test_the_example_of_the_documents_works() -> None:
+    example = [sys.executable, str(ROOT / "examples" / "hostile_bot.py")]
+    told = subprocess.run(example, capture_output=True, text=True, check=True, timeout=100).stdout
+    assert told == "every text was answered once, with each of 100 seeds\n"
 
 
 def test_the_same_seed_is_the_same_run() -> None:

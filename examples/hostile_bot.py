@@ -1,11 +1,8 @@
 """A bot that says everything back, tested against a realm that crashes and a network that fails.
 
-python -m pytest examples/hostile_bot_test.py
+python examples/hostile_bot.py
 """
 
-from collections.abc import Iterator
-
-import pytest
 from twisted.internet.defer import Deferred
 
 from chatproto import ChatClient, Message
@@ -26,12 +23,8 @@ class EchoBot:
         return self._client.send(message.from_, message.text, cid=message.mid.replace("/", ":"))
 
 
-@pytest.fixture(params=range(20))
-def network(request: pytest.FixtureRequest) -> Iterator[Network]:
-    return Network(request.param)
-
-
-def test_every_text_is_answered_once(network: Network) -> None:
+def test_every_text_is_answered_once(seed: int) -> None:
+    network = Network(seed)
     alpha = network.realm("alpha", users=["echo", "messi"])
     network.wait(alpha.start())
     bot = EchoBot(network.client("echo", "alpha"))
@@ -57,4 +50,10 @@ def test_every_text_is_answered_once(network: Network) -> None:
 
     network.until(lambda: len(answers) >= 20, within=300)
     network.run(60)
-    assert answers == [f"text {number}" for number in range(20)]
+    assert answers == [f"text {number}" for number in range(20)], f"seed {seed}: {answers}"
+
+
+if __name__ == "__main__":
+    for each in range(100):
+        test_every_text_is_answered_once(each)
+    print("every text was answered once, with each of 100 seeds")
