@@ -120,7 +120,7 @@ class Routes:
         """
         address = self.any_address(name)
         if address.realm != self._realm:
-            raise NoSuchRealm
+            raise NoSuchRealm("this works within one realm only")
         return address
 
     def any_address(self, name: str) -> Address:
