@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from chatproto.events import Hint, Message
+from chatproto.events import DeadLetterPage, Hint, LinkAdded, LinkState, Message, QueuePage
 from chatproto.names import RealmName
 from chatproto.records import (
     AccountRow,
@@ -304,3 +304,44 @@ class IRemotes(Interface):
 
     def realms() -> Sequence[RealmName]:
         """Return the linked realms in which a bare name is searched for, in that order."""
+
+
+class ILinks(Interface):
+    """The links of a realm to others, as its administrators see them and decide about them.
+
+    What is asked about a realm that there is no link to is refused with ``NoSuchRealm``.
+    """
+
+    def fingerprint() -> str:
+        """Return that of this realm's key."""
+
+    def states() -> Deferred[list[LinkState]]:
+        """Return every link, by realm."""
+
+    def add(realm: RealmName, connect: str, pin: str) -> Deferred[LinkAdded]:
+        """Add a realm with its endpoint, and its fingerprint or ``""``; what it shows is in the answer.
+
+        :raises BadRequest: the endpoint or the fingerprint is none.
+        :raises NotSupported: the configuration says how to link with it.
+        """
+
+    def approve(realm: RealmName, fingerprint: str) -> Deferred[None]:
+        """Take a key that a realm showed as its own."""
+
+    def retry(realm: RealmName) -> Deferred[None]:
+        """Dial a realm now, parked or not."""
+
+    def park(realm: RealmName) -> Deferred[None]:
+        """Dial a realm no more."""
+
+    def block(realm: RealmName) -> Deferred[None]:
+        """Send nothing to a realm and take nothing from it."""
+
+    def drop(realm: RealmName) -> Deferred[int]:
+        """End a link, and fire with how many messages came back to their senders."""
+
+    def queue(realm: RealmName, after: int, limit: int) -> Deferred[QueuePage]:
+        """Return what waits for a realm above a number, the oldest first."""
+
+    def dead_letters(realm: str, after: int, limit: int) -> Deferred[DeadLetterPage]:
+        """Return what came back from a realm, or with ``""`` from all, above a seq, the oldest first."""

@@ -23,6 +23,7 @@ COMMANDS = {
     "demo": "Show a realm and some users at work.",
     "user": "Add users, set passwords, invite, list, delete.",
     "group": "List groups, show, kick, transfer, delete.",
+    "realm": "Links to other realms: add, approve, list, look after.",
     "session": "List and end the sessions of a user.",
     "store": "Look at a store, back it up, move it.",
     "certificate": "Make a self-signed certificate, show one.",

@@ -78,8 +78,8 @@ def _for_people(value: object) -> str:
     return text
 
 
-def confirm(deed: str, *, yes: bool) -> None:
-    """Return if the operator means what cannot be undone.
+def confirm(deed: str, *, yes: bool, lasting: bool = True) -> None:
+    """Return if the operator means it; ``lasting`` is what cannot be undone.
 
     :raises ClickException: no.
     """
@@ -87,8 +87,8 @@ def confirm(deed: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{shown} cannot be undone; say --yes.")
-    if not click.confirm(f"{shown}, for ever?", err=True):
+        raise click.UsageError(f"{shown} {'cannot be undone' if lasting else 'is asked for'}; say --yes.")
+    if not click.confirm(f"{shown}{', for ever' if lasting else ''}?", err=True):
         raise click.ClickException("nothing was done")
 
 

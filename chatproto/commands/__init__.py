@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from chatproto.commands import administration, groups, messages, older, people, sessions
+from chatproto.commands import administration, groups, links, messages, older, people, sessions
 from chatproto.commands.administration import (
     GroupDelete,
     GroupKick,
@@ -38,6 +38,18 @@ from chatproto.commands.groups import (
     SetRole,
     SetTopic,
     Transfer,
+)
+from chatproto.commands.links import (
+    RealmAdd,
+    RealmApprove,
+    RealmBlock,
+    RealmDeadLetters,
+    RealmDrop,
+    RealmKey,
+    RealmList,
+    RealmPark,
+    RealmQueue,
+    RealmRetry,
 )
 from chatproto.commands.messages import Ack, Conversations, History, Listen, Read, Send, SendGroup, Typing
 from chatproto.commands.older import EnterGroup, ExitGroup, Inbox, InboxGroup, Info
@@ -96,6 +108,16 @@ __all__ = [
     "NewPassword",
     "Password",
     "Read",
+    "RealmAdd",
+    "RealmApprove",
+    "RealmBlock",
+    "RealmDeadLetters",
+    "RealmDrop",
+    "RealmKey",
+    "RealmList",
+    "RealmPark",
+    "RealmQueue",
+    "RealmRetry",
     "Register",
     "Request",
     "Resume",
@@ -120,7 +142,7 @@ __all__ = [
 ]
 
 #: The modules of commands, in the order in which documents list them.
-_SUBJECTS = (sessions, messages, groups, people, older, administration)
+_SUBJECTS = (sessions, messages, groups, people, older, administration, links)
 
 
 def all_commands() -> tuple[type[Command], ...]:

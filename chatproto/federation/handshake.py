@@ -101,6 +101,8 @@ class Handshake:
         self.realm: RealmName | None = None
         #: The newest version of the protocol that both know.
         self.version = 0
+        #: What has to be sent before the goodbye, if it has failed.
+        self.parting = b""
 
     @property
     def state(self) -> State:
@@ -183,6 +185,8 @@ class Handshake:
             raise WrongRealm
         trust = self._trusts.trust_of(realm, hello.key)
         if trust is None:
+            if self._dialled is None:  # an operator may want to see our key before there is a link
+                self.parting = self._say_hello(realm)
             raise NotLinked
         self.realm = realm
         # Before anything is proved to it: who has another key gets nothing made with the secret.

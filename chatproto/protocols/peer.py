@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 #: Longest line before the other side has proved who it is: a hello with all it may have is shorter.
 HANDSHAKE_LINE_BYTES = 4 * 1024
-#: The time for the handshake: two round trips, and signatures of a tenth of a millisecond.
-HANDSHAKE_SECONDS = 10.0
 #: Unsent bytes at which what was written is handed over within the turn of the reactor.
 _PIECE = 64 * 1024
 #: Unsent bytes of a connection that is full at which it is given up: only small frames are sent then, and who
@@ -121,7 +119,7 @@ class RealmPeerProtocol(PausingFraming):
             self._drained,
             self._stuck,
         )
-        self._deadline = factory.clock.callLater(HANDSHAKE_SECONDS, self._too_late)
+        self._deadline = factory.clock.callLater(factory.limits.link_handshake_seconds, self._too_late)
         self._outbox.write(self._handshake.begin())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -233,12 +231,16 @@ class RealmPeerProtocol(PausingFraming):
         try:
             said = self._handshake.received(line, binding_of(self.transport))
         except LinkError as error:
+            self._write(self._handshake.parting)
             self.fail(error)
             return
-        assert self._outbox is not None
-        self._outbox.write(said)
+        self._write(said)
         if self._handshake.done:
             self._begin_link()
+
+    def _write(self, said: bytes) -> None:
+        if self._outbox is not None and said:
+            self._outbox.write(said)
 
     def _begin_link(self) -> None:
         """Give the connection to the link: the other side is who it says."""

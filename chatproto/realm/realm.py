@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from chatproto.executors import ThreadExecutor
 from chatproto.frames import Ask
-from chatproto.interfaces import IAuthenticator, IRemotes, IStore
+from chatproto.interfaces import IAuthenticator, ILinks, IRemotes, IStore
 from chatproto.limits import Limits
 from chatproto.names import RealmName
 from chatproto.realm.accounts import Accounts, Names
@@ -47,7 +47,7 @@ from chatproto.realm.policy import PeerPolicy, Policy
 from chatproto.realm.present import Present
 from chatproto.realm.questions import Questions
 from chatproto.realm.reading import Reading
-from chatproto.realm.remotes import NoRemotes
+from chatproto.realm.remotes import NoLinks, NoRemotes
 from chatproto.realm.router import Router
 from chatproto.realm.routes import Routes
 from chatproto.realm.sending import Sending
@@ -132,6 +132,8 @@ class Realm:
         self._questions = Questions(name, self.accounts, self.present, clock)
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)
+        #: What administrators ask about links; see :meth:`link`.
+        self.links: ILinks = NoLinks()
 
     @classmethod
     async def open(
@@ -170,16 +172,24 @@ class Realm:
             raise
         return realm
 
-    def link(self, remotes: IRemotes, policy_of: Callable[[RealmName], PeerPolicy] | None = None) -> None:
+    def link(
+        self,
+        remotes: IRemotes,
+        policy_of: Callable[[RealmName], PeerPolicy] | None = None,
+        links: ILinks | None = None,
+    ) -> None:
         """Let messages go to other realms. Called once at most, before the realm serves anybody.
 
-        ``policy_of`` tells what is taken from a realm: everything, if it is not given.
+        ``policy_of`` tells what is taken from a realm: everything, if it is not given. ``links`` is what
+        administrators ask about them.
         """
         if not isinstance(self.outbound.remotes, NoRemotes):
             raise RuntimeError("the realm is linked already")
         self.outbound.remotes = self.routes.remotes = self.hints.remotes = remotes
         if policy_of is not None:
             self.arrivals.policy_of = policy_of
+        if links is not None:
+            self.links = links
 
     async def answer(self, ask: Ask) -> dict[str, Any]:
         """Answer another realm, which has proved who it is; see

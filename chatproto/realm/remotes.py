@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from chatproto.errors import NoSuchRealm
-from chatproto.interfaces import IRemotes
+from chatproto.errors import NoSuchRealm, NotSupported
+from chatproto.events import DeadLetterPage, LinkAdded, LinkState, QueuePage
+from chatproto.interfaces import ILinks, IRemotes
 from chatproto.names import RealmName
 from chatproto.records import MessageRow, OutboxRow, StreamRow
 
@@ -54,3 +55,48 @@ class NoRemotes:
     def realms(self) -> Sequence[RealmName]:
         """See :meth:`IRemotes.realms`."""
         return ()
+
+
+@implementer(ILinks)
+class NoLinks:
+    """A realm without links: there is nothing to look after."""
+
+    def fingerprint(self) -> str:
+        """See :meth:`ILinks.fingerprint`."""
+        raise NotSupported("this realm has no links")
+
+    def states(self) -> Deferred[list[LinkState]]:
+        """See :meth:`ILinks.states`."""
+        return succeed([])
+
+    def add(self, realm: RealmName, connect: str, pin: str) -> Deferred[LinkAdded]:
+        """See :meth:`ILinks.add`."""
+        return fail(NotSupported("this realm has no links"))
+
+    def approve(self, realm: RealmName, fingerprint: str) -> Deferred[None]:
+        """See :meth:`ILinks.approve`."""
+        return fail(NoSuchRealm())
+
+    def retry(self, realm: RealmName) -> Deferred[None]:
+        """See :meth:`ILinks.retry`."""
+        return fail(NoSuchRealm())
+
+    def park(self, realm: RealmName) -> Deferred[None]:
+        """See :meth:`ILinks.park`."""
+        return fail(NoSuchRealm())
+
+    def block(self, realm: RealmName) -> Deferred[None]:
+        """See :meth:`ILinks.block`."""
+        return fail(NoSuchRealm())
+
+    def drop(self, realm: RealmName) -> Deferred[int]:
+        """See :meth:`ILinks.drop`."""
+        return fail(NoSuchRealm())
+
+    def queue(self, realm: RealmName, after: int, limit: int) -> Deferred[QueuePage]:
+        """See :meth:`ILinks.queue`."""
+        return fail(NoSuchRealm())
+
+    def dead_letters(self, realm: str, after: int, limit: int) -> Deferred[DeadLetterPage]:
+        """See :meth:`ILinks.dead_letters`."""
+        return succeed(DeadLetterPage(letters=[], complete=True))

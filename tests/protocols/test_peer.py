@@ -15,7 +15,7 @@ from chatproto.errors import LinkError
 from chatproto.federation.connection import Connection
 from chatproto.frames import Frame, Goodbye, Hello, PeerLimits, Ping, Pong
 from chatproto.limits import Limits
-from chatproto.protocols.peer import HANDSHAKE_LINE_BYTES, HANDSHAKE_SECONDS, RealmPeerProtocol, Stage
+from chatproto.protocols.peer import HANDSHAKE_LINE_BYTES, RealmPeerProtocol, Stage
 from chatproto.protocols.peer_factory import STRANGERS
 from chatproto.wire.peer import decode_frame, encode_frame
 from tests.protocols.peering import ALPHA, BETA, SECRET, LinkingRealm, item, two_realms
@@ -149,7 +149,11 @@ class TestHandshake:
         del two.beta.trusts[ALPHA]
         dialler, listener = two.dialling(), two.listening()
         listener.say(dialler.heard()[:-1])
-        assert listener.goodbye() == Goodbye(reason="not-linked", message="there is no link to that realm")
+        # It hears who was dialled, so that an operator there can compare the key.
+        hello, goodbye = listener.frames()
+        assert isinstance(hello, Hello)
+        assert hello.key == two.beta.identity.key
+        assert goodbye == Goodbye(reason="not-linked", message="there is no link to that realm")
         assert listener.wire.disconnecting
         assert two.beta.told == [("trust_of", ALPHA)]
         assert two.beta.factory.traffic.refusals == {"not-linked": 1}
@@ -194,7 +198,7 @@ class TestHandshake:
     def test_there_are_ten_seconds(self, two: Two) -> None:
         dialler, listener = two.dialling(), two.listening()
         listener.protocol.dataReceived(dialler.heard())
-        dialler.clock.advance(HANDSHAKE_SECONDS - 0.1)
+        dialler.clock.advance(Limits().link_handshake_seconds - 0.1)
         assert not listener.wire.disconnecting
         dialler.clock.advance(0.2)
         assert b"handshake-timeout" in listener.heard()
@@ -205,7 +209,7 @@ class TestHandshake:
 
     def test_afterwards_there_is_no_such_time(self, two: Two) -> None:
         dialler, listener = two.linked()
-        two.clock.advance(10 * HANDSHAKE_SECONDS)
+        two.clock.advance(10 * Limits().link_handshake_seconds)
         assert dialler.protocol.stage is listener.protocol.stage is Stage.LINKED
 
     @pytest.mark.parametrize("ended", [True, False])

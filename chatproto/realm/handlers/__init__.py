@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from chatproto import commands
 from chatproto.commands import Command
 from chatproto.events import Reply
-from chatproto.realm.handlers import administration, groups, messages, older, people, sessions
+from chatproto.realm.handlers import administration, groups, links, messages, older, people, sessions
 from chatproto.realm.sending import Answer
 
 if TYPE_CHECKING:
@@ -68,6 +68,16 @@ REPLIES: dict[type[Command], Callable[[ClientSession, Any, Any], Coroutine[Any, 
     commands.GroupKick: administration.group_kick,
     commands.GroupTransfer: administration.group_transfer,
     commands.GroupDelete: administration.group_delete,
+    commands.RealmKey: links.key,
+    commands.RealmList: links.list_,
+    commands.RealmAdd: links.add,
+    commands.RealmApprove: links.approve,
+    commands.RealmRetry: links.retry,
+    commands.RealmPark: links.park,
+    commands.RealmBlock: links.block,
+    commands.RealmDrop: links.drop,
+    commands.RealmQueue: links.queue,
+    commands.RealmDeadLetters: links.dead_letters,
 }
 
 #: Commands whose handler answers by itself.
