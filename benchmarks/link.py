@@ -1,7 +1,7 @@
 """What a link costs: messages from one realm to another, both on SQLite with real syncs.
 
-Three figures: messages a second and processor time of both realms for each, one sender and one listener, 256 in
-flight; the time from send to delivery at 100 a second; and how long 100,000 messages take that waited while the
+Three figures. Messages a second, and processor time of both realms for each: one sender, one listener, 256 in
+flight. The time from send to delivery at 100 a second. How long 100,000 messages take that waited while the
 other realm was away, with the memory of both meanwhile. ``--only`` chooses one: window, latency or outage.
 """
 
@@ -76,9 +76,9 @@ def measure_window() -> None:
         after = [server.processor_seconds() for server in (alpha, beta)]
         here, there = ((end - begin) / MESSAGES * 1e6 for begin, end in zip(before, after, strict=True))
         print(
-            f"link: {MESSAGES / seconds:,.0f} messages/s from realm to realm, {here + there:.1f} us of processor "
-            f"each ({here:.1f} at the sender's, {there:.1f} at the recipient's; window {WINDOW}, SQLite, until "
-            f"delivered)",
+            f"link: {MESSAGES / seconds:,.0f} messages/s from realm to realm, until delivered; {here + there:.1f} us "
+            f"of processor each ({here:.1f} at the sender's, {there:.1f} at the recipient's realm; "
+            f"window {WINDOW}, SQLite)",
             flush=True,
         )
 
@@ -90,8 +90,8 @@ def measure_latency() -> None:
         listener.ask(do="listen")
         median, late = percentiles(times_of(sender, listener, TO)[FIRST:])
         print(
-            f"link: {median:.2f} ms median, {late:.2f} ms 99th percentile from send in one realm to delivery in "
-            f"the other at 100 messages/s (a sync here: {sync_milliseconds(alpha.folder):.2f} ms)",
+            f"link: {median:.2f} ms median, {late:.2f} ms 99th percentile from send in one realm to delivery "
+            f"in the other at 100 messages/s (a sync here: {sync_milliseconds(alpha.folder):.2f} ms)",
             flush=True,
         )
 
