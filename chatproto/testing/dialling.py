@@ -130,7 +130,11 @@ class Dial:
         """Be told, in a turn of one's own."""
         if not self._over:
             self._end()
-            self._clock.callLater(0, self.answer.errback, Failure(error))
+            self._clock.callLater(0, self._failed, error)
+
+    def _failed(self, error: Exception) -> None:
+        if not self.answer.called:  # it may have been cancelled meanwhile
+            self.answer.errback(Failure(error))
 
     def _cancelled(self, answer: Deferred[IProtocol]) -> None:
         self._end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
@@ -31,6 +31,8 @@ CLIENT = "client"
 PEER = "peer"
 #: Every user's password.
 PASSWORD = "surabaya"  # noqa: S105 - nobody's
+#: Links a realm to others, and returns what ends all links.
+Federate = Callable[["RealmHost", Realm, IStore], Awaitable[Callable[[], Deferred[None]]]]
 #: How long a supervisor waits before it starts a process again.
 RESTART_SECONDS = 1.0
 
@@ -38,8 +40,8 @@ RESTART_SECONDS = 1.0
 class RealmHost:
     """A realm and its machine.
 
-    ``on_commit`` hears of every batch that is on disk; ``on_open`` is called with the realm each time it is
-    open, before anybody can connect.
+    ``on_commit`` hears of every batch that is on disk. ``federate`` links the realm to others, each time it
+    is open and before anybody can connect; it returns what :meth:`stop` has to call to end that.
     """
 
     _log = Logger()
@@ -60,7 +62,10 @@ class RealmHost:
         #: Whether it is started again when it ended by itself.
         self.supervised = True
         self.on_commit: list[Callable[[RealmHost, Batch, Sequence[int]], None]] = []
-        self.on_open: list[Callable[[RealmHost, Realm], None]] = []
+        #: Called each time a process begins.
+        self.on_start: list[Callable[[RealmHost], None]] = []
+        self.federate: Federate | None = None
+        self._end_links: Callable[[], Deferred[None]] | None = None
         #: How often it was started.
         self.lives = 0
         self._hasher = PasswordHasher(InlineExecutor(), cheap=True)
@@ -80,6 +85,8 @@ class RealmHost:
         """Begin a process that opens the store and serves; fires when it does."""
         self._network.note(f"{self.name} starts")
         self.lives += 1
+        for call in self.on_start:
+            call(self)
         clock = self.machine.begin()
         starting = Deferred.fromCoroutine(self._start(clock))
         return starting.addErrback(self._not_started, clock)
@@ -94,8 +101,8 @@ class RealmHost:
         for user in self.users:
             with contextlib.suppress(NameTaken):
                 await realm.add_user(user, PASSWORD)
-        for call in self.on_open:
-            call(self, realm)
+        if self.federate is not None:
+            self._end_links = await self.federate(self, realm, store)
         self.factory = ChatServerFactory(realm, clock, random=self._random.random)
         self.listen(CLIENT, self.factory)
 
@@ -147,9 +154,12 @@ class RealmHost:
         assert self.realm is not None
         assert self.factory is not None
         realm, clock = self.realm, self.clock
-        port = self.machine.listening(CLIENT)
-        if port is not None:
-            await port.stopListening()
+        for name in (CLIENT, PEER):
+            port = self.machine.listening(name)
+            if port is not None:
+                await port.stopListening()
+        if self._end_links is not None:
+            await self._end_links()
         await self.factory.drain()
         with contextlib.suppress(StoreError):
             await realm.close()

@@ -6,6 +6,7 @@ from collections import deque
 
 from msgspec import Struct
 
+from chatproto.records import DialRow
 from chatproto.testing.hosts import PEER, RealmHost
 from chatproto.testing.ledger import Ledger
 from chatproto.testing.network import Network
@@ -17,6 +18,8 @@ _LONGEST = 300.0
 _SURE = 0.5
 #: A link that stood for so long lets the delays begin anew.
 _ESTABLISHED = 60.0
+#: A delay is kept in milliseconds, and added to a time of which the last digits are microseconds.
+_ROUNDING = 0.002
 #: Dials of one realm in a second; one more, as seconds are counted from any moment.
 _A_SECOND = 21
 
@@ -27,6 +30,12 @@ class _Dialled(Struct):
     dials: int = 0
     last: float = float("-inf")
     up_since: float | None = None
+    #: How wrong the clock was that the delay is measured by.
+    offset: float = 0.0
+
+    def least(self) -> float:
+        """Return how long it takes at least until the next dial."""
+        return _SURE * min(_LONGEST, _FIRST * _FACTOR ** (self.dials - 1)) if self.dials else 0.0
 
 
 class Schedule:
@@ -56,14 +65,15 @@ class Schedule:
         if dialled.up_since is not None and now - dialled.up_since >= _ESTABLISHED - 1:
             dialled.dials = 0
         dialled.up_since = None
-        least = _SURE * min(_LONGEST, _FIRST * _FACTOR ** (dialled.dials - 1)) if dialled.dials else 0.0
-        # Floating point: a delay is added to a time of which the last digits are microseconds.
-        if now - dialled.last < least - 0.001:
+        offset = self._network.machine(here).clock.offset
+        # A clock that was set makes what was planned by it early.
+        if offset == dialled.offset and now - dialled.last < dialled.least() - _ROUNDING:
             self._ledger.broke(
                 f"dials: {here} dials {there} for the {dialled.dials + 1}th time after {now - dialled.last} s"
             )
         dialled.dials += 1
         dialled.last = now
+        dialled.offset = offset
 
     def linked(self, here: str, there: str) -> None:
         """Hear that two realms are linked, whoever dialled."""
@@ -76,10 +86,12 @@ class Schedule:
         """Hear that a realm came to another, which may dial it at once then."""
         self._of(here, by).dials = 0
 
-    def restarted(self, host: RealmHost, *, knows: bool) -> None:
-        """Hear that a realm is started; unless it ``knows`` how it dialled, it begins anew."""
-        for (here, _), dialled in self._dialled.items():
+    def restarted(self, host: RealmHost) -> None:
+        """Hear that a realm is started: it knows as much of how it dialled as is on its disk."""
+        for (here, there), dialled in self._dialled.items():
             if here == host.name:
-                # The last failure may not have been on disk.
-                dialled.dials = max(0, dialled.dials - 2) if knows else 0
+                row = self._ledger.mirrors[here].find(DialRow, there)
                 dialled.up_since = None
+                dialled.dials = min(dialled.dials, row.failures if row is not None else 0)
+                planned = row.next / 1000 - host.clock.offset if row is not None else float("-inf")
+                dialled.last = min(dialled.last, planned - dialled.least())

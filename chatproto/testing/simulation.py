@@ -19,8 +19,11 @@ from chatproto.testing.clock import ProcessClock
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.ledger import Broken, Ledger
 from chatproto.testing.network import DidNotHappen, Network
+from chatproto.testing.rogue import ROGUE
 from chatproto.testing.scenario import Troubles
+from chatproto.testing.schedule import Schedule
 from chatproto.testing.shaping import Shape
+from chatproto.testing.watching import Watch
 from chatproto.testing.workload import Habits, SimulatedUser
 
 #: How long the troubles go on.
@@ -87,6 +90,12 @@ class Simulation:
         network.shape = self._shape
         self.hosts = [self._host(number) for number in range(options.realms)]
         self.bounds = Bounds(network, self.hosts, self.ledger)
+        self.schedule = Schedule(network, ledger)
+        linked = {host.name for host in self.hosts} | {ROGUE}
+        watch = Watch(network, ledger, linked, self.schedule)
+        for host in self.hosts:
+            host.on_commit.append(watch.committed)
+            host.on_start.append(self.schedule.restarted)
         network.on_step.append(self._look)
         self.users = [user for host in self.hosts for user in self._users(host)]
         self._troubles = Troubles(

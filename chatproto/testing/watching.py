@@ -16,6 +16,7 @@ from chatproto.testing.disks import rows_of
 from chatproto.testing.hosts import PEER, RealmHost
 from chatproto.testing.ledger import Ledger, realm_of
 from chatproto.testing.network import Network, Wire
+from chatproto.testing.schedule import Schedule
 from chatproto.wire.peer import decode_frame
 
 #: No realm sends a longer line.
@@ -87,6 +88,7 @@ class Speaker:
                 self.limits = frame.limits
             case Auth():
                 self.proved = True
+                self._watch.schedule.contacted(self._peer, self.realm)
             case Ready():
                 self._take_ready(frame)
             case Start():
@@ -111,6 +113,7 @@ class Speaker:
         ready = self.other.ready
         if ready is not None and ready.epoch == start.epoch and start.next != ready.number + 1:
             self._broke(f"resume: {start} after {ready}")
+        self._watch.schedule.linked(self.realm, self._peer)
         self.sent = self.other.acked = start.next - 1
         self.settled = start.settled
 
@@ -171,8 +174,9 @@ class Speaker:
 class Watch:
     """Reads along on all connections between realms. ``linked`` are the realms that may be talked to."""
 
-    def __init__(self, network: Network, ledger: Ledger, linked: Container[str]) -> None:
+    def __init__(self, network: Network, ledger: Ledger, linked: Container[str], schedule: Schedule) -> None:
         self.ledger = ledger
+        self.schedule = schedule
         self._linked = linked
         #: Who told last where it stands as a receiver, by it and its peer.
         self._newest: dict[tuple[str, str], Speaker] = {}
