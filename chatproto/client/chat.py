@@ -59,7 +59,7 @@ class ChatClient:
     ``password``, or with the ``token`` of an earlier client; ``register`` makes the account if there is none,
     with an ``invite`` where the realm asks for one, ``device`` names a place in the log that the realm keeps.
     When the session is ended, by its owner or the operator or by its age, the client logs in anew with the
-    password, as a bot should; without ``again`` it forgets the password at the first login, and is closed then.
+    password, as a bot should; without ``again`` it forgets the password at the first login, and closes.
 
     Messages come from now on, or from the ``after`` and ``epoch`` of an earlier :attr:`position`, with
     ``own`` also those that this device sent; ``receipts`` and ``typing`` ask for what :meth:`on_hint` hears.
