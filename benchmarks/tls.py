@@ -51,18 +51,19 @@ def measure(what: str, endpoint: str, version: ssl.TLSVersion | None) -> None:
     ) as server:
         for _ in range(FIRST):
             connect(server, version).ask(do="hello")
-        before = server.processor_seconds()
-        for _ in range(HANDSHAKES):
-            line = connect(server, version)
-            line.ask(do="hello")
-            line.close()
-        handshake = (server.processor_seconds() - before) / HANDSHAKES
+        # First, as later the memory of connections that are gone would be used again.
         lines = [listening(connect(server, version)) for _ in range(FIRST)]
         time.sleep(1)
         resident = server.resident_bytes()
         lines += [listening(connect(server, version)) for _ in range(CONNECTIONS)]
         time.sleep(1)
         each = (server.resident_bytes() - resident) / CONNECTIONS / 1024
+        before = server.processor_seconds()
+        for _ in range(HANDSHAKES):
+            line = connect(server, version)
+            line.ask(do="hello")
+            line.close()
+        handshake = (server.processor_seconds() - before) / HANDSHAKES
     print(
         f"tls: {what}: {handshake * 1e6:,.0f} us of the server's processor to connect, say hello and leave; "
         f"{each:.1f} KiB resident per idle connection, logged in and listening, at {CONNECTIONS}"

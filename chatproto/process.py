@@ -12,7 +12,9 @@ import signal
 import sys
 from collections.abc import Callable
 
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorFromThreads
+from twisted.internet.posixbase import PosixReactorBase
 
 #: With the default of 5 ms the writer's thread waits that long for the interpreter behind a busy
 #: reactor; with this a lone commit stays near the time of its sync.
@@ -40,6 +42,35 @@ def settle_process() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
+
+
+def end_once(reactor: PosixReactorBase) -> None:
+    """Let the first SIGTERM or SIGINT stop the reactor in order, and further ones change nothing.
+
+    To hurry would leave clients in doubt, and what is waited for has a bound. The reactor's own handlers stop
+    it again at each signal, which is an error, and are gone before the process is.
+    """
+    ends = (signal.SIGTERM, signal.SIGINT)
+    told = False
+
+    def stop() -> None:
+        with contextlib.suppress(ReactorNotRunning):  # what failed may have been quicker
+            reactor.stop()
+
+    def end(*_: object) -> None:
+        nonlocal told
+        if not told:
+            told = True
+            reactor.callFromThread(stop)
+
+    def set_all(handler: Callable[..., None] | signal.Handlers) -> None:
+        for each in ends:
+            signal.signal(each, handler)
+
+    # The reactor sets its own when it starts to run.
+    reactor.callWhenRunning(set_all, end)
+    # The interpreter forgets functions before it ends, but not what is ignored.
+    reactor.addSystemEventTrigger("before", "shutdown", set_all, signal.SIG_IGN)
 
 
 def on_hangup(reactor: IReactorFromThreads, do: Callable[[], None]) -> None:

@@ -205,6 +205,42 @@ def test_a_session_is_resumed_by_its_token_and_a_lost_one_by_the_password() -> N
     talk.close()
 
 
+def test_a_client_whose_session_was_ended_says_so_and_logs_in_anew() -> None:
+    talk = Talk()
+    talk.connect()
+    talk.realm.tokens.clear()
+    talk.realm.connections[0].tell(event="goodbye", reason="logged-out")
+    talk.turn()
+    talk.realm.drop()
+    talk.turn(1)
+    assert talk.stands(State.ONLINE)
+    assert "your session was ended" in talk.reasons[talk.states.index(State.WAITING)]
+    talk.close()
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_client_that_is_not_to_log_in_again_keeps_no_password_and_ends_with_its_session(
+    told: bool,
+) -> None:
+    talk = Talk(again=False)
+    talk.connect()
+    talk.realm.drop()
+    talk.turn(1)
+    assert talk.stands(State.ONLINE)  # by its token
+    talk.realm.tokens.clear()
+    if told:
+        talk.realm.connections[0].tell(event="goodbye", reason="logged-out")
+        talk.turn()
+    talk.realm.drop()
+    talk.turn(1)
+    assert [command["do"] for command in talk.realm.commands].count("login") == 1
+    assert [command["do"] for command in talk.realm.commands].count("resume") == (1 if told else 2)
+    assert talk.stands(State.CLOSED)
+    assert "your session was ended" in talk.reasons[-1]
+    assert type(error_of(talk.connect())) is errors.BadToken
+    talk.close()
+
+
 def test_a_token_is_enough_until_it_is_refused() -> None:
     talk = Talk(user=None, password=None, token="kept")
     talk.realm.tokens.add("kept")

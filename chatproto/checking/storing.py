@@ -104,6 +104,7 @@ def _postgresql(setup: Setup, what: str) -> Iterator[Finding]:
     try:
         with database.read() as connection:
             yield from _server(what, connection)
+            yield from _held(setup, what, connection)
             facts = read_facts(connection, setup.passwords)
     except SQLAlchemyError as error:
         yield fail(what, f"cannot be reached: {database.reason(error)}; does it run, and let this user in?")
@@ -138,6 +139,17 @@ def _server(what: str, connection: Connection) -> Iterator[Finding]:
         yield warn(
             what, "the connection crosses the network in the clear; add ?sslmode=verify-full to the URL"
         )
+
+
+def _held(setup: Setup, what: str, connection: Connection) -> Iterator[Finding]:
+    from chatproto.store.postgresql import find_holder  # noqa: PLC0415 - needs an extra
+
+    holder = find_holder(connection)
+    if holder is not None and setup.running is None:
+        where = setup.config.control
+        yield fail(what, f"is held by a process {holder}, which does not answer at {where}; end it")
+    elif holder is not None:
+        yield ok(what, f"is held by the running realm, {holder}")
 
 
 def _facts(setup: Setup, what: str, facts: Facts) -> Iterator[Finding]:

@@ -28,13 +28,15 @@ def certificate() -> None:
     show_default=True,
     help="How long it is valid.",
 )
-def make(folder: Path, host: Sequence[str], days: int) -> None:
+@click.option("--renew", is_flag=True, help="Replace FOLDER/cert.pem by a new one for the same key.")
+def make(folder: Path, host: Sequence[str], days: int, renew: bool) -> None:
     """Make FOLDER/key.pem and FOLDER/cert.pem, and print the fingerprint that clients pin.
 
-    A key that is there already is kept, and with it the fingerprint. Nothing is overwritten.
+    A key that is there already is kept, and with it the fingerprint. Nothing is overwritten but the
+    certificate, with --renew. The fingerprint is all that comes on standard output.
     """
     try:
-        pair = make_self_signed(folder, host, days)
+        pair = make_self_signed(folder, host, days, renew=renew)
     except BadCertificate as error:
         raise click.ClickException(str(error)) from error
     click.echo(str(pair.fingerprint))

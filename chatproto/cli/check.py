@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,30 @@ _NOT_CHECKED = ("log_level", "log_file")
     help="Accounts whose password is compared with the most usual ones; each takes a tenth of a second.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="Print only what is wrong.")
-def check(config: Path | None, passwords: int, quiet: bool, **flags: Any) -> int:
+@click.option(
+    "--ignore",
+    multiple=True,
+    metavar="TEXT",
+    help="Leave out warnings whose line has TEXT in it. May be repeated.",
+)
+def check(config: Path | None, passwords: int, quiet: bool, ignore: Sequence[str], **flags: Any) -> int:
     """Tell what is wrong with a set-up and what to do about it.
 
     Takes the options of `chatproto serve`, and changes nothing. Run it as the user that the realm runs as,
     before the first start, while the realm runs, or when it does not start. Each line begins with ok, warn or
-    FAIL; the exit code is 1 if anything is FAIL.
+    FAIL; the exit code is 1 if anything is FAIL. What is FAIL cannot be ignored.
     """
+    if not all(text.strip() for text in ignore):
+        raise click.UsageError("--ignore: expected a part of a warning.")
     worst = 0
     for finding in _findings(config, passwords, flags):
+        line = printable(str(finding))
         if finding.level is Level.FAIL:
             worst = 1
+        elif finding.level is Level.WARN and any(text in line for text in ignore):
+            continue
         if not quiet or finding.level is not Level.OK:
-            print(printable(str(finding)))
+            print(line)
     return worst
 
 

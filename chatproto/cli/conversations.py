@@ -15,6 +15,8 @@ from chatproto.names import fold
 MOST = 2000
 #: How long somebody is shown as writing after it was told.
 TYPING_SECONDS = 6.0
+#: Kinds of messages that count as unread, as the realm counts; the others are notices in a group's log.
+COUNTED = ("text", "invitation", "bounce")
 
 
 class Conversation:
@@ -93,7 +95,7 @@ class Conversations:
         if self.is_own(item.to) and not self.is_own(item.from_):
             return self[item.from_]
         found = self[item.to]
-        if not self.is_own(item.from_) or item.kind not in ("text", "invitation"):
+        if not self.is_own(item.from_) or item.kind not in COUNTED:
             found.is_group = True
         return found
 
@@ -105,7 +107,8 @@ class Conversations:
             found.mine = item.seq
         if item.seq > found.newest:
             found.newest = item.seq
-            if item.kind != "delayed" and (not self.is_own(item.from_) or self.is_own(found.address)):
+            theirs = not self.is_own(item.from_) or self.is_own(found.address)
+            if theirs and item.kind in COUNTED:
                 found.unread = min(found.unread + 1, UNREAD)
         return found
 

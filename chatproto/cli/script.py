@@ -29,6 +29,8 @@ from chatproto.protocols.framing import LineFraming
 
 #: How long the realm has to end the session.
 LEAVING_SECONDS = 3.0
+#: How long a script that is interrupted has for that, and for what is not yet printed.
+ENDING_SECONDS = 5.0
 
 
 @implementer(IHalfCloseableProtocol)
@@ -181,10 +183,11 @@ def run_script(
             password=password,
             register=register,
             invite=invite,
+            again=False,
             on_state=on_state,
         )
 
-    return run(lambda reactor: _run(reactor, place, make_client, patience))
+    return run(lambda reactor: _run(reactor, place, make_client, patience), ending_seconds=ENDING_SECONDS)
 
 
 async def _run(

@@ -19,7 +19,7 @@ from chatproto.cli.options import place_options, settings
 from chatproto.cli.running import run
 from chatproto.configuration import Config, configure
 from chatproto.listeners import check_certificates
-from chatproto.process import on_hangup, prepare_process, settle_process
+from chatproto.process import end_once, on_hangup, prepare_process, settle_process
 from chatproto.service import CannotServe, realm_service
 from chatproto.supervision import Supervisor
 
@@ -54,7 +54,8 @@ def serve(config: Path | None, log_level: str, log_file: Path | None, **flags: A
     """Run a realm in the foreground.
 
     Prints a line `listening NAME HOST PORT` for each listener, then `ready REALM`. Logs go to standard
-    error. SIGTERM ends it in order; with TLS, SIGHUP reads the certificates again.
+    error. SIGTERM ends it in order, and further ones change nothing. With TLS, SIGHUP reads the
+    certificates again.
     """
     configuration = configure(settings(config, **flags))
     check_certificates(configuration.listeners)
@@ -79,6 +80,7 @@ async def _serve(reactor: PosixReactorBase, config: Config) -> None:
         supervisor.stopping()
         return service.stopService()
 
+    end_once(reactor)
     reactor.addSystemEventTrigger("before", "shutdown", stop)
     # Where a terminal that closes should end the process, it does; a supervisor means the certificates.
     if supervisor.there or any(listener.tls for listener in config.listeners):

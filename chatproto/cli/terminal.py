@@ -134,6 +134,7 @@ class Terminal:
             password=password,
             register=register,
             invite=invite,
+            again=False,
             own=True,
             receipts=True,
             typing=True,

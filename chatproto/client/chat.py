@@ -58,6 +58,8 @@ class ChatClient:
     (see :func:`~chatproto.tls.connecting.client_endpoint`), or an endpoint. Log in with ``user`` and
     ``password``, or with the ``token`` of an earlier client; ``register`` makes the account if there is none,
     with an ``invite`` where the realm asks for one, ``device`` names a place in the log that the realm keeps.
+    When the session is ended, by its owner or the operator or by its age, the client logs in anew with the
+    password, as a bot should; without ``again`` it forgets the password at the first login, and closes.
 
     Messages come from now on, or from the ``after`` and ``epoch`` of an earlier :attr:`position`, with
     ``own`` also those that this device sent; ``receipts`` and ``typing`` ask for what :meth:`on_hint` hears.
@@ -79,6 +81,7 @@ class ChatClient:
         device: str | None = None,
         register: bool = False,
         invite: str | None = None,
+        again: bool = True,
         after: int | None = None,
         epoch: str | None = None,
         own: bool = False,
@@ -97,7 +100,13 @@ class ChatClient:
             on_taken=self._taken,
         )
         credentials = Credentials(
-            user=user, password=password, token=token, device=device, register=register, invite=invite
+            user=user,
+            password=password,
+            token=token,
+            device=device,
+            register=register,
+            invite=invite,
+            again=again,
         )
         self._link = Link(
             reactor,

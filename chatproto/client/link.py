@@ -38,6 +38,10 @@ from chatproto.protocols.client import ChatClientFactory, ChatClientProtocol
 #: A server may ask for a longer pause than the back-off's, but cannot send its clients away for good.
 LONGEST_PAUSE = 300.0
 
+#: Why a server says goodbye to a session that was ended, and what we say then. It does not tell by whom.
+LOGGED_OUT = "logged-out"
+ENDED = "your session was ended, by yourself from elsewhere or by the operator, or it expired"
+
 #: Refusals of a login that trying again would not change.
 FINAL = (
     BadInvite,
@@ -81,7 +85,8 @@ class Credentials(Struct):
     """How to log in: by the token if there is one, else by the password.
 
     With ``register`` the account is made if there is none, by an ``invite`` where that is needed. The token
-    of a login replaces the one given.
+    of a login replaces the one given, and without ``again`` also the password: a session that is ended is
+    then the last.
     """
 
     user: str | None = None
@@ -90,6 +95,7 @@ class Credentials(Struct):
     device: str | None = None
     register: bool = False
     invite: str | None = None
+    again: bool = True
 
     def __repr__(self) -> str:
         return f"Credentials(user={self.user!r}, device={self.device!r})"
@@ -129,6 +135,7 @@ class Link:
         self._on_state = on_state
         self._backoff = backoff
         self._pause = 0.0
+        self._logged_out = False
         #: The refusal that closed the link.
         self.error: ChatError | None = None
         self._waiters: list[Deferred[None]] = []
@@ -190,7 +197,7 @@ class Link:
                 raise CancelledError() from error  # which they call by names of their own
             return f"cannot connect: {str(error).rstrip('.') or type(error).__name__}", 0.0
         assert isinstance(protocol, ChatClientProtocol)
-        self._connection, self._pause = protocol, 0.0
+        self._connection, self._pause, self._logged_out = protocol, 0.0, False
         try:
             await self._establish(protocol)
             await protocol.when_lost()
@@ -207,7 +214,9 @@ class Link:
             self._end()
         if protocol.farewell is not None:
             return protocol.farewell.text, protocol.farewell.retry_after or self._pause
-        return "the connection was lost", self._pause
+        if self._logged_out and self.credentials.password is None:
+            raise BadToken(ENDED)
+        return ENDED if self._logged_out else "the connection was lost", self._pause
 
     async def _establish(self, protocol: ChatClientProtocol) -> None:
         logged_in = await self._log_in(protocol)
@@ -227,7 +236,9 @@ class Link:
                 return await protocol.request(Resume(token=known.token), LoggedIn)
             except BadToken:
                 if known.user is None or known.password is None:
-                    raise
+                    if self.address is None:
+                        raise
+                    raise BadToken(ENDED) from None
                 known.token = None
         if known.user is None or known.password is None:
             raise LoginFailed("a user and a password, or a token, are needed")
@@ -245,11 +256,14 @@ class Link:
         else:
             logged_in = await protocol.request(login, LoggedIn)
         known.token = logged_in.token
+        if not known.again:
+            known.password = None
         return logged_in
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, Goodbye):
             self._pause = event.retry_after
+            self._logged_out = event.reason == LOGGED_OUT
         self._on_event(event)
 
     def _finish(self, error: ChatError | None, reason: str) -> None:

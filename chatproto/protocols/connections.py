@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -17,6 +18,7 @@ from chatproto.endpoints import network_of
 from chatproto.errors import TooManyConnections
 from chatproto.limits import Limits
 from chatproto.protocols.lingering import Linger
+from chatproto.realm.meters import Traffic
 from chatproto.realm.rates import Buckets, Rate
 from chatproto.realm.times import Clock
 
@@ -28,6 +30,9 @@ _TEN_MINUTES = 600.0
 _ADDRESSES = 10_000
 #: How long connections may take to read their last bytes when the server ends.
 _DRAIN_SECONDS = 5.0
+#: The log hears at most so often of connections for which there is no room: who comes too often should not
+#: fill the disk with it.
+_TELLING_SECONDS = 10.0
 #: One that is refused has so long to read why.
 _REFUSING_SECONDS = 5.0
 
@@ -133,6 +138,33 @@ class Connections:
         """End all of them without another word."""
         for connection in self:
             connection.abort()
+
+
+class TurnedAway:
+    """Counts connections that found no room, and tells the log of the first of them in ten seconds."""
+
+    _log = Logger()
+
+    def __init__(self, clock: Clock, traffic: Traffic) -> None:
+        self._clock = clock
+        self._traffic = traffic
+        self._told = 0
+        self._told_at = float("-inf")
+
+    def add(self, address: str, error: TooManyConnections) -> None:
+        """Count one more; ``error`` is what it was refused with."""
+        self._traffic.turned_away = count = self._traffic.turned_away + 1
+        now = self._clock.seconds()
+        # A clock that went back is no reason to be silent.
+        if 0 <= now - self._told_at < _TELLING_SECONDS:
+            return
+        self._log.info(
+            "turned away {address}: {reason}; {more} more since the last such line",
+            address=address or "a connection",
+            reason=error.text,
+            more=count - self._told - 1,
+        )
+        self._told, self._told_at = count, now
 
 
 @implementer(IHalfCloseableProtocol)

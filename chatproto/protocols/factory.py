@@ -14,7 +14,7 @@ from chatproto.errors import (
     TooManyConnections,
 )
 from chatproto.limits import Limits
-from chatproto.protocols.connections import Connections, Refusing
+from chatproto.protocols.connections import Connections, Refusing, TurnedAway
 from chatproto.protocols.outbox import Turn
 from chatproto.protocols.server import ChatServerProtocol
 from chatproto.realm import Realm
@@ -75,6 +75,7 @@ class ChatServerFactory(ServerFactory):
         self._refusing = 0
         self._random = random
         self._connections = Connections(self.limits, reactor)
+        self._turned_away = TurnedAway(reactor, self.traffic)
         realm.writer.on_fatal(lambda _: self._connections.abort())
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
@@ -83,7 +84,7 @@ class ChatServerFactory(ServerFactory):
         try:
             self._connections.check_room(address)
         except TooManyConnections as error:
-            self.traffic.turned_away += 1
+            self._turned_away.add(address, error)
             return self._refuse(error)
         protocol = ChatServerProtocol(self, address)
         protocol.factory = self
@@ -111,7 +112,7 @@ class ChatServerFactory(ServerFactory):
             try:
                 self._connections.move(protocol, address)
             except TooManyConnections as error:
-                self.traffic.turned_away += 1
+                self._turned_away.add(address, error)
                 return error
         return None
 

@@ -260,6 +260,8 @@ class Groups:
         if login is not None:
             if address == fold(login.address):
                 raise NotAllowed("to go yourself, leave")
+            if group.members[address].role == "owner":
+                raise NotAllowed("the owner of a group cannot be kicked")
             if group.members[address].role != "member":
                 allow(group, login, "role")
         change = self._changes.begin()

@@ -5,12 +5,9 @@ All of it blocks, and holds nothing of a store in memory but a piece of one tabl
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +20,7 @@ from chatproto.store import migrating, schema
 from chatproto.store.committing import Committing, revision_of
 from chatproto.store.database import Database
 from chatproto.store.sqlite import SqliteDatabase
+from chatproto.store.unfinished import unfinished
 from chatproto.store.writing import BROKEN, LARGEST, BatchWriting
 
 #: Called after each table, with its name and how many rows were copied.
@@ -54,34 +52,19 @@ def copy_store(source: Database, target: Database, progress: Progress) -> int:
 def back_up(source: Database, path: Path, clock: IReactorTime) -> int:
     """Copy a store, whether its realm runs or not, into a new SQLite file; return the newest batch in it.
 
-    The copy is one state of the store. It gets its name when it is complete and on the disk.
+    The copy is one state of the store. It gets its name when it is complete and on the disk; what a backup
+    that was killed left in that folder is removed.
 
     :raises FileExistsError: the file is there already.
     :raises OSError: it cannot be made.
     :raises StoreError: there is no store, or not one that this version can copy.
     """
-    # An empty file keeps the name, so that nobody's file is replaced at the end.
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    folder = None
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{path.name}.", dir=path.parent))
-        copy = folder / "copy.db"
+    with unfinished(path) as copy:
         if isinstance(source, SqliteDatabase):
             source.copy_file(copy)
         else:
             _copy_snapshot(source, SqliteDatabase(copy, 1, clock))
-        batch = _check(copy)
-        _sync(copy)
-        copy.replace(path)
-        _sync(path.parent)
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()
-        raise
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-    return batch
+        return _check(copy)
 
 
 def _copy_snapshot(source: Database, target: Database) -> None:
@@ -150,11 +133,3 @@ def _check(path: Path) -> int:
     if problem != "ok":
         raise StoreError(f"the copy is damaged, and so perhaps the store: {problem}")
     return batch
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -178,10 +178,7 @@ class PostgresqlDatabase:
             if time.monotonic() >= until:
                 if ours or holder is None:
                     raise StoreRefused("the connection that was lost still holds the store's lock")
-                raise StoreInUse(
-                    f"the store is in use by another process, from {holder.address} "
-                    f"(process {holder.pid} of the server)"
-                )
+                raise StoreInUse(f"the store is in use by another process, {_shown(holder)}")
             time.sleep(_LOCK_STEP)
 
     def connect(self) -> Connection:
@@ -283,6 +280,16 @@ class PostgresqlDatabase:
         error = getattr(error, "orig", error)
         primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
         return primary or " ".join(str(error).split())
+
+
+def find_holder(connection: Connection) -> str | None:
+    """Return who holds the store: from where, and as which process of the server; None if nobody does."""
+    holder = connection.execute(_HOLDER).first()
+    return None if holder is None else _shown(holder)
+
+
+def _shown(holder: Any) -> str:
+    return f"from {holder.address} (process {holder.pid} of the server)"
 
 
 def _parsed(url: str) -> dict[str, Any]:

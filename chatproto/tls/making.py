@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
+import stat
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,16 +26,19 @@ _EARLIER = timedelta(days=1)
 _COMMON_NAME = 64
 
 
-def make_self_signed(folder: Path, names: Sequence[str], days: int = DAYS) -> Pair:
+def make_self_signed(folder: Path, names: Sequence[str], days: int = DAYS, *, renew: bool = False) -> Pair:
     """Make a self-signed certificate in a folder, for a key that is made too unless it is there.
 
-    So a certificate that was removed is renewed without a change of its fingerprint. Nothing is overwritten.
+    Nothing is overwritten but the certificate, with ``renew``: for the same key, and so the same fingerprint.
 
-    :raises BadCertificate: there is a certificate, a name is none, or the folder cannot be written.
+    :raises BadCertificate: there is a certificate, or with ``renew`` none or no key; a name is none; or the
+        folder cannot be written.
     """
     files = TlsFiles.self_signed(folder, tuple(names))
     subject = [_subject(name) for name in names]
     try:
+        if renew:
+            return _renewed(files, subject, days)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if files.certificate.exists():
             raise BadCertificate(f"{files.certificate}: is there already; nothing was changed")
@@ -47,6 +52,24 @@ def make_self_signed(folder: Path, names: Sequence[str], days: int = DAYS) -> Pa
         _write(files.certificate, certificate.public_bytes(Encoding.PEM), 0o644)
     except OSError as error:
         raise BadCertificate(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
+    return Pair(key, certificate, ())
+
+
+def _renewed(files: TlsFiles, names: Sequence[x509.GeneralName], days: int) -> Pair:
+    for file in (files.key, files.certificate):
+        if not file.exists():
+            raise BadCertificate(f"{file}: is not there, and so nothing to renew")
+    key = load_key(files.key)
+    certificate = _sign(key, names, days)
+    new = files.certificate.with_name(files.certificate.name + ".new")
+    new.unlink(missing_ok=True)
+    # Who may read the old one may read the new one, whoever renews it.
+    old = files.certificate.stat()
+    _write(new, certificate.public_bytes(Encoding.PEM), 0o600)
+    with contextlib.suppress(PermissionError):
+        os.chown(new, old.st_uid, old.st_gid)
+    new.chmod(stat.S_IMODE(old.st_mode))
+    new.replace(files.certificate)
     return Pair(key, certificate, ())
 
 

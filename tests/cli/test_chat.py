@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Iterator
 
@@ -213,3 +214,60 @@ def test_a_script_ends_when_nobody_reads_it(place: str) -> None:
     )
     assert ran.stdout == "messi\n"
     assert ran.stderr == "chatproto: nobody reads what is printed\n"
+
+
+def test_a_script_whose_session_is_ended_stays_away(place: str) -> None:
+    script = subprocess.Popen(
+        [*COMMAND, "chat", place, "--user", "lineker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(CHATPROTO_PASSWORD="surabaya"),
+        text=True,
+    )
+    assert script.stdin is not None
+    assert script.stdout is not None
+    script.stdin.write("/sessions\n/wait 100\n")
+    script.stdin.flush()
+    session = script.stdout.readline().split()[0]
+    assert chat(place, "lineker", f"/revoke {session}").returncode == 0
+    _, complained = script.communicate(timeout=SECONDS)
+    assert script.returncode == 1
+    assert complained.startswith("chatproto: your session was ended")
+    assert len(chat(place, "lineker", "/sessions").stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_script_that_is_interrupted_logs_out_and_says_so_in_a_line(place: str, sign: int) -> None:
+    script = subprocess.Popen(
+        [*COMMAND, "chat", place, "--user", "henderson"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(CHATPROTO_PASSWORD="surabaya"),
+        text=True,
+    )
+    assert script.stdin is not None
+    assert script.stdout is not None
+    script.stdin.write("/who\n/wait 100\n")
+    script.stdin.flush()
+    assert script.stdout.readline() == "henderson\n"
+    script.send_signal(sign)
+    said, complained = script.communicate(timeout=SECONDS)
+    assert (said, complained, script.returncode) == ("", "chatproto: interrupted\n", 1)
+    assert len(chat(place, "henderson", "/sessions").stdout.splitlines()) == 1
+
+
+def test_a_script_that_is_interrupted_before_it_begins_says_so_in_a_line() -> None:
+    script = subprocess.Popen(
+        [*COMMAND, "chat", "127.0.0.1:1", "--user", "messi"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(CHATPROTO_PASSWORD="surabaya"),
+        text=True,
+    )
+    assert script.stderr is not None
+    assert "refused" in script.stderr.readline()
+    script.send_signal(signal.SIGINT)
+    _, complained = script.communicate(timeout=SECONDS)
+    assert (complained, script.returncode) == ("chatproto: interrupted\n", 1)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import click
 import pytest
+from msgspec import structs
 from prompt_toolkit.utils import get_cwidth
 from twisted.internet import reactor
 from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint
@@ -191,6 +192,14 @@ def test_what_came_while_the_realm_was_asked_is_counted_once() -> None:
     conversations.heard(message("two", 6))
     conversations.learn([state])  # it was written before that
     assert conversations["lineker@ALPHA"].unread == 4
+
+
+def test_notices_in_a_group_are_not_unread_but_an_invitation_is() -> None:
+    conversations = known()
+    invitation, joined = message("", 5), message("", 6, to="tim@alpha")
+    conversations.heard(structs.replace(invitation, kind="invitation", about="tim@alpha"))
+    conversations.heard(structs.replace(joined, kind="joined"))
+    assert (conversations["lineker"].unread, conversations["tim"].unread) == (1, 0)
 
 
 def test_the_fate_of_a_text_only_becomes_better() -> None:

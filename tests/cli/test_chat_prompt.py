@@ -262,7 +262,8 @@ async def test_a_password_is_changed_and_never_shown(house: House) -> None:
         messi.type(answer, ENTER)
     await messi.sees("the password is changed")
     await other.until(other.task.done)
-    assert other.terminal.error == "the talk is over: the user or the password is wrong"
+    assert other.terminal.error is not None
+    assert "your session was ended" in other.terminal.error
     messi.type("\x1b[A")  # the line before
     await messi.sees("> /password")
     assert not re.search("Hidden|secret", messi.glass.written)
@@ -290,6 +291,31 @@ async def test_sessions_are_listed_and_ended(house: House) -> None:
     await talks(messi, "/revoke x", f"/revoke {other}")
     await messi.sees("x is not the number of a session", f"session {other} is ended")
     await messi.until(lambda: bot.token is not None and bot.state.value != "online")
+
+
+@at_home
+async def test_who_is_sent_away_from_elsewhere_is_told_and_stays_away(house: House) -> None:
+    messi, bot = await house.sits_down("messi"), await house.bot("messi")
+    [other] = [
+        state.session for state in (await house.done(bot.account.sessions())).sessions if not state.current
+    ]
+    await house.done(bot.account.revoke(other))
+    await messi.until(messi.task.done)
+    assert messi.terminal.error is not None
+    assert messi.terminal.error.startswith("the talk is over: your session was ended")
+    assert len((await house.done(bot.account.sessions())).sessions) == 1
+
+
+@at_home
+async def test_who_was_sent_away_while_the_realm_was_out_of_reach_is_told_too(house: House) -> None:
+    messi = await house.sits_down("messi")
+    before = house.backup()
+    lineker = await house.sits_down("lineker")
+    await house.restore(before)  # in which lineker has no session
+    await lineker.until(lineker.task.done)
+    assert lineker.terminal.error is not None
+    assert "your session was ended" in lineker.terminal.error
+    await messi.sees("online")
 
 
 @at_home

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -163,6 +164,18 @@ def test_every_line_says_how_bad_it_is_and_the_exit_code_the_worst(tmp_path: Pat
     assert done.stdout.startswith(f"FAIL configuration: {wrong}: nonsense: unknown key")
     done = chatproto("check", "--config", str(tmp_path / "missing.toml"))
     assert (done.returncode, done.stdout.count("\n")) == (1, 1)
+
+
+def test_a_warning_that_is_known_can_be_left_out_and_a_failure_cannot(tmp_path: Path) -> None:
+    options = ("check", "--realm", "alpha", "--store", "memory:", "--listen", LOCAL, "--quiet")
+    said = chatproto(*options).stdout
+    assert "keeps nothing when the realm ends" in said
+    other = [line for line in said.splitlines() if "keeps nothing" not in line]
+    assert chatproto(*options, "--ignore", "keeps nothing").stdout.splitlines() == other
+    wrong = ("check", "--realm", "Alpha", "--ignore", "realm", "--ignore", "configuration")
+    done = chatproto(*wrong)
+    assert (done.returncode, done.stdout[:5]) == (1, "FAIL ")
+    assert chatproto(*options, "--ignore", "").returncode == 2
 
 
 # -- listeners
@@ -371,6 +384,19 @@ def test_a_realm_in_postgresql_is_looked_at(postgres: PostgresServer, tmp_path: 
     assert "belongs to the realm alpha" in str(found(realm="beta", store=url, control=control))
     (tmp_path / "alpha.control.newest").write_text(f"{10**6:020}\n")
     assert "is an older copy" in str(found(store=url, control=control))
+
+
+def test_who_holds_a_store_in_postgresql_is_told(postgres: PostgresServer, tmp_path: Path) -> None:
+    place = ("--store", postgres.url(schema=postgres.new_schema()), "--control", str(tmp_path / "control"))
+    options = ("--realm", "alpha", *place, "--listen", LOCAL)
+    with Server(*options):
+        running = chatproto("check", *options).stdout
+        elsewhere = chatproto("check", *options, "--control", str(tmp_path / "other")).stdout
+    assert re.search(r"^ok   store .*: is held by the running realm, from .* \(process \d+ of", running, re.M)
+    assert re.search(
+        r"^FAIL store .*: is held by a process from .* \(process \d+ of .* end it$", elsewhere, re.M
+    )
+    assert "is held by" not in chatproto("check", *options).stdout
 
 
 def test_a_server_that_cannot_be_reached_is_told_without_its_password(

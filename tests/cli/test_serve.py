@@ -6,11 +6,12 @@ import re
 import signal
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.serving import Server, chatproto
+from tests.serving import SECONDS, Server, chatproto
 
 FREE = "client=tcp:0:interface=127.0.0.1"
 
@@ -52,6 +53,20 @@ def test_a_signal_says_goodbye_to_listeners_and_ends_with_0(tmp_path: Path, sign
         assert goodbye is not None
         assert goodbye["event"] == "goodbye"
         assert client.read() is None
+
+
+def test_signals_until_the_very_end_change_nothing(tmp_path: Path) -> None:
+    with serve(tmp_path / "alpha.db", "--lab") as server, server.connect() as client:
+        client.ask(do="login", user="messi", password="surabaya")
+        client.ask(do="listen")
+        end = time.monotonic() + SECONDS
+        while server.process.poll() is None:
+            assert time.monotonic() < end
+            server.process.send_signal(signal.SIGTERM)
+            server.process.send_signal(signal.SIGINT)
+            time.sleep(0.001)
+        assert server.process.returncode == 0
+        assert "Traceback" not in server.errors()
 
 
 def test_a_signal_answers_what_is_under_way(tmp_path: Path) -> None:

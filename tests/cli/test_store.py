@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -24,7 +26,7 @@ from chatproto.records import Batch, CursorRow, EpochRow, GroupRow, KeyRow, Stre
 from chatproto.store import copying, open_database, open_store
 from chatproto.store.keys import MAXIMUM
 from tests.postgresql import PostgresServer
-from tests.serving import Server
+from tests.serving import Server, environment
 from tests.store.places import arrival, cid, conversation, entry, item, login, member, message, refusal
 
 reactor: Any = installed
@@ -285,6 +287,54 @@ class TestBackup:
             copying.back_up(database, tmp_path / "copies" / "backup.db", Clock())
         assert list((tmp_path / "copies").iterdir()) == []
         database.close()
+
+    def test_one_that_is_killed_has_no_name_and_the_next_one_removes_it(
+        self, command: Command, full: str, tmp_path: Path
+    ) -> None:
+        copies = tmp_path / "copies"
+        copies.mkdir()
+        program = (
+            "import sys, time\n"
+            "from chatproto.cli import main\n"
+            "from chatproto.store import copying\n"
+            "copying._check = lambda path: (print('copied', flush=True), time.sleep(60))\n"
+            "main(sys.argv[1:])\n"
+        )
+        arguments = ("store", "backup", str(copies / "one.db"), "--store", full)
+        killed = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            env=environment(),
+            stdout=subprocess.PIPE,
+        )
+        assert killed.stdout is not None
+        with killed:
+            assert killed.stdout.read(6) == b"copied"
+            # One that is under way is left alone by another.
+            assert command("store", "backup", str(copies / "two.db"), "--store", full).returncode == 0
+            (left,) = copies.glob(".*")
+            assert (left / "copy.db").exists()
+            killed.kill()
+        assert not (copies / "one.db").exists()
+        assert command("store", "backup", str(copies / "one.db"), "--store", full).returncode == 0
+        assert sorted(path.name for path in copies.iterdir()) == ["one.db", "two.db"]
+
+    def test_a_file_that_came_meanwhile_is_not_replaced(
+        self, full: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "copies" / "backup.db"
+        path.parent.mkdir()
+
+        def create(copy: Path) -> int:
+            path.write_text("mine")
+            return 1
+
+        monkeypatch.setattr(copying, "_check", create)
+        database = open_database(full, Clock())
+        with pytest.raises(FileExistsError):
+            copying.back_up(database, path, Clock())
+        database.close()
+        assert path.read_text() == "mine"
+        assert list(path.parent.iterdir()) == [path]
 
     @ensureDeferred
     async def test_a_damaged_store_is_told(self, tmp_path: Path) -> None:

@@ -65,6 +65,21 @@ def test_a_certificate_is_never_overwritten(tmp_path: Path) -> None:
     assert chatproto(*make, "--days", "9").stdout == first.stdout, "the key, and so the fingerprint, is kept"
 
 
+def test_a_certificate_is_renewed_for_the_same_key(tmp_path: Path) -> None:
+    make = ("certificate", "make", str(tmp_path), "--host", "localhost")
+    missing = chatproto(*make, "--renew")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert missing.stderr == f"chatproto: {tmp_path}/key.pem: is not there, and so nothing to renew\n"
+    first = chatproto(*make, "--days", "9")
+    before = (tmp_path / "cert.pem").read_bytes()
+    (tmp_path / "cert.pem").chmod(0o640)
+    again = chatproto(*make, "--renew")
+    assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, "")
+    assert (tmp_path / "cert.pem").read_bytes() != before
+    assert stat.S_IMODE((tmp_path / "cert.pem").stat().st_mode) == 0o640
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cert.pem", "key.pem"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

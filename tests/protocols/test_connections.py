@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
+from zope.interface import implementer
 
 from chatproto.endpoints import network_of
 from chatproto.errors import TooManyConnections
@@ -179,6 +181,39 @@ class TestRefusing:
             each.connectionLost()
         again = [served.factory.buildProtocol(address) for _ in range(3)]
         assert [type(each) for each in again] == [Refusing] * 2 + [type(None)]
+
+
+class TestLog:
+    """Whoever looks for who was turned away finds it there, and nobody fills a disk with it."""
+
+    def test_it_has_a_line_in_ten_seconds_with_how_many_had_none(self) -> None:
+        served = Served(Limits(connections_per_address=1, connects_per_ten_minutes=2), rates=True)
+        lines: list[str] = []
+
+        @implementer(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            if event["log_level"] is LogLevel.info:
+                lines.append(formatEvent(event))
+
+        served.peer(address="192.0.2.1")
+        globalLogPublisher.addObserver(observe)
+        try:
+            for host in ("192.0.2.1", "192.0.2.1", "192.0.2.1"):
+                served.factory.buildProtocol(IPv4Address("TCP", host, 40000))
+            assert lines == [
+                "turned away 192.0.2.1: too many connections from your address; "
+                "0 more since the last such line"
+            ]
+            served.house.clock.advance(11)
+            served.peer(address="192.0.2.2").lose()
+            served.peer(address="192.0.2.2").lose()
+            served.factory.buildProtocol(IPv4Address("TCP", "192.0.2.2", 40000))
+        finally:
+            globalLogPublisher.removeObserver(observe)
+        assert lines[1:] == [
+            "turned away 192.0.2.2: your address connects too often; 2 more since the last such line"
+        ]
+        assert served.factory.traffic.turned_away == 4
 
 
 class TestBehindAProxy:

@@ -397,6 +397,12 @@ class TestKicks:
             with pytest.raises(NotMember):
                 messi.ask(commands.Kick(group="tim", user=user))
 
+    def test_the_owner_cannot_be_kicked(self, messi: Client, henderson: Client) -> None:
+        messi.ask(commands.SetRole(group="tim", user="henderson", role="admin"))
+        with pytest.raises(NotAllowed, match="the owner of a group cannot be kicked"):
+            henderson.ask(commands.Kick(group="tim", user="messi"))
+        assert messi.ask(commands.Group(group="tim")).role == "owner"
+
     def test_the_edges_hold_within_one_batch(self, house: House, messi: Client, henderson: Client) -> None:
         henderson.listen()
         henderson.send("tim", "to have the route")
