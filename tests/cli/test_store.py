@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import pytest_twisted
+from msgspec import structs
 from pytest_twisted import ensureDeferred
 from twisted.internet import reactor as installed
 from twisted.internet.defer import Deferred
@@ -128,7 +129,8 @@ async def read(url: str) -> tuple[Any, list[Any]]:
     state = await store.open(ALPHA)
     found = await contents(store)
     await store.close()
-    return state, found
+    # Who knows what was committed differs: the file beside a SQLite store, the realm's own for PostgreSQL.
+    return structs.replace(state, vouched=False), found
 
 
 @ensureDeferred
