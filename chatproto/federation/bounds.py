@@ -27,11 +27,8 @@ SETTLED_BYTES = 64 * 1024 * 1024
 PORTION_ITEMS = 200
 PORTION_BYTES = 1024 * 1024
 
-#: Seconds between two looks at the time: a link on which nothing came for two of them asks for a sign of
-#: life, one on which nothing came for six is dead.
-TICK = 15.0
+#: Looks at the time after which a link on which nothing came asks for a sign of life.
 ASK_AFTER = 2
-DEAD_AFTER = 6
 #: Seconds in which a connection has to show that it lives, if another one would take its place.
 PROOF_OF_LIFE = 5.0
 #: Frames of a second connection that are kept until it is decided which one stays: no honest peer says more.
@@ -62,17 +59,20 @@ REFUSED_SECONDS = 60.0
 #: Verdicts that are remembered for who asks a moment late.
 VERDICTS = 256
 
+#: Realms that dialled and are not trusted whose keys are remembered, so that an operator may approve them.
+STRANGERS = 64
+
 #: Dials at once, and in a second: a realm with many links must not drown itself at its start.
 DIALS = 8
 DIAL_SPACING = 0.05
 #: Seconds over which the first dials are spread, for each link, and at most.
 SPREAD_EACH = 0.1
 SPREAD_MOST = 10.0
-#: The first delay, the longest one, and the longest one when a realm was away for a day. All seconds.
+#: Seconds of the first delay.
 FIRST_DELAY = 1.0
-LONGEST_DELAY = 300.0
-LONGEST_DELAY_LATER = 3600.0
+#: When a realm was away for so long, the longest delay is so many times as long.
 LATER = 86_400.0
+LATER_FACTOR = 12
 #: A link that stood for so long has worked: only then are the failures before it forgotten.
 ESTABLISHED = 60.0
 #: A dial that has neither failed nor become a link after so long has failed: its parts may take less.

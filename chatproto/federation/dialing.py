@@ -26,8 +26,7 @@ from chatproto.federation.bounds import (
     ESTABLISHED,
     FIRST_DELAY,
     LATER,
-    LONGEST_DELAY,
-    LONGEST_DELAY_LATER,
+    LATER_FACTOR,
     SPREAD_EACH,
     SPREAD_MOST,
 )
@@ -109,6 +108,7 @@ class Dialer:
         random: Callable[[], float],
         rows: Sequence[DialRow],
         park: Callable[[RealmName, str], None],
+        longest: float,
     ) -> None:
         """``park`` is called when to dial a realm again would not help."""
         self._writer = writer
@@ -116,6 +116,7 @@ class Dialer:
         self._random = random
         self._rows = {row.realm: row for row in rows}
         self._park = park
+        self._longest = longest
         self._targets: dict[RealmName, _Target] = {}
         self._connect: Connect | None = None
         self._factory: MakeFactory | None = None
@@ -153,15 +154,13 @@ class Dialer:
         if target is None:
             target = self._targets[realm] = _Target(realm, self._rows.pop(str(realm), None))
         target.endpoint = endpoint
-        if self._connect is not None and target.state is State.IDLE:
+        if endpoint and self._connect is not None and target.state is State.IDLE:
             self._wait(target, self._left(target))
 
-    def remove(self, realm: RealmName) -> None:
+    def keep(self, realm: RealmName) -> None:
         """Dial a realm no more, until it is added again."""
-        target = self._targets.get(realm)
-        if target is None:
-            return
-        target.endpoint = ""
+        self.add(realm, "")
+        target = self._targets[realm]
         if target.state not in (State.IDLE, State.LINKED):
             self._leave(target, State.IDLE)
 
@@ -212,22 +211,22 @@ class Dialer:
         target.last_error = reason
         target.become(State.IDLE)
         if target.endpoint and not self._stopped:
-            self._failed(target, min(retry_after, LONGEST_DELAY))
+            self._failed(target, retry_after)
 
     # -- delays
 
     def _left(self, target: _Target) -> float:
         """Return the seconds until a realm may be dialled, as it was decided before."""
-        return min(max(0.0, target.row.next / 1000 - self._clock.seconds()), LONGEST_DELAY_LATER)
+        return min(max(0.0, target.row.next / 1000 - self._clock.seconds()), self._longest * LATER_FACTOR)
 
     def _failed(self, target: _Target, least: float = 0.0) -> None:
         """Wait, longer than after the last failure."""
         now = self._clock.seconds()
         row = target.row
         since = row.since or int(now * 1000)
-        longest = LONGEST_DELAY_LATER if now - since / 1000 >= LATER else LONGEST_DELAY
+        longest = self._longest * (LATER_FACTOR if now - since / 1000 >= LATER else 1)
         delay = min(longest, FIRST_DELAY * 2.0 ** min(row.failures, _MOST_DOUBLINGS))
-        delay = max(delay / 2 + self._random() * delay / 2, least)
+        delay = max(delay / 2 + self._random() * delay / 2, min(least, self._longest))
         target.row = DialRow(row.realm, row.failures + 1, since, int((now + delay) * 1000))
         self._save([target.row], [])
         self._wait(target, delay)
@@ -319,7 +318,7 @@ class Dialer:
                 target.become(State.IDLE)
             self._park(target.realm, error.code)
         elif isinstance(error, RefusedByPeer):
-            self._unsuccessful(attempt, error.reason, min(error.retry_after, LONGEST_DELAY))
+            self._unsuccessful(attempt, error.reason, error.retry_after)
         else:
             self._unsuccessful(attempt, error.code)
 

@@ -7,6 +7,7 @@ When both are told the link is up. The streams, and everything durable, belong t
 from __future__ import annotations
 
 import enum
+import math
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IDelayedCall
@@ -14,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.faults import Discreet
-from chatproto.federation.bounds import ASK_AFTER, DEAD_AFTER, EARLY_FRAMES, PROOF_OF_LIFE, TICK
+from chatproto.federation.bounds import ASK_AFTER, EARLY_FRAMES, PROOF_OF_LIFE
 from chatproto.federation.connection import Connection
 from chatproto.federation.errand import Errand
 from chatproto.federation.questions import Questions
@@ -78,6 +79,8 @@ class End:
         self._ack_due = False
         #: Ticks in which nothing was heard.
         self._silent = 0
+        self._tick_seconds = link.limits.link_quiet_seconds / ASK_AFTER
+        self._dead_after = math.ceil(link.limits.link_dead_seconds / self._tick_seconds)
         self._pings = 0
         self._tick_call: IDelayedCall | None = None
         self._proof: IDelayedCall | None = None
@@ -108,7 +111,7 @@ class End:
     def begin(self) -> None:
         """Become the connection of the link."""
         self._become(State.OPENING)
-        self._tick_call = self._clock.callLater(TICK, self._tick)
+        self._tick_call = self._clock.callLater(self._tick_seconds, self._tick)
         self._opening.wake()
         early, self._early = self._early, []
         for frame in early:
@@ -198,9 +201,9 @@ class End:
 
     def _tick(self) -> None:
         # By ticks, so that a clock that jumps ends no link.
-        self._tick_call = self._clock.callLater(TICK, self._tick)
+        self._tick_call = self._clock.callLater(self._tick_seconds, self._tick)
         self._silent += 1
-        if self._silent > DEAD_AFTER:
+        if self._silent > self._dead_after:
             self.abort("silent")
         elif self._silent % ASK_AFTER == 0:
             self._ping()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from typing import Any
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred
@@ -26,16 +27,15 @@ from chatproto.federation.outgoing import OutgoingStream
 from chatproto.federation.receipts import Receipts
 from chatproto.federation.rules import Rules
 from chatproto.federation.sending import text_limit
+from chatproto.federation.settling import Ended
+from chatproto.federation.standing import Standing
 from chatproto.frames import PeerLimits
 from chatproto.interfaces import IStore
-from chatproto.limits import TEXT_BYTES
+from chatproto.limits import TEXT_BYTES, Limits
 from chatproto.names import RealmName
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import Outgoing
-
-#: Hears of an item for another realm that has ended.
-Ended = Callable[[Outgoing, str], None]
 
 
 class State(enum.Enum):
@@ -54,16 +54,6 @@ _NEXT = {
     State.UP: {State.DOWN},
     State.CLOSED: {State.DOWN},
 }
-
-
-class Standing(enum.Enum):
-    """What the operator decided about another realm. The values are those of ``PeerRow.state``."""
-
-    OPEN = "open"
-    PENDING = "pending"  # its key waits for approval
-    PARKED = "parked"  # it is not dialled
-    BLOCKED = "blocked"  # nothing is sent to it or taken from it
-    DROPPED = "dropped"  # there is no link, but what it had is remembered
 
 
 class Counts(Struct):
@@ -92,6 +82,7 @@ class PeerLink:
         on_up: Callable[[PeerLink], None],
         on_down: Callable[[PeerLink, str, float], None],
         on_ended: Ended,
+        limits: Limits,
     ) -> None:
         self.home = home
         self.realm = realm
@@ -104,12 +95,13 @@ class PeerLink:
         self._on_up = on_up
         self._on_down = on_down
         self._on_ended = on_ended
+        self.limits = limits
         self.standing = Standing.OPEN
         self._state = State.DOWN
         self._end: End | None = None
         self._second: End | None = None
         #: What the other realm took when it was last connected.
-        self._limits = PeerLimits()
+        self._takes = PeerLimits()
         self.receipts = Receipts()
         self._receipts_call: IDelayedCall | None = None
         self._waiting: dict[int, list[Deferred[str]]] = {}
@@ -141,7 +133,7 @@ class PeerLink:
         if self._state is State.CLOSED:
             connection.goodbye("not-linked")
             return None
-        self._limits = connection.peer_limits
+        self._takes = connection.peer_limits
         self.counts.connections += 1
         end = End(self, connection)
         if self._end is None:
@@ -244,7 +236,7 @@ class PeerLink:
         self._check_standing()
         if self._state is State.CLOSED:
             raise Unavailable
-        most = text_limit(self._limits)
+        most = text_limit(self._takes)
         if size > min(most, TEXT_BYTES):
             raise TextTooLong(f"that realm takes texts of at most {most} bytes")
         self.outgoing.check(size)
@@ -292,6 +284,15 @@ class PeerLink:
         self.receipts.add(by, to, delivered, read)
         if self._receipts_call is None and self._state is not State.CLOSED:
             self._receipts_call = self.clock.callLater(RECEIPT_PAUSE, self._send_receipts)
+
+    def ask(self, about: str, name: str = "") -> Deferred[dict[str, Any]]:
+        """Fire with what the other realm answers.
+
+        :raises Unavailable: there is no link now.
+        """
+        if self._end is None or self._state is not State.UP:
+            raise Unavailable
+        return self._end.questions.ask(about, name)
 
     def _send_receipts(self) -> None:
         self._receipts_call = None

@@ -50,7 +50,7 @@ class Questions:
         found: Deferred[dict[str, Any]] = Deferred(lambda _: self._drop(number))
         call = self._clock.callLater(ANSWER_SECONDS, self._fail, number)
         self._asked[number] = (found, call)
-        self._send(Ask(number=number, about=about, name=name))
+        self._send(Ask(number=number, about=about, name=str(name)))
         return found
 
     def answered(self, answer: Answer) -> None:

@@ -22,7 +22,7 @@ class Receipts:
             delivered, read = delivered or before.delivered, read or before.read
         elif len(self._waiting) >= RECEIPTS:
             return
-        self._waiting[by, to] = Receipt(by=by, to=to, delivered=delivered, read=read)
+        self._waiting[by, to] = Receipt(by=str(by), to=str(to), delivered=delivered, read=read)
 
     def take(self) -> list[Receipt]:
         """Return what waits, which is forgotten."""

@@ -1,0 +1,353 @@
+"""All links of a realm: what its connections and its operator ask for, by the name of the peer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from random import SystemRandom
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatproto.errors import ChatError, LinkError, NoSuchRealm, StoreError
+from chatproto.faults import Discreet
+from chatproto.federation.bounds import OVERDUE_PERIOD, UPKEEP_PERIOD
+from chatproto.federation.connection import Connection, LinkEnd
+from chatproto.federation.dialing import Connect, Dialer, MakeFactory
+from chatproto.federation.dropping import end_all
+from chatproto.federation.errand import Errand
+from chatproto.federation.identity import Identity, make_seed
+from chatproto.federation.incoming import IncomingStream
+from chatproto.federation.link import PeerLink
+from chatproto.federation.outgoing import OutgoingStream
+from chatproto.federation.overdue import Overdue
+from chatproto.federation.remotes import Remotes
+from chatproto.federation.setting import PeerSetting
+from chatproto.federation.standing import Standing, Standings
+from chatproto.federation.trust import Trust
+from chatproto.federation.upkeep import remove_refusals, remove_settled
+from chatproto.frames import PeerLimits
+from chatproto.interfaces import IStore
+from chatproto.names import RealmName
+from chatproto.realm.meters import counted
+from chatproto.realm.policy import PeerPolicy
+from chatproto.realm.realm import Realm
+from chatproto.realm.times import Clock
+from chatproto.records import ITEMS, AppliedRow, KeyRow, Outgoing
+
+#: The name of the realm's own key.
+_KEY = "realm"
+
+
+class Peers:
+    """The links of one realm. Made by :meth:`open`.
+
+    :ivar remotes: what is given to :meth:`Realm.link`.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        realm: Realm,
+        store: IStore,
+        clock: Clock,
+        identity: Identity,
+        standings: Standings,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.identity = identity
+        self.standings = standings
+        #: Links by realm, also of those that were dropped.
+        self.links: dict[RealmName, PeerLink] = {}
+        self.remotes = Remotes(self.links, standings, clock)
+        self.dialer: Dialer
+        self._realm = realm
+        self._store = store
+        self._clock = clock
+        self._writer = realm.writer
+        self._entropy = entropy
+        self._overdue: dict[RealmName, Overdue] = {}
+        self._looking = Errand(self._writer, clock, "looking for overdue items", self._look)
+        self._tidying = Errand(self._writer, clock, "removing what links need no more", self._tidy)
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        realm: Realm,
+        store: IStore,
+        clock: Clock,
+        settings: Sequence[PeerSetting] = (),
+        *,
+        limits: PeerLimits | None = None,
+        lab: bool = False,
+        entropy: Callable[[int], bytes] = os.urandom,
+        random: Callable[[], float] | None = None,
+    ) -> Peers:
+        """Return the links of an open realm, from its store and the configuration; nothing is dialled yet.
+
+        The realm gets a key if it has none, and its links.
+
+        :raises StoreRefused: the store cannot be read now.
+        """
+        store = counted(store, realm.meters, clock)
+        key = await store.key(_KEY)
+        if key is None:
+            key = KeyRow(_KEY, make_seed(entropy), int(clock.seconds() * 1000))
+            await realm.writer.save([key])
+        identity = Identity(realm.name, key.seed, limits=limits)
+        standings = Standings(realm.writer, clock, settings, await store.peers(), lab=lab)
+        peers = cls(realm, store, clock, identity, standings, entropy)
+        peers.dialer = Dialer(
+            realm.writer,
+            clock,
+            random or SystemRandom().random,
+            await store.dials(),
+            peers.found_hopeless,
+            realm.policy.limits.link_retry_seconds,
+        )
+        applied = {row.realm: row for row in await store.applied() if row.stream == ITEMS}
+        for name in standings.realms():
+            await peers._make(name, applied.get(str(name)))
+        realm.link(peers.remotes, peers.policy_of)
+        return peers
+
+    async def _make(self, name: RealmName, applied: AppliedRow | None) -> PeerLink:
+        realm, store, writer, clock = self._realm, self._store, self._writer, self._clock
+        limits = realm.policy.limits
+        outgoing = OutgoingStream(name, store, writer, limits, self._entropy)
+        incoming = IncomingStream(
+            name,
+            store,
+            writer,
+            clock,
+            realm.arrivals,
+            self.identity.limits,
+            applied,
+            lambda: self.standings.of(name) is Standing.BLOCKED,
+        )
+        link = PeerLink(
+            realm.name,
+            name,
+            realm,
+            store,
+            writer,
+            clock,
+            outgoing,
+            incoming,
+            self._up,
+            self._down,
+            self._ended,
+            limits,
+        )
+        await outgoing.load()
+        if not realm.vouched:
+            await outgoing.count_as_offered()
+        self.links[name] = link
+        self._overdue[name] = Overdue(outgoing, store, writer, clock, realm.bounces, link.ended)
+        self._apply_standing(link)
+        return link
+
+    def _apply_standing(self, link: PeerLink) -> None:
+        """Do what was decided about a realm."""
+        standing = link.standing = self.standings.of(link.realm)
+        if standing in (Standing.DROPPED, Standing.PENDING):
+            link.close("not-linked")
+        else:
+            link.open()
+        if standing in (Standing.OPEN, Standing.PENDING):  # the latter, so that it shows its key
+            self.dialer.add(link.realm, self.standings.endpoint(link.realm))
+        else:
+            self.dialer.keep(link.realm)
+
+    def start(self, connect: Connect, factory: MakeFactory) -> None:
+        """Begin to dial, and to look for what is overdue and what may go."""
+        self.dialer.start(connect, factory)
+        self._looking.later(OVERDUE_PERIOD)
+        self._tidying.later(UPKEEP_PERIOD)
+        for link in self.links.values():
+            if link.standing is Standing.DROPPED and link.outgoing.waiting_items:
+                self._background(self._end_all(link))  # it was not finished
+
+    def close(self, reason: str = "shutdown", retry_after: float = 0) -> None:
+        """Say goodbye to all, and begin nothing more; to be called before the realm is closed."""
+        self._closed = True
+        self.dialer.stop()
+        self._looking.stop()
+        self._tidying.stop()
+        for link in self.links.values():
+            link.close(reason, retry_after)
+            link.incoming.stop()
+
+    def policy_of(self, realm: RealmName) -> PeerPolicy:
+        """Return what is taken from a realm."""
+        return self.standings.setting(realm).policy
+
+    # -- for connections: what strangers can ask for is memory
+
+    def trust_of(self, realm: RealmName, key: str) -> Trust | None:
+        """Return what a realm that shows a key has to prove; None if there is no link to it."""
+        return self.standings.trust_of(realm, key)
+
+    def approved(self, realm: RealmName, key: str) -> None:
+        """Hear that a realm proved to have a key, as it is trusted to."""
+        self.standings.approved(realm, key)
+
+    def refused(self, realm: RealmName, key: str, error: LinkError) -> None:
+        """Hear that somebody dialled who said to be a linked realm and did not prove it."""
+        self.standings.refused(realm, key, error)
+
+    def authenticated(self, realm: RealmName, connection: Connection) -> LinkEnd | None:
+        """Take a connection whose other end is a realm; None if it is not wanted, and was told so."""
+        link = self.links.get(realm)
+        if link is None or self._closed:
+            connection.goodbye("not-linked" if link is None else "shutdown")
+            return None
+        if link.standing is Standing.PARKED and self.standings.row(realm).reason:
+            # It was parked as it could not prove who it is. Now it has.
+            self._background(self._decide(realm, Standing.OPEN))
+        self.dialer.linked(realm, connection.dialled)
+        return link.connected(connection)
+
+    def found_hopeless(self, realm: RealmName, reason: str) -> None:
+        """Hear that to dial a realm again would not help: somebody has to look."""
+        if self.standings.of(realm) is Standing.PENDING:
+            self._background(self.standings.note_shown(realm))
+        else:
+            self._log.error("{realm} is parked: {reason}", realm=realm, reason=reason)
+            self._background(self._decide(realm, Standing.PARKED, reason))
+
+    def _up(self, link: PeerLink) -> None:
+        self._log.info("{realm}: the link is up", realm=link.realm)
+        self.dialer.up(link.realm)
+
+    def _down(self, link: PeerLink, reason: str, retry_after: float) -> None:
+        self._log.info("{realm}: the link is down: {reason}", realm=link.realm, reason=link.last_reason)
+        self.dialer.lost(link.realm, reason, retry_after)
+
+    def _ended(self, item: Outgoing, code: str) -> None:
+        self.remotes.ended(item, code)
+
+    # -- for the operator; each returns when it is on disk
+
+    def link(self, realm: RealmName) -> PeerLink:
+        """Return the link to a realm.
+
+        :raises NoSuchRealm: there is none.
+        """
+        link = self.links.get(realm)
+        if link is None or link.standing is Standing.DROPPED:
+            raise NoSuchRealm
+        return link
+
+    async def add(self, realm: RealmName, connect: str = "", pin: str = "") -> Standing:
+        """Link a realm, or change where it is dialled; without a pin its key may have to be approved.
+
+        :raises BadField: the pin is none.
+        :raises NoSuchRealm: it is this one.
+        """
+        if realm == self._realm.name:
+            raise NoSuchRealm("that is this realm")
+        link = self.links.get(realm)
+        if link is not None and link.standing is Standing.DROPPED:
+            await self._end_all(link)  # if that is not finished
+        standing = await self.standings.add(realm, connect, pin)
+        link = self.links.get(realm)
+        if link is None:
+            applied = {row.realm: row for row in await self._store.applied() if row.stream == ITEMS}
+            await self._make(realm, applied.get(str(realm)))
+        else:
+            self._apply_standing(link)
+        return standing
+
+    async def approve(self, realm: RealmName, key: str = "") -> None:
+        """Trust the key that a realm showed, or a given one.
+
+        :raises NoSuchRealm: it is not linked, or has shown none.
+        :raises NotAllowed: the configuration pins another one.
+        """
+        link = self.link(realm)
+        await self.standings.approve(realm, key)
+        self._apply_standing(link)
+        self.dialer.retry(realm)
+
+    async def retry(self, realm: RealmName) -> None:
+        """Dial a realm now, also if it is parked.
+
+        :raises NoSuchRealm: there is no link to it.
+        """
+        if self.link(realm).standing is Standing.PARKED:
+            await self._decide(realm, Standing.OPEN)
+        self.dialer.retry(realm)
+
+    async def park(self, realm: RealmName) -> None:
+        """Dial a realm no more; it may dial.
+
+        :raises NoSuchRealm: there is no link to it.
+        """
+        await self._decide(realm, Standing.PARKED)
+
+    async def block(self, realm: RealmName) -> None:
+        """Take nothing from a realm, and let nobody send to it.
+
+        :raises NoSuchRealm: there is no link to it.
+        """
+        await self._decide(realm, Standing.BLOCKED)
+
+    async def unblock(self, realm: RealmName) -> None:
+        """Exchange messages with a realm again.
+
+        :raises NoSuchRealm: there is no link to it.
+        """
+        await self._decide(realm, Standing.OPEN)
+
+    async def drop(self, realm: RealmName) -> int:
+        """End the link to a realm, and return how many items it ended. What came from it is remembered.
+
+        :raises NoSuchRealm: there is no link to it.
+        """
+        link = self.link(realm)
+        await self._decide(realm, Standing.DROPPED)
+        before = link.counts.refused
+        await self._end_all(link)
+        return link.counts.refused - before
+
+    async def _decide(self, realm: RealmName, standing: Standing, reason: str = "") -> None:
+        link = self.link(realm)
+        await self.standings.decide(realm, standing, reason)
+        self._apply_standing(link)
+
+    async def _end_all(self, link: PeerLink) -> None:
+        await end_all(
+            link.outgoing,
+            self._store,
+            self._writer,
+            self._realm.bounces,
+            link.ended,
+            lambda: self._entropy(8).hex(),
+        )
+
+    # -- what is done now and then
+
+    async def _look(self) -> None:
+        self._looking.later(OVERDUE_PERIOD)
+        for name in list(self._overdue):
+            if self.links[name].standing is not Standing.DROPPED:
+                await self._overdue[name].look()
+
+    async def _tidy(self) -> None:
+        self._tidying.later(UPKEEP_PERIOD)
+        for link in list(self.links.values()):
+            await remove_settled(link.outgoing, self._store, self._writer, self._clock)
+        await remove_refusals(self._store, self._writer, self._clock, list(self.links.values()))
+
+    def _background(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do something that nobody waits for, and that can be done again."""
+        Deferred.fromCoroutine(work).addErrback(self._not_done)
+
+    def _not_done(self, failure: Failure) -> None:
+        if self._writer.failure is None and not failure.check(ChatError, StoreError):
+            self._log.failure("a decision about a realm was not stored", failure=Discreet(failure))

@@ -1,0 +1,122 @@
+"""Other realms, as the rules of this one see them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from zope.interface import implementer
+
+from chatproto.errors import ChatError, NoSuchRealm, StoreRefused, Unavailable
+from chatproto.federation.bounds import REFUSED_ADDRESSES, REFUSED_SECONDS
+from chatproto.federation.link import PeerLink
+from chatproto.federation.presence import Presence, There
+from chatproto.federation.standing import Standing, Standings
+from chatproto.interfaces import IRemotes
+from chatproto.names import RealmName, fold
+from chatproto.realm.times import Clock
+from chatproto.records import MessageRow, OutboxRow, Outgoing, StreamRow
+
+#: Refusals that mean somebody, and not this one message.
+_OF_ADDRESS = frozenset({"no-such-user", "refused"})
+
+
+@implementer(IRemotes)
+class Remotes:
+    """Finds the link that something belongs to. The methods are those of :class:`IRemotes`."""
+
+    def __init__(self, links: Mapping[RealmName, PeerLink], standings: Standings, clock: Clock) -> None:
+        self._links = links
+        self._standings = standings
+        self._clock = clock
+        #: Addresses that were refused, with the code and until when that is remembered; the oldest first.
+        self._refused: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._presence = Presence(clock)
+
+    def _link(self, realm: RealmName) -> PeerLink:
+        link = self._links.get(realm)
+        if link is None or link.standing is Standing.DROPPED:
+            raise NoSuchRealm
+        return link
+
+    def prepare(self, realm: RealmName) -> Deferred[None]:
+        """See :meth:`IRemotes.prepare`."""
+        return Deferred.fromCoroutine(self._prepare(realm))
+
+    async def _prepare(self, realm: RealmName) -> None:
+        try:
+            await self._link(realm).prepare()
+        except StoreRefused:
+            raise Unavailable from None
+
+    def ready(self, realm: RealmName) -> bool:
+        """See :meth:`IRemotes.ready`."""
+        link = self._links.get(realm)
+        return link is not None and link.ready()
+
+    def check(self, realm: RealmName, size: int) -> None:
+        """See :meth:`IRemotes.check`."""
+        self._link(realm).check(size)
+
+    def number(self, realm: RealmName, message: MessageRow, size: int) -> tuple[OutboxRow, StreamRow | None]:
+        """See :meth:`IRemotes.number`."""
+        return self._link(realm).outgoing.number(message, size), None  # the mark has an entry of its own
+
+    def wake(self, realm: RealmName) -> None:
+        """See :meth:`IRemotes.wake`."""
+        link = self._links.get(realm)
+        if link is not None:
+            link.outgoing.on_marked()
+
+    def refused(self, address: str) -> str | None:
+        """See :meth:`IRemotes.refused`."""
+        code, until = self._refused.get(address, ("", 0.0))
+        return code if until > self._clock.seconds() else None
+
+    def ended(self, item: Outgoing, code: str) -> None:
+        """Hear that the end of an item is on disk."""
+        address = fold(item.to)
+        self._refused.pop(address, None)
+        if code in _OF_ADDRESS:
+            self._refused[address] = (code, self._clock.seconds() + REFUSED_SECONDS)
+            if len(self._refused) > REFUSED_ADDRESSES:
+                self._refused.popitem(last=False)
+
+    def verdict(self, realm: RealmName, number: int) -> Deferred[str]:
+        """See :meth:`IRemotes.verdict`."""
+        try:
+            return self._link(realm).verdict(number)
+        except ChatError:
+            return fail()
+
+    def receipt(self, by: str, to: str, delivered: str = "", read: str = "") -> None:
+        """See :meth:`IRemotes.receipt`."""
+        link = self._links.get(RealmName(fold(to.rpartition("@")[2])))
+        if link is not None and link.standing is not Standing.DROPPED:
+            link.receipt(by, to, delivered, read)
+
+    def active(self, realm: RealmName) -> Deferred[There]:
+        """See :meth:`IRemotes.active`."""
+        try:
+            link = self._link(realm)
+            return self._presence.of(realm, lambda: link.ask("active"))
+        except ChatError:
+            return fail()
+
+    def user(self, realm: RealmName, name: str) -> Deferred[dict[str, Any]]:
+        """Fire with how somebody of another realm is called there.
+
+        :raises NoSuchRealm: there is no link to it.
+        :raises NoSuchUser: there is nobody of that name.
+        :raises Unavailable: it does not answer.
+        """
+        try:
+            return self._link(realm).ask("user", name)
+        except ChatError:
+            return fail()
+
+    def realms(self) -> Sequence[RealmName]:
+        """See :meth:`IRemotes.realms`."""
+        return self._standings.neighbours()

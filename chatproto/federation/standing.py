@@ -1,0 +1,185 @@
+"""What the operator decided about other realms: in the configuration, and while this one ran."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from chatproto.errors import BadField, ChatError, LinkError, NoSuchRealm, NotAllowed, StoreError
+from chatproto.federation.bounds import STRANGERS
+from chatproto.federation.identity import parse_fingerprint
+from chatproto.federation.setting import PeerSetting
+from chatproto.federation.trust import Kind, Trust
+from chatproto.names import RealmName
+from chatproto.realm.times import Clock
+from chatproto.realm.writer import Writer
+from chatproto.records import PeerRow
+
+
+class Standing(enum.Enum):
+    """What was decided about another realm. The values are those of ``PeerRow.state``."""
+
+    OPEN = "open"
+    PENDING = "pending"  # its key waits for approval
+    PARKED = "parked"  # it is not dialled
+    BLOCKED = "blocked"  # nothing is sent to it or taken from it
+    DROPPED = "dropped"  # there is no link, but what it had is remembered
+
+
+class Standings:
+    """Which realms there is a link to, and what each is trusted by; in a ``lab`` added ones as first met."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        clock: Clock,
+        settings: Sequence[PeerSetting],
+        rows: Sequence[PeerRow],
+        *,
+        lab: bool = False,
+    ) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._settings = {each.realm: each for each in settings}
+        self._rows = {RealmName(row.realm): row for row in rows}
+        self._lab = lab
+        #: Keys that realms showed which are not trusted, and why not, newest last.
+        self._shown: dict[RealmName, tuple[str, str]] = {}
+
+    def realms(self) -> list[RealmName]:
+        """Return the realms that were ever linked, those of the configuration first."""
+        return list({**self._settings, **self._rows})
+
+    def neighbours(self) -> list[RealmName]:
+        """Return the linked realms in which bare names are searched for."""
+        linked = (realm for realm in self.realms() if self.of(realm) is not Standing.DROPPED)
+        return [realm for realm in linked if self.setting(realm).neighbour]
+
+    def of(self, realm: RealmName) -> Standing:
+        """Return what was decided about a realm; one that is not known was never linked."""
+        row = self._rows.get(realm)
+        if row is not None:
+            return Standing(row.state)
+        return Standing.OPEN if realm in self._settings else Standing.DROPPED
+
+    def row(self, realm: RealmName) -> PeerRow:
+        """Return what is stored about a realm."""
+        return self._rows.get(realm) or PeerRow(str(realm), self.of(realm).value)
+
+    def endpoint(self, realm: RealmName) -> str:
+        """Return where a realm is dialled, ``""`` if nowhere."""
+        return self.row(realm).connect or self.setting(realm).connect
+
+    def shown(self, realm: RealmName) -> tuple[str, str]:
+        """Return the key that a realm showed and that is not trusted, and a code why not; empty if none."""
+        return self._shown.get(realm, ("", ""))
+
+    def strangers(self) -> list[tuple[RealmName, str]]:
+        """Return the names and keys of those who dialled and are not linked."""
+        return [
+            (realm, key)
+            for realm, (key, _) in self._shown.items()
+            if self.of(realm) in (Standing.DROPPED, Standing.PENDING)
+        ]
+
+    def setting(self, realm: RealmName) -> PeerSetting:
+        """Return what the configuration says of a realm, or what holds for those that it does not name."""
+        found = self._settings.get(realm)
+        if found is not None:
+            return found
+        return PeerSetting(realm=realm, trust=Trust(Kind.TOFU) if self._lab else None, neighbour=self._lab)
+
+    # -- trust
+
+    def trust_of(self, realm: RealmName, key: str) -> Trust | None:
+        """Return what a realm that shows a key has to prove; None if there is no link to it."""
+        if self.of(realm) not in (Standing.DROPPED, Standing.PENDING):
+            trust, known = self.setting(realm).trust, self.row(realm).key
+            if trust is not None and trust.kind is not Kind.PIN:
+                return replace(trust, key=known or trust.key)
+            if trust is not None or known:
+                return trust or Trust.pin(known)
+        self._show(realm, key, "not-linked")
+        return None
+
+    def refused(self, realm: RealmName, key: str, error: LinkError) -> None:
+        """Hear that somebody dialled who said to be a realm and did not prove it."""
+        self._show(realm, key, error.code)
+
+    def _show(self, realm: RealmName, key: str, why: str) -> None:
+        self._shown.pop(realm, None)
+        self._shown[realm] = (key, why)
+        if len(self._shown) > STRANGERS:
+            del self._shown[next(iter(self._shown))]
+
+    def approved(self, realm: RealmName, key: str) -> None:
+        """Hear that a realm proved to have a key; from now on it has to be this one."""
+        self._shown.pop(realm, None)
+        row = self.row(realm)
+        if not row.key and not self._is_pinned(realm):
+            self._rows[realm] = row = replace(row, key=key, changed=self._now())
+            # If it is not stored, the next one who comes is believed, as this one was.
+            self._writer.save(puts=[row]).addErrback(
+                lambda failure: None if self._writer.failure else failure.trap(ChatError, StoreError) and None
+            )
+
+    def _is_pinned(self, realm: RealmName) -> bool:
+        trust = self.setting(realm).trust
+        return trust is not None and trust.kind is Kind.PIN
+
+    # -- decisions
+
+    async def add(self, realm: RealmName, connect: str, pin: str) -> Standing:
+        """Link a realm, or change where it is dialled and what it is trusted by.
+
+        :raises BadField: the pin is none.
+        """
+        row = self.row(realm)
+        key = row.key
+        if pin:
+            try:
+                key = parse_fingerprint(pin)
+            except ValueError:
+                raise BadField("a pin is ed25519: and 64 hexadecimal digits") from None
+        standing = Standing.OPEN if key or self.setting(realm).trust is not None else Standing.PENDING
+        await self._save(
+            replace(row, state=standing.value, key=key, connect=connect or row.connect, reason="")
+        )
+        return standing
+
+    async def approve(self, realm: RealmName, key: str = "") -> None:
+        """Trust the key that a realm showed, or a given one, from now on.
+
+        :raises NoSuchRealm: it is not known, or showed none.
+        :raises NotAllowed: the configuration pins another one.
+        """
+        if self._is_pinned(realm):
+            raise NotAllowed("the configuration has a pin for this realm; change it there")
+        key = key or self.shown(realm)[0] or self.row(realm).shown
+        if not key:
+            raise NoSuchRealm
+        await self._save(replace(self.row(realm), state=Standing.OPEN.value, key=key, shown="", reason=""))
+        self._shown.pop(realm, None)
+
+    async def note_shown(self, realm: RealmName) -> None:
+        """Store the key that a realm showed which waits for approval."""
+        await self._save(replace(self.row(realm), shown=self.shown(realm)[0]))
+
+    async def decide(self, realm: RealmName, standing: Standing, reason: str = "") -> None:
+        """Store a decision about a realm.
+
+        :raises NoSuchRealm: there is no link to it.
+        """
+        if self.of(realm) is Standing.DROPPED:
+            raise NoSuchRealm
+        await self._save(replace(self.row(realm), state=standing.value, reason=reason))
+
+    async def _save(self, row: PeerRow) -> None:
+        row = replace(row, changed=self._now())
+        await self._writer.save(puts=[row])
+        self._rows[RealmName(row.realm)] = row
+
+    def _now(self) -> int:
+        return int(self._clock.seconds() * 1000)

@@ -1,0 +1,80 @@
+"""What links need no more is removed: settled items, and refusals that nobody can ask for again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+from twisted.internet.defer import Deferred
+
+from chatproto.federation.bounds import PORTION_ITEMS, REFUSAL_KEPT, SETTLED_BYTES, SETTLED_KEPT
+from chatproto.federation.outgoing import OutgoingStream
+from chatproto.interfaces import IStore
+from chatproto.realm.times import Clock
+from chatproto.realm.writer import Writer
+from chatproto.records import AppliedRow, OutboxRow, Record, RefusalRow
+
+if TYPE_CHECKING:
+    from chatproto.federation.link import PeerLink
+
+
+async def remove_settled(stream: OutgoingStream, store: IStore, writer: Writer, clock: Clock) -> None:
+    """Remove old settled items of a stream; the last of them stays, as both sides compare its mid."""
+    await stream.load()
+    everything = await store.waiting(stream.realm, 0)
+    unsettled = await store.waiting(stream.realm, stream.row.settled)
+    kept = everything.bytes - unsettled.bytes
+    before = int(clock.seconds() * 1000) - SETTLED_KEPT
+    more = True
+    while more and not writer.full:
+        # A new epoch begins with the oldest row; so the two must not meet.
+        kept, more = await stream.alone.run(_remove_some, stream, store, writer, kept, before)
+
+
+def _remove_some(
+    stream: OutgoingStream, store: IStore, writer: Writer, kept: int, before: int
+) -> Deferred[tuple[int, bool]]:
+    return Deferred.fromCoroutine(_removed(stream, store, writer, kept, before))
+
+
+async def _removed(
+    stream: OutgoingStream, store: IStore, writer: Writer, kept: int, before: int
+) -> tuple[int, bool]:
+    """Remove a portion; return the bytes that are kept, and whether there may be more."""
+    await stream.load()
+    rows = await store.outbox(stream.realm, 0, stream.row.settled, PORTION_ITEMS, False)
+    gone: list[OutboxRow] = []
+    for row in rows:
+        if row.at >= before and kept <= SETTLED_BYTES:
+            break
+        gone.append(row)
+        kept -= row.size if row.seq else 0
+    if not gone:
+        return kept, False
+    await writer.save(removes=gone)
+    stream.oldest = gone[-1].number + 1
+    return kept, len(gone) == PORTION_ITEMS
+
+
+async def remove_refusals(store: IStore, writer: Writer, clock: Clock, links: Iterable[PeerLink]) -> None:
+    """Remove refusals whose time is over; one that its sender has not settled stays longer."""
+    now = int(clock.seconds() * 1000)
+    applied = {str(link.realm): link.incoming.row for link in links}
+    while not writer.full:
+        rows = await store.old_refusals(now, PORTION_ITEMS)
+        puts: list[Record] = []
+        removes: list[Record] = []
+        for row in rows:
+            if _is_settled(row, applied.get(row.realm)):
+                removes.append(row)
+            else:
+                puts.append(replace(row, until=now + REFUSAL_KEPT))
+        if rows:
+            await writer.save(puts=puts, removes=removes)
+        if len(rows) < PORTION_ITEMS:
+            return
+
+
+def _is_settled(row: RefusalRow, applied: AppliedRow | None) -> bool:
+    return applied is None or applied.epoch != row.epoch or row.number <= applied.settled
