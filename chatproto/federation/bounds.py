@@ -58,6 +58,8 @@ REFUSED_ADDRESSES = 1024
 REFUSED_SECONDS = 60.0
 #: Verdicts that are remembered for who asks a moment late.
 VERDICTS = 256
+#: Codes by which the refusals of one realm are counted: more than it has reasons.
+CODES = 32
 
 #: Realms that dialled and are not trusted whose keys are remembered, so that an operator may approve them.
 STRANGERS = 64

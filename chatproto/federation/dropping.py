@@ -52,5 +52,5 @@ async def end_all(
     if row.first <= stream.newest:  # else this has been done
         number = stream.newest
         await stream.replace(
-            StreamRow(row.realm, row.stream, epoch(), row.epoch, number + 1, number, number, number)
+            StreamRow(row.realm, row.stream, epoch(), row.epoch, number + 1, number, number, number, number)
         )

@@ -19,7 +19,7 @@ refusals that are not settled.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct, field
@@ -138,6 +138,8 @@ class IncomingStream:
         #: Items that came again, and epochs that the other side began.
         self.repeated = 0
         self.renewals = 0
+        #: What became of items since the start: how many were taken (``""``), and refused, by code.
+        self.verdicts: Counter[str] = Counter()
 
     @property
     def under_way(self) -> tuple[int, int]:
@@ -416,6 +418,8 @@ class IncomingStream:
     def stored(self, entry: _Entry) -> None:
         """Hear that an entry is on disk."""
         self.row = entry.row
+        self.verdicts.update(entry.codes.values())
+        self.verdicts[""] += len(entry.frames) - len(entry.codes)
         self._refusals.update(entry.codes)
         self._settle(self._settled)
         if entry.connection == self._attached:

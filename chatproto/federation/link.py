@@ -9,16 +9,17 @@ a connection carries counts when it is on disk.
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from chatproto.errors import NoSuchRealm, PeerBlocked, TextTooLong, Unavailable
-from chatproto.federation.bounds import RECEIPT_PAUSE, VERDICTS
+from chatproto.federation.bounds import CODES, RECEIPT_PAUSE, VERDICTS
 from chatproto.federation.connection import Connection
 from chatproto.federation.end import End
 from chatproto.federation.end import State as EndState
@@ -62,6 +63,14 @@ class Counts(Struct):
     applied: int = 0
     refused: int = 0
     connections: int = 0
+    #: Our items that were refused, by code. The codes are the other side's, so there is a bound.
+    codes: Counter[str] = field(default_factory=Counter)
+
+    def refuse(self, code: str) -> None:
+        """Count a refusal."""
+        self.refused += 1
+        known = code in self.codes or len(self.codes) < CODES
+        self.codes[code if known else "other"] += 1
 
 
 class PeerLink:
@@ -251,7 +260,7 @@ class PeerLink:
         """Hear that the end of an item is on disk."""
         number = item.row.number
         if code:
-            self.counts.refused += 1
+            self.counts.refuse(code)
         else:
             self.counts.applied += 1
         self._verdicts[number] = code

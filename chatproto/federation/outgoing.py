@@ -275,6 +275,7 @@ class OutgoingStream:
             repeats=self.newest,
             settled=self.oldest - 1,
             offered=self.newest,
+            late=self.row.late,
         )
         self.renewals += 1
         return await self.replace(row)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import takewhile
 
+from msgspec.structs import replace
 from twisted.logger import Logger
 
 from chatproto.errors import Conflict
@@ -19,7 +20,7 @@ from chatproto.federation.settling import Ended, Settlement
 from chatproto.interfaces import IStore
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
-from chatproto.records import Outgoing, Record
+from chatproto.records import Outgoing, Record, StreamRow
 
 
 class _Notices(Step):
@@ -27,9 +28,9 @@ class _Notices(Step):
 
     __slots__ = ("_effects",)
 
-    def __init__(self, effects: Sequence[Effect]) -> None:
+    def __init__(self, effects: Sequence[Effect], row: StreamRow) -> None:
         inserts: list[Record] = [row for effect in effects for row in effect.inserts]
-        super().__init__(inserts)
+        super().__init__(inserts, [row])
         self._effects = effects
 
     def committed(self) -> None:
@@ -59,8 +60,6 @@ class Overdue:
         self._clock = clock
         self._bounces = bounces
         self._ended = ended
-        #: Up to here senders were told that it is late. After a restart they may be told again.
-        self._told = 0
         #: Up to here nothing more is to be done because of its time.
         self._passed = 0
 
@@ -86,17 +85,17 @@ class Overdue:
 
     async def _tell_some(self) -> bool:
         stream = self._stream
-        after = max(self._told, stream.row.settled)
+        generation = stream.generation
+        after = max(stream.row.late, stream.row.settled)
         late, more = await self._overdue(after, stream.row.offered + 1)
-        fresh = [each for each in late if each.message is not None and each.row.number > stream.row.settled]
-        if fresh:
-            step = _Notices([self._bounces.delayed(item) for item in fresh])
-            self._writer.append(step)
-            if await step.done is not None:
-                return False
-        if late:
-            self._told = late[-1].row.number
-        return more
+        if not late or not stream.loaded or generation != stream.generation:
+            return False
+        settled = stream.row.settled
+        fresh = [each for each in late if each.message is not None and each.row.number > settled]
+        row = replace(stream.row, late=late[-1].row.number)
+        step = stream.put(_Notices([self._bounces.delayed(item) for item in fresh], row), row)
+        self._writer.append(step)
+        return await step.done is None and more
 
     async def _withdraw_some(self) -> bool:
         stream = self._stream

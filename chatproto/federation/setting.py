@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from pathlib import Path
 
+from msgspec import Struct
+from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
+from zope.interface import implementer
+
+from chatproto.endpoints import EndpointText
 from chatproto.federation.trust import Trust
 from chatproto.names import RealmName
 from chatproto.realm.policy import PeerPolicy
+from chatproto.tls.connecting import client_endpoint
+
+_EXAMPLE = "tcp:127.0.0.1:8890 or tls:chat.example.org:8890"
 
 
 class PeerSetting(Struct, frozen=True, kw_only=True):
@@ -22,3 +30,32 @@ class PeerSetting(Struct, frozen=True, kw_only=True):
     policy: PeerPolicy = PeerPolicy()
     #: Messages taken in a second; the rest waits over there. 0: no bound.
     messages: float = 0.0
+
+
+def parse_connect(text: str, *, insecure: bool) -> str:
+    """Return the endpoint string of a realm that is to be dialled, with absolute paths.
+
+    :raises ValueError: it is no client endpoint, or leads beyond this machine in plain text.
+    """
+    try:
+        parts = EndpointText.parse(text).in_folder(Path.cwd())
+        client_endpoint(_NoReactor(), str(parts))
+    except Exception as error:  # parsers of endpoint types raise what they like
+        raise ValueError(f"expected a client endpoint such as {_EXAMPLE}, not {text!r} ({error})") from None
+    if not parts.private and not insecure:
+        raise ValueError(
+            "messages would cross the network in plain text; "
+            "expected an address of this machine or a tls endpoint, or add `insecure`"
+        )
+    return str(parts)
+
+
+@implementer(IReactorPluggableNameResolver)
+class _NoReactor:
+    """Stands in for the reactor, to learn whether a string is an endpoint without connecting."""
+
+    nameResolver = None
+
+    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
+        """Leave it."""
+        return resolver

@@ -246,6 +246,7 @@ streams = Table(
     _number("repeats"),
     _number("settled"),
     _number("offered"),
+    _number("late"),
 )
 
 #: Read in ranges of one realm: without a number of its own, a row of SQLite stands where its key is.

@@ -60,6 +60,7 @@ def upgrade() -> None:
         _column("repeats", _Number),
         _column("settled", _Number),
         _column("offered", _Number),
+        _column("late", _Number),
     )
     op.create_table(
         "outbox",
