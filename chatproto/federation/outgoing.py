@@ -96,6 +96,9 @@ class OutgoingStream:
         #: Whether what is numbered is marked at once, as there is a link.
         self.marking = False
         self._mark: _Mark | None = None
+        #: Entries under way that put a row and may break a constraint. Meanwhile no other entry puts one: if
+        #: the first is not stored, the other would say that it is.
+        self._risks = 0
         #: Called when more is marked.
         self.on_marked: Callable[[], None] = lambda: None
         #: For what reads the oldest rows and then writes by what it read.
@@ -196,7 +199,24 @@ class OutgoingStream:
         self.marking = False
         self.on_marked = lambda: None
 
+    @property
+    def at_risk(self) -> bool:
+        """Whether no row may be put now."""
+        return self._risks > 0
+
+    def risk(self) -> None:
+        """Hear that an entry which puts the row may break a constraint."""
+        self._risks += 1
+
+    def risk_over(self) -> None:
+        """Hear what became of it."""
+        self._risks -= 1
+        if self._loaded and self.marking and self.newest > self.row.offered:
+            self._offer()
+
     def _offer(self) -> None:
+        if self.at_risk:
+            return  # it is done when that is over
         row = replace(self.row, offered=self.newest)
         mark = self._mark
         if mark is not None and mark.batch == self._writer.open_number:

@@ -88,7 +88,7 @@ class Overdue:
         generation = stream.generation
         after = max(stream.row.late, stream.row.settled)
         late, more = await self._overdue(after, stream.row.offered + 1)
-        if not late or not stream.loaded or generation != stream.generation:
+        if not late or not stream.loaded or generation != stream.generation or stream.at_risk:
             return False
         settled = stream.row.settled
         fresh = [each for each in late if each.message is not None and each.row.number > settled]

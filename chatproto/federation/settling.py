@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatproto.errors import ChatError
 from chatproto.faults import Discreet
 from chatproto.federation.errand import Step, tell
 from chatproto.federation.outgoing import OutgoingStream
@@ -28,7 +29,7 @@ class Settlement(Step):
 
     _log = Logger()
 
-    __slots__ = ("_applied", "_bounces", "_effects", "_ended", "_refused", "_stream")
+    __slots__ = ("_applied", "_bounces", "_effects", "_ended", "_refused", "_risky", "_stream")
 
     def __init__(
         self,
@@ -70,6 +71,9 @@ class Settlement(Step):
             row = replace(stream.row, settled=settled, offered=max(stream.row.offered, settled))
             stream.put(self, row)
             puts.append(row)
+        self._risky = settled is not None and bool(inserts)
+        if self._risky:
+            stream.risk()
         self.inserts = inserts
         self.puts = puts
         self.size = sum(item.row.size for item, _ in self._refused)
@@ -88,6 +92,7 @@ class Settlement(Step):
 
     def committed(self) -> None:
         """Tell senders and who waits, then go on."""
+        self._risk_over()
         row = self.puts[-1] if self.puts else None
         if isinstance(row, StreamRow):
             self._stream.marked(row)
@@ -100,3 +105,12 @@ class Settlement(Step):
         for item, code in self._refused:
             tell(self._ended, item, code)
         super().committed()
+
+    def failed(self, error: ChatError) -> None:
+        """See :class:`Step`."""
+        self._risk_over()
+        super().failed(error)
+
+    def _risk_over(self) -> None:
+        if self._risky:
+            self._stream.risk_over()
