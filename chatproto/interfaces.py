@@ -315,18 +315,21 @@ class ILinks(Interface):
     def fingerprint() -> str:
         """Return that of this realm's key."""
 
-    def states() -> Deferred[list[LinkState]]:
-        """Return every link, by realm."""
+    def states(clocks: bool = False) -> Deferred[list[LinkState]]:
+        """Return every link, by realm; with ``clocks`` those that answer are asked what time it is."""
 
     def add(realm: RealmName, connect: str, pin: str) -> Deferred[LinkAdded]:
         """Add a realm with its endpoint, and its fingerprint or ``""``; what it shows is in the answer.
 
-        :raises BadRequest: the endpoint or the fingerprint is none.
-        :raises NotSupported: the configuration says how to link with it.
+        :raises BadField: the endpoint or the fingerprint is none.
         """
 
     def approve(realm: RealmName, fingerprint: str) -> Deferred[None]:
-        """Take a key that a realm showed as its own."""
+        """Take a key as a realm's own; with ``""`` end a block.
+
+        :raises BadField: the fingerprint is none.
+        :raises NotAllowed: the configuration pins another key.
+        """
 
     def retry(realm: RealmName) -> Deferred[None]:
         """Dial a realm now, parked or not."""

@@ -8,17 +8,11 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    InfoMetricFamily,
-    Metric,
-)
+from prometheus_client.core import InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from twisted.internet.defer import Deferred
@@ -28,10 +22,12 @@ from twisted.web.http import Request as HttpRequest
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+from chatproto.figures import Values, counter, gauge, histogram_of, link_figures
 from chatproto.loop import LoopWatch
+from chatproto.operating import Operating
 from chatproto.protocols.factory import ChatServerFactory
+from chatproto.protocols.peer_factory import RealmPeerFactory
 from chatproto.realm import Realm
-from chatproto.realm.meters import Histogram
 from chatproto.realm.times import Clock
 from chatproto.version import VERSION
 
@@ -48,12 +44,21 @@ _FRESH_SECONDS = 1.0
 class RealmCollector(Collector):
     """Reads off the figures of one realm and its listeners.
 
-    ``listeners`` are names and factories; it may grow later. Several of one name are added up.
+    ``listeners`` are names and factories; it may grow later. Several of one name are added up. ``links`` and
+    ``linking``, the factories of connections to other realms, are there if the realm is linked.
     """
 
     def __init__(
-        self, realm: Realm, store: str, listeners: Sequence[tuple[str, ChatServerFactory]], loop: LoopWatch
+        self,
+        realm: Realm,
+        store: str,
+        listeners: Sequence[tuple[str, ChatServerFactory]],
+        loop: LoopWatch,
+        links: Operating | None = None,
+        linking: Sequence[RealmPeerFactory] = (),
     ) -> None:
+        self._links = links
+        self._linking = linking
         self._realm = realm
         self._store = store
         self._listeners = listeners
@@ -66,7 +71,7 @@ class RealmCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Return all figures as they are now."""
         yield self._info()
-        yield _histogram(
+        yield histogram_of(
             "loop_lag_seconds",
             "How late the main loop is, four times a second",
             self._loop.lag,
@@ -75,6 +80,8 @@ class RealmCollector(Collector):
         yield from self._reading()
         yield from self._people()
         yield from self._connections()
+        if self._links is not None:
+            yield from link_figures(self._links, self._linking, self._realm.clock.seconds())
 
     def _info(self) -> Metric:
         info = InfoMetricFamily("chatproto_realm", "The realm that these figures are of")
@@ -89,39 +96,39 @@ class RealmCollector(Collector):
 
     def _writing(self) -> Iterator[Metric]:
         meters, writer = self._realm.meters, self._realm.writer
-        yield _counter("messages", "Messages stored", meters.messages)
-        yield _histogram("batch_entries", "Commands in one commit", meters.entries)
-        yield _histogram(
+        yield counter("messages", "Messages stored", meters.messages)
+        yield histogram_of("batch_entries", "Commands in one commit", meters.entries)
+        yield histogram_of(
             "batch_seconds", "From the first command of a commit until it is on disk", meters.batch_seconds
         )
-        yield _histogram(
+        yield histogram_of(
             "commit_seconds", "What a commit took the store, with its sync", meters.commit_seconds
         )
-        yield _counter("batches_refused", "Commits that the store refused, as on a full disk", meters.refused)
-        yield _counter("entries_broken", "Commands that broke a constraint of the store", meters.broken)
+        yield counter("batches_refused", "Commits that the store refused, as on a full disk", meters.refused)
+        yield counter("entries_broken", "Commands that broke a constraint of the store", meters.broken)
         for what, now, most in zip(("rows", "bytes"), writer.load, writer.bounds, strict=True):
-            yield _gauge(f"open_{what}", f"{what.capitalize()} that wait for a commit or are in one", now)
-            yield _gauge(f"open_{what}_bound", f"Number of open {what} at which clients are not read", most)
+            yield gauge(f"open_{what}", f"{what.capitalize()} that wait for a commit or are in one", now)
+            yield gauge(f"open_{what}_bound", f"Number of open {what} at which clients are not read", most)
 
     def _reading(self) -> Iterator[Metric]:
         asked = self._realm.meters.asked
         waiting = sum(each.waiting for each in asked.values())
-        yield _gauge("store_reads_waiting", "Questions to the store that are not answered yet", waiting)
-        counts: _Values = {(name,): each.count for name, each in asked.items()}
-        yield _counter("store_reads", "Questions to the store", counts, "question")
-        seconds: _Values = {(name,): each.seconds for name, each in asked.items()}
-        yield _counter("store_read_seconds", "Time that these questions took", seconds, "question")
+        yield gauge("store_reads_waiting", "Questions to the store that are not answered yet", waiting)
+        counts: Values = {(name,): each.count for name, each in asked.items()}
+        yield counter("store_reads", "Questions to the store", counts, "question")
+        seconds: Values = {(name,): each.seconds for name, each in asked.items()}
+        yield counter("store_read_seconds", "Time that these questions took", seconds, "question")
 
     def _people(self) -> Iterator[Metric]:
         waiting, most = self._realm.hasher.load
-        yield _gauge("password_hashes_waiting", "Passwords that are being hashed or wait for it", waiting)
-        yield _gauge("password_hashes_bound", "Number of waiting hashes at which logins are refused", most)
-        yield _counter("password_hashes", "Passwords hashed", self._realm.hasher.done)
+        yield gauge("password_hashes_waiting", "Passwords that are being hashed or wait for it", waiting)
+        yield gauge("password_hashes_bound", "Number of waiting hashes at which logins are refused", most)
+        yield counter("password_hashes", "Passwords hashed", self._realm.hasher.done)
         failed = sum(factory.traffic.refusals.get("login-failed", 0) for _, factory in self._listeners)
-        logins: _Values = {("ok",): self._realm.meters.logins, ("failed",): failed}
-        yield _counter("logins", "Sessions begun, and logins with a wrong name or password", logins, "result")
+        logins: Values = {("ok",): self._realm.meters.logins, ("failed",): failed}
+        yield counter("logins", "Sessions begun, and logins with a wrong name or password", logins, "result")
         present = len(self._realm.present.accounts())
-        yield _gauge("accounts_present", "Accounts that have a connection", present)
+        yield gauge("accounts_present", "Accounts that have a connection", present)
 
     def _connections(self) -> Iterator[Metric]:
         opened: Counter[tuple[str, ...]] = Counter()
@@ -139,47 +146,22 @@ class RealmCollector(Collector):
             replies[name,] += traffic.replies
             for code, count in traffic.refusals.items():
                 refusals[name, code] += count
-            for counter in (connections, sessions, unsent):
-                counter[name,] += 0  # a listener that has none is told of too
+            for figure in (connections, sessions, unsent):
+                figure[name,] += 0  # a listener that has none is told of too
             for connection in factory.connections():
                 connections[name,] += 1
                 sessions[name,] += len(connection.session.logins)
                 unsent[name,] += connection.unsent
                 if connection.session.listener is not None:
                     states[name, connection.session.listener.state.value] += 1
-        yield _gauge("connections", "Open connections", connections, "listener")
-        yield _counter("connections_opened", "Connections accepted", opened, "listener")
-        yield _counter("connections_turned_away", "Connections for which there was no room", away, "listener")
-        yield _gauge("sessions", "Sessions bound to connections", sessions, "listener")
-        yield _gauge("listening", "Connections that listen, by what they do now", states, "listener", "state")
-        yield _gauge("unsent_bytes", "Bytes that wait for clients to read", unsent, "listener")
-        yield _counter("replies", "Replies that are no refusals", replies, "listener")
-        yield _counter("refusals", "Refusals by code", refusals, "listener", "code")
-
-
-_Values = float | Mapping[tuple[str, ...], float]
-
-
-def _gauge(name: str, text: str, values: _Values, *labels: str) -> Metric:
-    return _filled(GaugeMetricFamily(f"chatproto_{name}", text, labels=labels), values)
-
-
-def _counter(name: str, text: str, values: _Values, *labels: str) -> Metric:
-    return _filled(CounterMetricFamily(f"chatproto_{name}", text, labels=labels), values)
-
-
-def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: _Values) -> Metric:
-    for labels, value in (values if isinstance(values, Mapping) else {(): values}).items():
-        family.add_metric(labels, value)
-    return family
-
-
-def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
-    buckets, total = [], 0
-    for bound, count in zip([*map(str, histogram.bounds), "+Inf"], histogram.counts, strict=True):
-        total += count
-        buckets.append((bound, float(total)))
-    return HistogramMetricFamily(f"chatproto_{name}", text, buckets=buckets, sum_value=histogram.sum)
+        yield gauge("connections", "Open connections", connections, "listener")
+        yield counter("connections_opened", "Connections accepted", opened, "listener")
+        yield counter("connections_turned_away", "Connections for which there was no room", away, "listener")
+        yield gauge("sessions", "Sessions bound to connections", sessions, "listener")
+        yield gauge("listening", "Connections that listen, by what they do now", states, "listener", "state")
+        yield gauge("unsent_bytes", "Bytes that wait for clients to read", unsent, "listener")
+        yield counter("replies", "Replies that are no refusals", replies, "listener")
+        yield counter("refusals", "Refusals by code", refusals, "listener", "code")
 
 
 def registry_of(collector: Collector) -> CollectorRegistry:

@@ -6,7 +6,6 @@ whoever starts the service hears when it serves, and when and why it ended.
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,31 +23,24 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.configuration import Config
-from chatproto.errors import ConfigError, NameTaken, StoreError, StoreInUse, TlsNeeded
-from chatproto.executors import ThreadExecutor
-from chatproto.limits import LOOPBACK
-from chatproto.listeners import METRICS, Listener
+from chatproto.errors import TlsNeeded
+from chatproto.frames import Goodbye
+from chatproto.limits import LOOPBACK, Limits
+from chatproto.listeners import METRICS, PEER, Listener
 from chatproto.loop import LoopWatch
+from chatproto.opening import LAB_PASSWORD, LAB_USERS, CannotServe, OpenRealm, add_lab_users, open_realm
 from chatproto.protocols.factory import ChatServerFactory
-from chatproto.realm import PasswordHasher, Policy, Realm
-from chatproto.store import open_store
+from chatproto.protocols.peer_factory import RealmPeerFactory
+from chatproto.realm import Realm
 from chatproto.store.urls import shown
 from chatproto.tls.certificates import BadCertificate, TlsFiles
+from chatproto.tls.connecting import client_endpoint
 from chatproto.tls.serving import Certificates, TlsFactory
+from chatproto.wire.peer import encode_frame
+
+__all__ = ["LAB_PASSWORD", "LAB_USERS", "CannotServe", "Listening", "RealmService", "realm_service"]
 
 T = TypeVar("T")
-
-#: The users of a lab, with names and countries; the password is no secret.
-LAB_USERS = {
-    "messi": ("Lionel Messi", "Argentina"),
-    "henderson": ("Jordan Henderson", "Inggris"),
-    "lineker": ("Gary Lineker", "Inggris"),
-}
-LAB_PASSWORD = "surabaya"  # noqa: S105 - known to everybody who was in the course
-
-
-class CannotServe(Exception):
-    """The realm cannot be served; the message is one line for the operator."""
 
 
 class Listening(Struct, frozen=True):
@@ -102,10 +94,16 @@ class RealmService(Service):
         self._drains: list[Callable[[str], Deferred[None]]] = []
         #: The names and factories of what clients connect to, for the metrics.
         self._serving: list[tuple[str, ChatServerFactory]] = []
+        #: The factories of connections to other realms, for the metrics too.
+        self._linking: list[RealmPeerFactory] = []
         self._loop = LoopWatch(reactor)
         self._certificates: list[Certificates] = []
-        #: The realm while it is open, for whoever embeds the service.
-        self.realm: Realm | None = None
+        self._opened: OpenRealm | None = None
+
+    @property
+    def realm(self) -> Realm | None:
+        """The realm while it is open, for whoever embeds the service."""
+        return None if self._opened is None else self._opened.realm
 
     def startService(self) -> None:
         """Begin to open everything, as soon as the reactor runs."""
@@ -146,7 +144,7 @@ class RealmService(Service):
             end = Failure()
             self._log.failure("realm {realm} failed", failure=end, realm=self._config.realm)
             end = Failure(CannotServe(f"realm {self._config.realm} failed; the log says why"))
-        opened = self.realm is not None
+        opened = self._opened is not None
         await self._close("failure" if isinstance(end, Failure) else end)
         if opened:
             self._log.info("realm {realm} is closed", realm=self._config.realm)
@@ -157,22 +155,26 @@ class RealmService(Service):
 
     async def _open(self) -> tuple[Listening, ...]:
         config = self._config
-        self.realm = await open_realm(self._reactor, config)
-        self.realm.when_failed().addErrback(self._store_failed)
+        self._opened = opened = await open_realm(self._reactor, config)
+        opened.realm.when_failed().addErrback(self._store_failed)
         self._loop.start()
         if config.lab:
-            await _add_lab_users(self.realm)
+            await add_lab_users(opened.realm)
         if config.control is not None:
-            self._open_control(self.realm, config.control)
-        return tuple([await self._listen(self.realm, listener) for listener in config.listeners])
+            self._open_control(opened.realm, config.control)
+        where = tuple([await self._listen(opened, listener) for listener in config.listeners])
+        # Whoever is dialled may dial back, and its messages may be for those who connect first.
+        dialling = self._peer_factory(opened, config.limits)
+        opened.peers.start(lambda text: client_endpoint(self._reactor, text), dialling.dialling)
+        return where
 
     def _store_failed(self, failure: Failure) -> None:
         self._told_to_stop.tell(
             Failure(CannotServe(f"the store {shown(self._config.store)} failed; the log says why"))
         )
 
-    async def _listen(self, realm: Realm, listener: Listener) -> Listening:
-        factory: IProtocolFactory = self._factory(realm, listener)
+    async def _listen(self, opened: OpenRealm, listener: Listener) -> Listening:
+        factory: IProtocolFactory = self._factory(opened, listener)
         if listener.tls is not None:
             factory = self._with_tls(listener.name, listener.tls, factory)
         try:
@@ -189,9 +191,12 @@ class RealmService(Service):
         self._log.info("listening {name} {host} {port}", name=where.name, host=where.host, port=where.port)
         return where
 
-    def _factory(self, realm: Realm, listener: Listener) -> IProtocolFactory:
+    def _factory(self, opened: OpenRealm, listener: Listener) -> IProtocolFactory:
         if listener.name == METRICS:
-            return self._metrics(realm)
+            return self._metrics(opened)
+        if listener.name == PEER:
+            return self._peer_factory(opened, listener.limits)
+        realm = opened.realm
         factory = ChatServerFactory(
             realm,
             self._reactor,
@@ -204,7 +209,15 @@ class RealmService(Service):
         self._drains.append(factory.drain)
         return factory
 
-    def _metrics(self, realm: Realm) -> IProtocolFactory:
+    def _peer_factory(self, opened: OpenRealm, limits: Limits) -> RealmPeerFactory:
+        """Return a factory of connections to other realms, which end with the store."""
+        factory = RealmPeerFactory(opened.peers, self._reactor, limits=limits)
+        opened.realm.writer.on_fatal(lambda _: factory.abort())
+        self._linking.append(factory)
+        self._drains.append(factory.drain)
+        return factory
+
+    def _metrics(self, opened: OpenRealm) -> IProtocolFactory:
         try:
             from chatproto import metrics  # noqa: PLC0415 - needs an extra
         except ModuleNotFoundError as error:
@@ -212,7 +225,9 @@ class RealmService(Service):
                 f"listen.metrics: needs {error.name}, which is not installed; install 'chatproto[metrics]'"
             ) from error
         store = self._config.store.partition(":")[0]
-        collector = metrics.RealmCollector(realm, store, self._serving, self._loop)
+        collector = metrics.RealmCollector(
+            opened.realm, store, self._serving, self._loop, opened.operating, self._linking
+        )
         factory = metrics.MetricsFactory(metrics.registry_of(collector), self._reactor)
         self._drains.append(factory.drain)
         return factory
@@ -227,6 +242,8 @@ class RealmService(Service):
         needed = b""
         if isinstance(factory, ChatServerFactory):
             needed = factory.dialect.encode_refusal(TlsNeeded(), None)
+        elif isinstance(factory, RealmPeerFactory):
+            needed = encode_frame(Goodbye(reason=TlsNeeded.code, message=TlsNeeded.message))
         return TlsFactory(certificates, factory, self._reactor, needed)
 
     def reload_certificates(self) -> None:
@@ -258,11 +275,13 @@ class RealmService(Service):
         """Accept no more, answer what is under way, make the last batch durable, say goodbye."""
         for port in self._ports:
             await self._quietly("stop listening", maybeDeferred(port.stopListening))
+        if self._opened is not None:
+            self._opened.peers.close(reason)
         drains = [drain(reason) for drain in self._drains]
         await self._quietly("drain the connections", DeferredList(drains, consumeErrors=True))
-        if self.realm is not None:
-            await self._quietly("close the realm", self.realm.close())
-            self.realm = None
+        if self._opened is not None:
+            await self._quietly("close the realm", self._opened.close())
+            self._opened = None
         self._loop.stop()
 
     async def _quietly(self, what: str, step: Awaitable[object]) -> None:
@@ -276,33 +295,3 @@ class RealmService(Service):
 def realm_service(reactor: PosixReactorBase, config: Config) -> RealmService:
     """Return the service that runs the realm of a configuration."""
     return RealmService(reactor, config)
-
-
-async def open_realm(reactor: PosixReactorBase, config: Config) -> Realm:
-    """Open the realm of a configuration with its store, and nothing that listens.
-
-    :raises CannotServe: the store is in use, belongs to another realm, or cannot be opened.
-    """
-    hasher = None
-    if config.lab:
-        executor = ThreadExecutor(reactor, "passwords", 1)
-        hasher = PasswordHasher(executor, cheap=True, waiting=config.limits.waiting_hashes)
-    policy = Policy(limits=config.limits, registration=config.registration)
-    try:
-        store = open_store(config.store, reactor, config.newest)
-        return await Realm.open(
-            config.realm, store, reactor, policy=policy, hasher=hasher, authenticator=config.authenticator
-        )
-    except ConfigError as error:  # a missing package, or what only PostgreSQL's own library sees in a URL
-        raise CannotServe(str(error)) from error
-    except StoreInUse as error:
-        raise CannotServe(f"store-in-use: another process has {shown(config.store)} open") from error
-    except StoreError as error:
-        raise CannotServe(f"store: {shown(config.store)}: {error}") from error
-
-
-async def _add_lab_users(realm: Realm) -> None:
-    for user, (name, country) in LAB_USERS.items():
-        # A name that is taken has its user from the last time, or is somebody's own.
-        with contextlib.suppress(NameTaken):
-            await realm.add_user(user, LAB_PASSWORD, name, country)

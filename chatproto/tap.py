@@ -64,7 +64,7 @@ class Options(UsageOptions, AuthOptionMixin):
         self.auth = description
 
     def opt_listen(self, pair: str) -> None:
-        """NAME=ENDPOINT: where to listen; NAME is client or metrics. May be repeated."""
+        """NAME=ENDPOINT: where to listen; NAME is client, peer or metrics. May be repeated."""
         self.listen.append(pair)
 
     def opt_limit(self, pair: str) -> None:

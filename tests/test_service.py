@@ -151,7 +151,7 @@ async def test_a_broken_store_closes_clients_and_ends_the_service(
         return opened
 
     real = store_module.open_store
-    monkeypatch.setattr("chatproto.service.open_store", open_store)
+    monkeypatch.setattr("chatproto.opening.open_store", open_store)
     service = realm_service(reactor, config())
     [port] = await started(service)
     monkeypatch.setattr(stores[0], "commit", lambda batch: fail(StoreFailed("the disk is gone")))
@@ -189,7 +189,7 @@ async def test_a_store_that_fails_while_it_starts_ends_the_start(
     real = store_module.open_store
     store = f"sqlite:///{tmp_path / 'alpha.db'}"
     with monkeypatch.context() as broken:
-        broken.setattr("chatproto.service.open_store", open_store)
+        broken.setattr("chatproto.opening.open_store", open_store)
         service = realm_service(reactor, config(store=store))
         service.startService()
         with pytest.raises(CannotServe, match=r"; the log says why$|the disk is gone$"):

@@ -94,7 +94,7 @@ def _administer_alone(settings: Settings, place: Place, work: Work[T], *, new: b
         raise click.ClickException(f"no realm answers, and there is no store at {path}")
     if place.realm is None:
         raise ConfigError("realm: expected --realm too, since no running realm answers that would tell it")
-    from chatproto.service import CannotServe  # noqa: PLC0415 - see _alone
+    from chatproto.opening import CannotServe  # noqa: PLC0415 - see _alone
 
     os.umask(0o077)  # what SQLite puts beside the store is the operator's alone
     try:
@@ -109,13 +109,13 @@ async def _alone(reactor: PosixReactorBase, settings: Settings, work: Work[T]) -
     config = configure(structs.replace(settings, insecure=True))
     if settings.registration is None and config.authenticator is None:
         config = structs.replace(config, registration=Registration.INVITE)
-    from chatproto.service import open_realm  # noqa: PLC0415 - slow, and not needed to ask a running realm
+    from chatproto.opening import open_realm  # noqa: PLC0415 - slow, and not needed to ask a running realm
 
-    realm = await open_realm(reactor, config)
+    opened = await open_realm(reactor, config)
     try:
-        return await work(_Session(realm))
+        return await work(_Session(opened.realm))
     finally:
-        await realm.close()
+        await opened.close()
 
 
 def _at_once(work: Coroutine[Any, Any, T]) -> T:

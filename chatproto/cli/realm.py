@@ -173,9 +173,13 @@ def approve(name: str, fingerprint: str | None, yes: bool, config: Path | None, 
     where = settings(config, **place)
     if fingerprint is None:
         link = _find(where, name)
-        fingerprint = link.shown or link.fingerprint
+        fingerprint = link.shown
+        if not fingerprint and link.state == "blocked":
+            carry_out(where, RealmApprove(realm=name))
+            report(f"{name} is blocked no more")
+            return
         if not fingerprint:
-            raise click.ClickException(f"{name} has not shown a key yet")
+            raise click.ClickException(f"{name} has shown no key that waits for approval")
         confirm(f"trusting whoever has the key {fingerprint} as {name}", yes=yes, lasting=False)
     carry_out(where, RealmApprove(realm=name, fingerprint=fingerprint))
     report(f"approved {name} with {fingerprint}")

@@ -30,7 +30,7 @@ from chatproto.supervision import Supervisor
     "--listen",
     multiple=True,
     metavar="NAME=ENDPOINT",
-    help="Where to listen; NAME is client or metrics. May be repeated. "
+    help="Where to listen; NAME is client, peer or metrics. May be repeated. "
     " [default: client=tcp:8889:interface=127.0.0.1]",
 )
 @click.option("--limit", multiple=True, metavar="NAME=VALUE", help="Move a bound. May be repeated.")

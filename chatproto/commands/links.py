@@ -21,10 +21,11 @@ class RealmKey(Command, frozen=True, kw_only=True, tag="realm-key"):
 
 
 class RealmList(Command, frozen=True, kw_only=True, tag="realm-list"):
-    """List the links to other realms by name, those after ``after`` only."""
+    """List the links to other realms by name, those after ``after`` only; ``clocks`` compares clocks, too."""
 
     after: Word | None = None
     limit: ListLimit = None
+    clocks: bool | None = None
 
     replies = (events.LinkPage,)
     guard = Guard.ADMINISTRATOR
@@ -46,13 +47,13 @@ class RealmAdd(Command, frozen=True, kw_only=True, tag="realm-add"):
 
 
 class RealmApprove(Command, frozen=True, kw_only=True, tag="realm-approve"):
-    """Take a realm's key as its own: the one that it showed, which has to be this ``fingerprint``.
+    """Take a key as a realm's own: that of ``fingerprint``. Without one, end a block.
 
-    What waits for it stays. It ends a block too.
+    What waits for the realm stays.
     """
 
     realm: Word
-    fingerprint: Fingerprint
+    fingerprint: Fingerprint | None = None
 
     guard = Guard.ADMINISTRATOR
 

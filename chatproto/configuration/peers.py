@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-
-from twisted.internet.interfaces import IHostnameResolver, IReactorPluggableNameResolver
-from zope.interface import implementer
 
 from chatproto.configuration.settings import PeerTable
-from chatproto.endpoints import EndpointText
 from chatproto.errors import BadName, ConfigError
 from chatproto.federation.identity import parse_fingerprint
-from chatproto.federation.setting import PeerSetting
+from chatproto.federation.setting import PeerSetting, parse_connect
 from chatproto.federation.trust import Kind, Trust
 from chatproto.names import Address, RealmName
 from chatproto.realm.policy import Acceptance, PeerPolicy
-from chatproto.tls.connecting import client_endpoint
 
 #: Characters in a shared secret: who sees a handshake may try secrets as fast as machines can.
 _SECRET_CHARACTERS = 16
-_EXAMPLE = "tcp:127.0.0.1:8890 or tls:chat.example.org:8890"
 
 
 def peer_settings(
@@ -44,7 +37,10 @@ def _setting(name: str, table: PeerTable, home: RealmName, lab: bool, insecure: 
         raise ConfigError(f"{key}: is this realm itself")
     connect = ""
     if table.connect is not None:
-        connect = parse_connect(f"{key}.connect", table.connect, insecure=insecure)
+        try:
+            connect = parse_connect(table.connect, insecure=insecure)
+        except ValueError as error:
+            raise ConfigError(f"{key}.connect: {error}") from None
     if not (math.isfinite(table.messages) and table.messages >= 0):
         raise ConfigError(f"{key}.messages: expected a number of messages a second, or 0 for no bound")
     if table.bytes_a_day < 0:
@@ -61,25 +57,6 @@ def _setting(name: str, table: PeerTable, home: RealmName, lab: bool, insecure: 
         ),
         messages=float(table.messages),
     )
-
-
-def parse_connect(key: str, text: str, *, insecure: bool) -> str:
-    """Return the endpoint string of a realm that is dialled, with absolute paths.
-
-    :raises ConfigError: it is no client endpoint, or leads beyond this machine in plain text.
-    """
-    try:
-        parts = EndpointText.parse(text).in_folder(Path.cwd())
-        client_endpoint(_NoReactor(), str(parts))
-    except Exception as error:  # parsers of endpoint types raise what they like
-        expected = f"expected a client endpoint such as {_EXAMPLE}, not {text!r}"
-        raise ConfigError(f"{key}: {expected} ({error})") from None
-    if not parts.private and not insecure:
-        raise ConfigError(
-            f"{key}: messages would cross the network in plain text; "
-            "expected an address of this machine or a tls endpoint, or add `insecure`"
-        )
-    return str(parts)
 
 
 def _trust(key: str, table: PeerTable, lab: bool) -> Trust | None:
@@ -111,14 +88,3 @@ def _addresses(key: str, table: PeerTable, realm: RealmName) -> Iterator[str]:
         if address.realm != realm:
             raise ConfigError(f"{key}.allow: {text!r} is not of {realm}")
         yield address.folded
-
-
-@implementer(IReactorPluggableNameResolver)
-class _NoReactor:
-    """Stands in for the reactor, to learn whether a string is an endpoint without connecting."""
-
-    nameResolver = None
-
-    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
-        """Leave it."""
-        return resolver

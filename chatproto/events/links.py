@@ -18,11 +18,13 @@ class LinkState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A link as an administrator sees it.
 
     ``state`` is ``linked``, ``opening``, ``dialling``, ``waiting`` (until ``next``, or for the other side to
-    dial), or what was decided: ``pending``, ``parked``, ``blocked`` or ``dropped``. ``since`` is when it last
-    changed. ``fingerprint`` is of the key that the realm has to have, ``shown`` of one that waits for
-    approval. ``items`` and ``bytes`` wait to be sent or for an answer, the oldest for ``age`` seconds.
-    ``applied`` and ``refused`` are what the other side said since the start, ``received`` what came from
-    there. ``failures`` counts dials in vain since the last link that stood, ``error`` is the newest.
+    dial), what was decided: ``pending``, ``parked``, ``blocked``, ``dropped``, or ``stranger`` for a realm
+    that dialled and was never added. ``since`` is when it last changed. ``fingerprint`` is of the key that
+    the realm has to have, ``shown`` of one that waits for approval. ``items`` and ``bytes`` wait to be sent
+    or for an answer, the oldest for ``age`` seconds. ``applied`` and ``refused`` are what the other side said
+    of our messages since the start, ``received`` is how many of its own were taken. ``failures`` counts dials
+    in vain since the last link that stood, ``error`` is the newest. ``skew`` is how many seconds its clock is
+    ahead of ours, if that was asked for and it answers.
     """
 
     realm: str
@@ -42,6 +44,7 @@ class LinkState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     failures: int = 0
     next: str = ""
     error: str = ""
+    skew: float | None = None
 
 
 class LinkPage(Reply, frozen=True, kw_only=True):

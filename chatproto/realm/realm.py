@@ -132,7 +132,7 @@ class Realm:
         self._questions = Questions(name, self.accounts, self.present, clock)
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)
-        #: What administrators ask about links; see :meth:`link`.
+        #: What administrators ask about links; set by whoever runs them.
         self.links: ILinks = NoLinks()
 
     @classmethod
@@ -172,24 +172,16 @@ class Realm:
             raise
         return realm
 
-    def link(
-        self,
-        remotes: IRemotes,
-        policy_of: Callable[[RealmName], PeerPolicy] | None = None,
-        links: ILinks | None = None,
-    ) -> None:
+    def link(self, remotes: IRemotes, policy_of: Callable[[RealmName], PeerPolicy] | None = None) -> None:
         """Let messages go to other realms. Called once at most, before the realm serves anybody.
 
-        ``policy_of`` tells what is taken from a realm: everything, if it is not given. ``links`` is what
-        administrators ask about them.
+        ``policy_of`` tells what is taken from a realm: everything, if it is not given.
         """
         if not isinstance(self.outbound.remotes, NoRemotes):
             raise RuntimeError("the realm is linked already")
         self.outbound.remotes = self.routes.remotes = self.hints.remotes = remotes
         if policy_of is not None:
             self.arrivals.policy_of = policy_of
-        if links is not None:
-            self.links = links
 
     async def answer(self, ask: Ask) -> dict[str, Any]:
         """Answer another realm, which has proved who it is; see

@@ -65,7 +65,7 @@ class NoLinks:
         """See :meth:`ILinks.fingerprint`."""
         raise NotSupported("this realm has no links")
 
-    def states(self) -> Deferred[list[LinkState]]:
+    def states(self, clocks: bool = False) -> Deferred[list[LinkState]]:
         """See :meth:`ILinks.states`."""
         return succeed([])
 

@@ -115,7 +115,7 @@ def test_a_port_in_use_is_one_line_and_the_store_is_free_again(tmp_path: Path) -
     [
         ((), "chatproto: realm: expected a name of 1 to 63 of a-z, 0-9, dot and hyphen"),
         (("--realm", "Alpha"), "chatproto: realm: expected a name"),
-        (("--realm", "a", "--listen", "peer=tcp:1"), "chatproto: listen.peer: is not in this version"),
+        (("--realm", "a", "--listen", "peer=tcp:1"), "chatproto: listen.peer: messages would cross"),
         (("--realm", "a", "--listen", "client=tcp:8889"), "chatproto: listen.client: passwords would cross"),
         (("--realm", "a", "--limit", "pipeline=0"), "chatproto: limits.pipeline: expected `int` >= 1"),
         (("--realm", "a", "--nonsense"), "chatproto: No such option"),

@@ -27,7 +27,7 @@ async def list_(session: ClientSession, _: Login | None, command: commands.Realm
     """List the links."""
     limit = _limit(command.limit)
     after = command.after or ""
-    found = [each for each in await session.realm.links.states() if each.realm > after]
+    found = [each for each in await session.realm.links.states(bool(command.clocks)) if each.realm > after]
     return events.LinkPage(links=found[:limit], complete=len(found) <= limit)
 
 
@@ -38,7 +38,7 @@ async def add(session: ClientSession, _: Login | None, command: commands.RealmAd
 
 async def approve(session: ClientSession, _: Login | None, command: commands.RealmApprove) -> Reply:
     """Take the key that a realm showed."""
-    await session.realm.links.approve(_realm(command.realm), command.fingerprint)
+    await session.realm.links.approve(_realm(command.realm), command.fingerprint or "")
     return events.Done()
 
 

@@ -1,0 +1,89 @@
+"""Families of figures in the words of Prometheus, and those of the links. Needs the extra ``metrics``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from chatproto.operating import Operating
+from chatproto.protocols.peer_factory import RealmPeerFactory
+from chatproto.realm.meters import Histogram
+
+#: A figure, or one for each list of labels' values.
+Values = float | Mapping[tuple[str, ...], float]
+
+
+def gauge(name: str, text: str, values: Values, *labels: str) -> Metric:
+    """Return what stands now, by the values of ``labels``."""
+    return _filled(GaugeMetricFamily(f"chatproto_{name}", text, labels=labels), values)
+
+
+def counter(name: str, text: str, values: Values, *labels: str) -> Metric:
+    """Return what was counted, by the values of ``labels``."""
+    return _filled(CounterMetricFamily(f"chatproto_{name}", text, labels=labels), values)
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Values) -> Metric:
+    for labels, value in (values if isinstance(values, Mapping) else {(): values}).items():
+        family.add_metric(labels, value)
+    return family
+
+
+def histogram_of(name: str, text: str, histogram: Histogram) -> Metric:
+    """Return how often values up to each bound were seen."""
+    buckets, total = [], 0
+    for bound, count in zip([*map(str, histogram.bounds), "+Inf"], histogram.counts, strict=True):
+        total += count
+        buckets.append((bound, float(total)))
+    return HistogramMetricFamily(f"chatproto_{name}", text, buckets=buckets, sum_value=histogram.sum)
+
+
+def link_figures(links: Operating, linking: Sequence[RealmPeerFactory], now: float) -> Iterator[Metric]:
+    """Return the figures of links to other realms, and of the connections that they use."""
+    states: dict[tuple[str, ...], float] = {}
+    items: dict[tuple[str, ...], float] = {}
+    size: dict[tuple[str, ...], float] = {}
+    ages: dict[tuple[str, ...], float] = {}
+    sent: Counter[tuple[str, ...]] = Counter()
+    taken: Counter[tuple[str, ...]] = Counter()
+    oldest = links.oldest()
+    for link in links.links:
+        realm = str(link.realm)
+        states[realm, links.word(link)] = 1
+        items[realm,] = link.outgoing.waiting_items
+        size[realm,] = link.outgoing.waiting_bytes
+        since = oldest.get(link.realm, 0)
+        ages[realm,] = max(0.0, now - since / 1000) if since and link.outgoing.waiting_items else 0.0
+        sent[realm, "ok"] += link.counts.applied
+        for code, count in link.counts.codes.items():
+            sent[realm, code] += count
+        for code, count in link.incoming.verdicts.items():
+            taken[realm, code or "ok"] += count
+    yield gauge("link_state", "Links to other realms, by what they do now", states, "realm", "state")
+    yield gauge("link_waiting_items", "Messages that wait for a realm or its answer", items, "realm")
+    yield gauge("link_waiting_bytes", "Bytes of text that wait for a realm or its answer", size, "realm")
+    yield gauge("link_waiting_seconds", "For how long the oldest of them waits", ages, "realm")
+    yield counter("link_messages_sent", "Messages that a realm took or refused", sent, "realm", "result")
+    yield counter("link_messages_taken", "Messages of a realm taken or refused", taken, "realm", "result")
+    yield counter("link_dials", "Connections to other realms that were begun", links.dials)
+    yield from _connections(linking)
+
+
+def _connections(linking: Sequence[RealmPeerFactory]) -> Iterator[Metric]:
+    opened = linked = away = strangers = 0
+    ended: Counter[tuple[str, ...]] = Counter()
+    for factory in linking:
+        traffic = factory.traffic
+        opened += traffic.opened
+        linked += traffic.linked
+        away += traffic.turned_away
+        strangers += factory.strangers
+        for code, count in traffic.refusals.items():
+            ended[code,] += count
+    yield gauge("peer_strangers", "Connections of realms that have not proved who they are", strangers)
+    yield counter("peer_connections", "Connections with other realms, both ways", opened)
+    yield counter("peer_connections_proved", "Those whose other side proved who it is", linked)
+    yield counter("peer_connections_turned_away", "Those for which there was no room", away)
+    yield counter("peer_connections_failed", "Those that this side ended for a reason", ended, "code")
