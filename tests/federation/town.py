@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from twisted.internet.defer import Deferred
 
 from chatproto.executors import InlineExecutor
 from chatproto.federation.connection import LinkEnd
@@ -10,19 +13,39 @@ from chatproto.federation.link import PeerLink, State
 from chatproto.federation.peers import Peers
 from chatproto.federation.setting import PeerSetting
 from chatproto.federation.trust import Kind, Trust
-from chatproto.frames import Frame, Goodbye, PeerLimits
+from chatproto.frames import Frame, Goodbye, Item, PeerLimits
 from chatproto.limits import Limits, without_rates
 from chatproto.names import RealmName
 from chatproto.realm import PasswordHasher, Policy, Registration
-from chatproto.records import MessageRow
-from chatproto.store.memory import MemoryDisk
+from chatproto.records import Batch, MessageRow
+from chatproto.store.memory import MemoryDisk, MemoryStore
 from chatproto.testing.clock import ProcessClock, Time
+from chatproto.testing.faults import FaultyStore
 from chatproto.wire.peer import decode_frame, encode_frame
 from tests.realm.house import Client, House
 
 ALPHA, BETA = RealmName("alpha"), RealmName("beta")
 SECRET = "at least 16 characters"
 _STEPS = 200_000
+
+
+class FailingStore(FaultyStore):
+    """A store that fails after some commits, though the last of them may be ``stored``."""
+
+    left: int | None = None
+    stored = False
+
+    def commit(self, batch: Batch) -> Deferred[Sequence[int]]:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                self.fail_next(stored=self.stored)
+        return super().commit(batch)
+
+
+def _nowhere(*_: object) -> Any:
+    raise AssertionError("there is nobody to dial")
 
 
 class Place(House):
@@ -40,6 +63,7 @@ class Place(House):
         self.setting = PeerSetting(realm=self.other, trust=Trust(Kind.SECRET, secret=SECRET), neighbour=True)
         self._random = 0 if name == ALPHA else 1_000_000
         self.process: ProcessClock
+        self.faults: FailingStore
         self.peers: Peers
         self.open()
 
@@ -80,6 +104,17 @@ class Place(House):
 
     def turn(self, seconds: float = 0) -> None:
         self.town.turn(seconds)
+
+    def start(self) -> None:
+        """Look for what is overdue, and for what may go. There is nobody to dial."""
+        self.peers.start(_nowhere, _nowhere)
+
+    def fail_at(self, commits: int, *, stored: bool) -> None:
+        """Let the store fail after so many more commits; that one is ``stored``, or not."""
+        self.faults.left, self.faults.stored = commits, stored
+
+    def make_store(self) -> FailingStore:
+        return FailingStore(MemoryStore(self.disk))
 
     @property
     def link(self) -> PeerLink:
@@ -265,3 +300,16 @@ class Town:
 
     def check_up(self) -> None:
         assert self.alpha.link.state is self.beta.link.state is State.UP
+
+
+def make_item(number: int, mid: str) -> Item:
+    """Return an item of alpha, as nobody there has made it."""
+    return Item(
+        number=number,
+        mid=mid,
+        from_="messi@alpha",
+        to="amsal@beta",
+        text="halo",
+        at=1,
+        expires=2_000_000_000_000,
+    )
