@@ -111,7 +111,7 @@ class Operating:
             received=link.incoming.verdicts[""],
             failures=dial.failures,
             next=self._text(dial.next) if dialled is dialing.State.WAITING and dial.next else "",
-            error=row.reason or why or error or ("" if link.state is State.UP else link.last_reason),
+            error=row.reason or why or (link.last_reason if error in ("", "goodbye") else error),
             skew=skew,
         )
 

@@ -18,13 +18,21 @@ PASSWORD = "surabaya"
 class RunningRealm:
     """``chatproto serve --lab`` on a SQLite store in ``folder``.
 
-    Started by :meth:`start`, at first on a free port and later on the same one. ``command`` stands before
+    Started by :meth:`start`, at first on free ports and later on the same ones. ``command`` stands before
     the options, so that the process can run under another program.
     """
 
-    def __init__(self, folder: Path, *more: str, command: tuple[str, ...] = (*COMMAND, "serve")) -> None:
-        self.store = folder / "alpha.db"
-        self.port = 0
+    def __init__(
+        self,
+        folder: Path,
+        *more: str,
+        command: tuple[str, ...] = (*COMMAND, "serve"),
+        name: str = "alpha",
+        listeners: tuple[str, ...] = ("client",),
+    ) -> None:
+        self.name = name
+        self.store = folder / f"{name}.db"
+        self.ports = dict.fromkeys(listeners, 0)
         self._more = more
         self._command = command
         self._server: Server | None = None
@@ -33,12 +41,17 @@ class RunningRealm:
     def start(self) -> None:
         """Start the process and return when it says that it is ready."""
         self._server = Server(
-            *("--realm", "alpha", "--lab", "--store", f"sqlite:///{self.store}"),
-            *("--listen", f"client=tcp:{self.port}:interface=127.0.0.1"),
+            *("--realm", self.name, "--lab", "--store", f"sqlite:///{self.store}"),
+            *(f"--listen={name}=tcp:{port}:interface=127.0.0.1" for name, port in self.ports.items()),
             *self._more,
             command=self._command,
         )
-        (self.port,) = self._server.ports
+        self.ports = dict(zip(self.ports, self._server.ports, strict=True))
+
+    @property
+    def port(self) -> int:
+        """The port for clients."""
+        return self.ports["client"]
 
     @property
     def pid(self) -> int:

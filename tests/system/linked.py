@@ -1,0 +1,58 @@
+"""Two realms in processes of their own, linked by a shared secret."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.serving import SECONDS, here
+from tests.system.running import RunningRealm
+
+SECRET = "wet paint, do not touch"
+#: Nobody waits for long here: neither with the next dial, nor for a realm that says nothing.
+QUICK = "link_retry_seconds = 0.5\nlink_quiet_seconds = 0.4\nlink_dead_seconds = 1.2\n"
+
+
+@contextmanager
+def linked(folder: Path, limits: str = QUICK) -> Iterator[tuple[RunningRealm, RunningRealm]]:
+    """Run alpha, which waits for beta, and beta, which dials it."""
+    alpha = _realm(folder, "alpha", f'[limits]\n{limits}\n[peers.beta]\nsecret = "{SECRET}"')
+    realms = [alpha]
+    try:
+        alpha.start()
+        connect = f'connect = "tcp:127.0.0.1:{alpha.ports["peer"]}"'
+        beta = _realm(folder, "beta", f'[limits]\n{limits}\n[peers.alpha]\nsecret = "{SECRET}"\n{connect}')
+        realms.append(beta)
+        beta.start()
+        yield alpha, beta
+    finally:
+        for realm in realms:
+            realm.close()
+            print(realm.log())  # pytest shows it only if the test fails
+
+
+def _realm(folder: Path, name: str, text: str) -> RunningRealm:
+    file = folder / f"{name}.toml"
+    file.write_text(text)
+    return RunningRealm(folder, "--config", str(file), name=name, listeners=("client", "peer"))
+
+
+def link_of(realm: RunningRealm) -> dict[str, Any]:
+    """Return how the only link of a realm stands."""
+    (line,) = here("realm", "list", "--json", "--store", f"sqlite:///{realm.store}").stdout.splitlines()
+    return dict(json.loads(line))
+
+
+def wait_for(realm: RunningRealm, **expected: Any) -> dict[str, Any]:
+    """Return how the link of a realm stands, once it is as expected."""
+    until = time.monotonic() + SECONDS
+    while True:
+        link = link_of(realm)
+        if {name: link.get(name, 0) for name in expected} == expected:
+            return link
+        assert time.monotonic() < until, link
+        time.sleep(0.05)
