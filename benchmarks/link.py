@@ -77,8 +77,8 @@ def measure_window() -> None:
         here, there = ((end - begin) / MESSAGES * 1e6 for begin, end in zip(before, after, strict=True))
         print(
             f"link: {MESSAGES / seconds:,.0f} messages/s from realm to realm, until delivered; "
-            f"{here + there:.1f} us of processor each ({here:.1f} at the sender's, {there:.1f} at the recipient's realm; "
-            f"window {WINDOW}, SQLite)",
+            f"{here + there:.1f} us of processor each ({here:.1f} at the sender's realm, {there:.1f} at the "
+            f"recipient's; window {WINDOW}, SQLite)",
             flush=True,
         )
 
