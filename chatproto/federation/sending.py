@@ -104,8 +104,8 @@ class Sender:
 
     async def _send_some(self) -> None:
         while (room := self._room()) is not None:
+            # As many as are marked at most, so nothing is read here that is not.
             page = await self._store.outgoing(self._stream.realm, self._sent, *room)
-            page = [item for item in page if item.row.number <= self._stream.offered]
             names = {}
             for item in page:
                 if item.message is not None and item.message.sender not in names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -34,6 +34,13 @@ class FailingStore(FaultyStore):
 
     left: int | None = None
     stored = False
+    after_broken: Callable[[], object] | None = None
+
+    async def _commit(self, batch: Batch) -> Sequence[int]:
+        broken = await super()._commit(batch)
+        if broken and self.after_broken is not None:
+            self.after_broken()
+        return broken
 
     def commit(self, batch: Batch) -> Deferred[Sequence[int]]:
         if self.left is not None:
@@ -250,6 +257,11 @@ class Wire:
         port.queue = rest + port.queue
         self._town.turn()
         return True
+
+    def step_until(self, name: str, kind: type[Frame]) -> None:
+        """Let frames arrive until the realm of that name has heard one of a kind."""
+        while not any(isinstance(frame, kind) for frame in self.ports[name].heard):
+            assert self.step()
 
     def cut(self) -> None:
         """End it; what is under way is lost."""

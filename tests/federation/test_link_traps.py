@@ -1,0 +1,142 @@
+"""Links: what goes wrong only if several things happen in one order."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatproto import commands
+from chatproto.federation.rules import Arrival, Arrivals
+from chatproto.frames import Item
+from chatproto.names import RealmName
+from chatproto.records import DeadRow, KeyRow, RefusalRow, StreamRow
+from tests.conftest import LoggedFailures
+from tests.federation.town import BETA, Town
+from tests.realm.house import watch
+
+
+@pytest.fixture
+def town() -> Town:
+    return Town()
+
+
+def test_a_mark_does_not_carry_a_settlement_that_broke(town: Town) -> None:
+    wire = town.connect()
+    messi = town.alpha.person("messi")
+    messi.send("amsal@beta", "one")
+    wire.ports["beta"].held = True
+    mid = messi.send("nobody@beta", "two").mid
+    dead = DeadRow(mid, "beta", 2, 1, "messi@alpha", "nobody@beta", "x", 1)
+    assert town.alpha.disk.tables.store([dead], ())
+    town.alpha.faults.hold()
+    messi.begin(commands.Send(to="amsal@beta", text="three"))
+    town.turn()
+    wire.ports["beta"].release()  # its verdict goes into the open batch
+    town.turn()
+    messi.begin(commands.Send(to="amsal@beta", text="four"))  # and so does this, with its mark
+    town.alpha.faults.after_broken = lambda: town.alpha.disk.tables.remove([dead])
+    town.alpha.faults.release()
+    town.turn(5)
+    assert town.alpha.texts("bounce") == [f"no-such-user {mid}"]
+    (stream,) = town.alpha.rows(StreamRow)
+    assert stream.settled == stream.offered == town.alpha.link.outgoing.newest == 4
+
+
+def test_a_settlement_that_a_restored_sender_forgot_is_noticed(town: Town) -> None:
+    """All that it has fits: but the other side need not remember refusals that were settled."""
+    messi = town.alpha.person("messi")
+    messi.send("nobody@beta", "one")
+    texts = ["two", "three", "four", "five", "six"]
+    for text in texts:
+        messi.send("amsal@beta", text)
+    wire = town.connect_held()
+    wire.step_until("beta", Item)
+    copy = town.alpha.disk.backup()
+    while wire.step():
+        pass
+    assert town.beta.texts() == texts
+    town.alpha.end()
+    town.alpha.disk.restore(copy)
+    town.alpha.open()
+    town.beta.crash()
+    town.connect()
+    assert town.alpha.link.outgoing.renewals == 1
+    assert len(town.alpha.texts("bounce")) == 1
+    assert town.beta.texts() == texts
+
+
+def test_numbers_that_were_given_twice_are_told_apart_by_their_mids(town: Town) -> None:
+    town.connect()
+    messi = town.alpha.person("messi")
+    messi.send("amsal@beta", "one")
+    copy = town.alpha.disk.backup()
+    messi.send("amsal@beta", "two")
+    for text in ("another two", "three"):
+        town.alpha.end()
+        town.alpha.disk.restore(copy)
+        town.alpha.open()
+        town.alpha.person("messi").send("amsal@beta", text)
+        copy = town.alpha.disk.backup() if text != "three" else copy
+    town.alpha.end()
+    town.alpha.disk.restore(copy)
+    town.alpha.open()  # it counts its second item as sent, as the other side has one of that number
+    assert town.alpha.link.outgoing.offered == 2
+    town.connect()
+    assert town.beta.texts() == ["one", "two", "another two"]
+
+
+def test_a_refusal_stays_one_though_it_would_be_taken_now(town: Town) -> None:
+    messi = town.alpha.person("messi")
+    messi.send("nobody@beta", "one")
+    copy = town.alpha.disk.backup()
+    wire = town.connect_held()
+    wire.step_until("beta", Item)
+    assert len(town.beta.rows(RefusalRow)) == 1
+    town.beta.add("nobody")
+    town.alpha.end()
+    town.alpha.disk.restore(copy)
+    town.alpha.open()
+    town.connect()
+    assert (town.beta.texts(), len(town.alpha.texts("bounce"))) == ([], 1)
+
+
+def test_what_is_offered_while_it_is_found_to_be_late_is_not_withdrawn(town: Town) -> None:
+    messi = town.alpha.person("messi")
+    messi.send("amsal@beta", "one")
+    town.turn(8 * 86400)
+    town.alpha.slow.slow = True
+    looking = watch(town.alpha.peers._overdue[BETA].look())
+    town.alpha.link.outgoing.begin_marking()
+    town.alpha.slow.rush()
+    town.turn()
+    assert looking
+    assert town.alpha.texts("bounce") == []
+
+
+class Poisonous:
+    """Rules that make of some texts what no store takes, or fail at them."""
+
+    def __init__(self, rules: Arrivals) -> None:
+        self._rules = rules
+
+    def judge(self, peer: RealmName, item: Item) -> Arrival | str | None:
+        if item.text == "broken":
+            raise ZeroDivisionError
+        verdict = self._rules.judge(peer, item)
+        if verdict is not None and not isinstance(verdict, str) and item.text == "poison":
+            verdict.inserts.append(KeyRow("realm", b"", 1))  # type: ignore[attr-defined]
+        return verdict
+
+    async def prepare(self, peer: RealmName, item: Item) -> None:
+        await self._rules.prepare(peer, item)
+
+
+def test_one_poisonous_item_stops_nobody(town: Town, logged_failures: LoggedFailures) -> None:
+    judge = town.beta.link.incoming._judge
+    judge._arrivals = Poisonous(judge._arrivals)
+    messi = town.alpha.person("messi")
+    texts = ["0", "1", "poison", "2", "broken", "3", "4", "5"]
+    mids = [messi.send("amsal@beta", text).mid for text in texts]
+    town.connect()
+    assert town.beta.texts() == ["0", "1", "2", "3", "4", "5"]
+    assert town.alpha.texts("bounce") == [f"internal-error {mids[2]}", f"internal-error {mids[4]}"]
+    assert logged_failures.take(ZeroDivisionError)
