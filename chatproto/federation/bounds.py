@@ -61,6 +61,8 @@ VERDICTS = 256
 #: Codes by which the refusals of one realm are counted: more than it has reasons.
 CODES = 32
 
+#: Longest pause of who takes only so many items a second.
+RATE_PAUSE = 10.0
 #: Realms that dialled and are not trusted whose keys are remembered, so that an operator may approve them.
 STRANGERS = 64
 

@@ -26,7 +26,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from chatproto.errors import Conflict
-from chatproto.federation.bounds import REFUSALS
+from chatproto.federation.bounds import RATE_PAUSE, REFUSALS
 from chatproto.federation.errand import Errand
 from chatproto.federation.judging import Entry, Judge, Sent, size_of
 from chatproto.federation.rules import Arrivals
@@ -53,8 +53,14 @@ class IncomingStream:
         limits: PeerLimits,
         row: AppliedRow | None,
         is_blocked: Callable[[], bool],
+        rate: float = 0.0,
     ) -> None:
+        """Take at most ``rate`` items a second, and a second's worth at once; 0: as they come."""
         self.realm = realm
+        self._clock = clock
+        self._rate = rate
+        #: When what was taken so far would be due at that rate.
+        self._due = 0.0
         self._store = store
         self._writer = writer
         self._limits = limits
@@ -225,6 +231,8 @@ class IncomingStream:
             if self._writer.links_full:
                 await self._writer.room()
                 continue
+            if self._is_too_early():
+                return
             judge, queue, sent = self._judge, self._queue, self._sent
             known = await judge.look_up(queue, sent)
             entry = Entry(self._stored, self._attached)
@@ -236,6 +244,15 @@ class IncomingStream:
                 judged = judge.judge(entry, queue, sent, known, alone=alone)  # in the same turn
             if judged and not await self._store_entry(entry):
                 return
+
+    def _is_too_early(self) -> bool:
+        """Tell whether the next item has to wait, and go on when it is time."""
+        if not self._rate:
+            return False
+        ahead = self._due - self._clock.seconds() - 1.0
+        if ahead > 0:
+            self._errand.rest(min(ahead, RATE_PAUSE))  # a clock may be set back
+        return ahead > 0
 
     async def _store_entry(self, entry: Entry) -> bool:
         """Store an entry; tell whether to go on at once."""
@@ -269,6 +286,8 @@ class IncomingStream:
     def _stored(self, entry: Entry) -> None:
         """Hear that an entry is on disk."""
         self.row = entry.row
+        if self._rate:
+            self._due = max(self._due, self._clock.seconds()) + len(entry.frames) / self._rate
         self.verdicts.update(entry.codes.values())
         self.verdicts[""] += len(entry.frames) - len(entry.codes)
         self._refusals.update(entry.codes)

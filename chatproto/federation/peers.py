@@ -128,6 +128,7 @@ class Peers:
             self.identity.limits,
             applied,
             lambda: self.standings.of(name) is Standing.BLOCKED,
+            self.standings.setting(name).messages,
         )
         link = PeerLink(
             realm.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from chatproto import commands, events
 from chatproto.errors import (
@@ -145,6 +146,17 @@ class TestBounds:
         town.connect()
         messi.send("amsal@beta")
         assert len(town.beta.texts()) == 4
+
+    def test_a_peer_that_is_slowed_down_waits(self, town: Town) -> None:
+        town.beta.setting = replace(town.beta.setting, messages=10.0)
+        town.beta.crash()
+        messi = town.alpha.person("messi")
+        for number in range(100):
+            messi.send("amsal@beta", str(number))
+        town.connect()
+        assert len(town.beta.texts()) < 50
+        town.turn(30)
+        assert town.beta.texts() == [str(number) for number in range(100)]
 
     def test_a_text_that_the_other_side_takes_no_more_comes_back(self, town: Town) -> None:
         messi = town.alpha.person("messi")
