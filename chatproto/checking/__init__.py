@@ -14,6 +14,7 @@ from msgspec import structs
 from chatproto.checking.clock import check_clock
 from chatproto.checking.disk import check_disk
 from chatproto.checking.findings import Finding, Level, Setup, fail, ok
+from chatproto.checking.linking import check_links
 from chatproto.checking.permissions import check_permissions
 from chatproto.checking.ports import check_ports
 from chatproto.checking.running import check_running, find_running
@@ -35,6 +36,7 @@ CHECKS: tuple[Callable[[Setup], Iterator[Finding]], ...] = (
     check_store,
     check_disk,
     check_clock,
+    check_links,
     check_permissions,
     check_limits,
     check_openness,

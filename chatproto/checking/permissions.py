@@ -67,6 +67,8 @@ def _configuration(setup: Setup) -> Iterator[Finding]:
     # A group may be meant: the file of a system's service belongs to root, and the service's group reads it.
     if mode & 0o004 and shown(setup.config.store) != setup.config.store:
         yield fail(f"permissions {file}", f"everybody may read the store's password in it; `chmod o= {file}`")
+    if mode & 0o004 and any(peer.trust is not None and peer.trust.secret for peer in setup.config.peers):
+        yield fail(f"permissions {file}", f"everybody may read a link's secret in it; `chmod o= {file}`")
 
 
 def _user(number: int) -> str:

@@ -13,7 +13,8 @@ from cryptography.hazmat.backends.openssl.backend import backend
 import twisted
 from chatproto.checking.findings import Finding, Setup, fail, ok, warn
 from chatproto.checking.processes import open_files
-from chatproto.listeners import METRICS
+from chatproto.listeners import METRICS, PEER
+from chatproto.protocols.peer_factory import STRANGERS
 from chatproto.realm import Registration
 from chatproto.version import VERSION
 
@@ -46,8 +47,9 @@ def check_extras(setup: Setup) -> Iterator[Finding]:
 
 def check_limits(setup: Setup) -> Iterator[Finding]:
     """Compare the files that the process may have open with the connections that it may accept."""
-    wanted = sum(each.limits.connections for each in setup.config.listeners if each.name != METRICS)
-    wanted += _OTHER_FILES
+    wanted = _OTHER_FILES + 2 * len(setup.config.peers)
+    for each in setup.config.listeners:
+        wanted += {METRICS: 0, PEER: STRANGERS}.get(each.name, each.limits.connections)
     running = setup.running
     allowed = None if running is None else open_files(running.pid)
     if allowed is None:

@@ -25,11 +25,11 @@ from chatproto.commands import (
     RealmQueue,
     RealmRetry,
 )
-from chatproto.configuration import Settings
 from chatproto.errors import NoSuchRealm
 from chatproto.events import (
     DeadLetter,
     DeadLetterPage,
+    Done,
     LinkAdded,
     LinkDropped,
     LinkPage,
@@ -128,8 +128,8 @@ async def _all_links(realm: Administrator) -> list[LinkState]:
             return links
 
 
-def _find(where: Settings, name: str) -> LinkState:
-    for link in administer(where, _all_links):
+async def _find(realm: Administrator, name: str) -> LinkState:
+    for link in await _all_links(realm):
         if link.realm == name:
             return link
     raise NoSuchRealm
@@ -170,19 +170,22 @@ def approve(name: str, fingerprint: str | None, yes: bool, config: Path | None, 
 
     Also ends a block. What waits for NAME stays.
     """
-    where = settings(config, **place)
-    if fingerprint is None:
-        link = _find(where, name)
-        fingerprint = link.shown
-        if not fingerprint and link.state == "blocked":
-            carry_out(where, RealmApprove(realm=name))
-            report(f"{name} is blocked no more")
-            return
-        if not fingerprint:
-            raise click.ClickException(f"{name} has shown no key that waits for approval")
-        confirm(f"trusting whoever has the key {fingerprint} as {name}", yes=yes, lasting=False)
-    carry_out(where, RealmApprove(realm=name, fingerprint=fingerprint))
-    report(f"approved {name} with {fingerprint}")
+
+    async def work(realm: Administrator) -> str:
+        key = fingerprint
+        if key is None:
+            link = await _find(realm, name)
+            if link.state == "blocked" and not link.shown:
+                await realm.ask(RealmApprove(realm=name), Done)
+                return f"{name} is blocked no more"
+            if not link.shown:
+                raise click.ClickException(f"{name} has shown no key that waits for approval")
+            key = link.shown
+            confirm(f"trusting whoever has the key {key} as {name}", yes=yes, lasting=False)
+        await realm.ask(RealmApprove(realm=name, fingerprint=key), Done)
+        return f"approved {name} with {key}"
+
+    report(administer(settings(config, **place), work))
 
 
 def _plain(make: Callable[..., Command], done: str) -> Callable[[F], click.Command]:
@@ -224,11 +227,14 @@ def drop(name: str, yes: bool, config: Path | None, **place: Any) -> None:
 
     What waits for it comes back to its senders as outcome-unknown: what was sent may have arrived.
     """
-    where = settings(config, **place)
-    waiting = _find(where, name).items
-    confirm(f"dropping {name}, whereby {waiting} messages that wait for it bounce", yes=yes)
-    dropped = carry_out(where, RealmDrop(realm=name), LinkDropped)
-    report(f"dropped {name}; {dropped.bounced} messages came back to their senders")
+
+    async def work(realm: Administrator) -> int:
+        waiting = (await _find(realm, name)).items
+        confirm(f"dropping {name}, whereby {waiting} messages that wait for it bounce", yes=yes)
+        return (await realm.ask(RealmDrop(realm=name), LinkDropped)).bounced
+
+    bounced = administer(settings(config, **place), work)
+    report(f"dropped {name}; {bounced} messages came back to their senders")
 
 
 @realm.command()
