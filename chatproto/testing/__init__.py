@@ -5,8 +5,9 @@ Public, and kept as stable as the rest. Nothing of the library itself may need i
 """
 
 from chatproto.testing.clock import ProcessClock
-from chatproto.testing.hosts import PASSWORD, RealmHost
+from chatproto.testing.hosts import RealmHost
 from chatproto.testing.machines import Machine
+from chatproto.testing.names import PASSWORD
 from chatproto.testing.network import DidNotHappen, Network
 from chatproto.testing.simulation import Mode, Options, Report, simulate
 

@@ -16,8 +16,9 @@ from chatproto.federation.identity import Identity
 from chatproto.frames import Ack, Frame, Hello, Item, Ready, Receipt, Start
 from chatproto.names import RealmName
 from chatproto.testing.clock import ProcessClock
-from chatproto.testing.hosts import CLIENT, PEER, RealmHost
+from chatproto.testing.hosts import RealmHost
 from chatproto.testing.ledger import EVIL, Ledger
+from chatproto.testing.names import CLIENT, PEER
 from chatproto.testing.network import Network, Wire
 from chatproto.wire.peer import encode_frame
 
@@ -62,6 +63,8 @@ class Adversary:
         self._clock = self._machine.begin()
         self._machine.listen(PEER, Factory.forProtocol(self._says))
         self._identity = Identity(RealmName("mallory"), random.randbytes(32))
+        #: Whether anybody was ever sent here who wanted to somebody else.
+        self.hijacked = False
         self._recorded: list[tuple[str, list[bytes]]] = []
         network.on_wire.append(self._record)
 
@@ -104,6 +107,7 @@ class Adversary:
 
     def _hijack(self, host: RealmHost) -> None:
         """Own a realm's address for a while, so that who dials it gets here."""
+        self.hijacked = True
         self._network.redirect(host.name, PEER, self.name)
         self._clock.callLater(_HIJACK_SECONDS, self._network.redirect, host.name, PEER, None)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +15,7 @@ from twisted.python.failure import Failure
 
 from chatproto.errors import ChatError, NameTaken, StoreError
 from chatproto.executors import InlineExecutor
+from chatproto.frames import PeerLimits
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits, without_rates
 from chatproto.protocols.factory import ChatServerFactory
@@ -21,18 +23,13 @@ from chatproto.realm import PasswordHasher, Policy, Realm
 from chatproto.records import Batch
 from chatproto.testing.clock import ProcessClock
 from chatproto.testing.disks import Disk, Troubles, UnsteadyStore
+from chatproto.testing.federating import Links, link
 from chatproto.testing.machines import Machine
+from chatproto.testing.names import CLIENT, PASSWORD, PEER
 
 if TYPE_CHECKING:
     from chatproto.testing.network import Network
 
-#: The names of a realm's ports.
-CLIENT = "client"
-PEER = "peer"
-#: Every user's password.
-PASSWORD = "surabaya"  # noqa: S105 - nobody's
-#: Links a realm to others, and returns what ends all links.
-Federate = Callable[["RealmHost", Realm, IStore], Awaitable[Callable[[], Deferred[None]]]]
 #: How long a supervisor waits before it starts a process again.
 RESTART_SECONDS = 1.0
 
@@ -40,20 +37,29 @@ RESTART_SECONDS = 1.0
 class RealmHost:
     """A realm and its machine.
 
-    ``on_commit`` hears of every batch that is on disk. ``federate`` links the realm to others, each time it
-    is open and before anybody can connect; it returns what :meth:`stop` has to call to end that.
+    ``peers`` are the names of the realms that it is linked to. ``on_commit`` hears of every batch that is on
+    disk, ``on_start`` of every process that begins.
     """
 
     _log = Logger()
 
     def __init__(
-        self, network: Network, machine: Machine, disk: Disk, users: Sequence[str], policy: Policy | None
+        self,
+        network: Network,
+        machine: Machine,
+        disk: Disk,
+        users: Sequence[str],
+        peers: Sequence[str],
+        policy: Policy | None,
     ) -> None:
         self._network = network
         self.machine = machine
         self.name = machine.name
         self.disk = disk
         self.users = users
+        self.peers = peers
+        #: What it takes from its peers, if that is not the usual.
+        self.peer_limits: PeerLimits | None = None
         self.policy = policy or Policy(limits=without_rates(Limits()))
         self.troubles = Troubles()
         #: The realm, while it is open.
@@ -62,10 +68,9 @@ class RealmHost:
         #: Whether it is started again when it ended by itself.
         self.supervised = True
         self.on_commit: list[Callable[[RealmHost, Batch, Sequence[int]], None]] = []
-        #: Called each time a process begins.
         self.on_start: list[Callable[[RealmHost], None]] = []
-        self.federate: Federate | None = None
-        self._end_links: Callable[[], Deferred[None]] | None = None
+        #: The links, while it serves.
+        self.links: Links | None = None
         #: How often it was started.
         self.lives = 0
         self._hasher = PasswordHasher(InlineExecutor(), cheap=True)
@@ -101,9 +106,10 @@ class RealmHost:
         for user in self.users:
             with contextlib.suppress(NameTaken):
                 await realm.add_user(user, PASSWORD)
-        if self.federate is not None:
-            self._end_links = await self.federate(self, realm, store)
-        self.factory = ChatServerFactory(realm, clock, random=self._random.random)
+        if self.peers:
+            connect = partial(self._network.endpoint, self.machine, port=PEER)
+            self.links = await link(self, realm, store, connect)
+        self.factory = ChatServerFactory(realm, clock, random=self.random)
         self.listen(CLIENT, self.factory)
 
     def _store(self, clock: ProcessClock) -> IStore:
@@ -113,6 +119,10 @@ class RealmHost:
     def listen(self, port: str, factory: IProtocolFactory) -> None:
         """Let others connect."""
         self.machine.listen(port, factory)
+
+    def random(self) -> float:
+        """Return a number below 1 that the seed decides."""
+        return self._random.random()
 
     def entropy(self, count: int) -> bytes:
         """Return random bytes that the seed decides."""
@@ -143,7 +153,7 @@ class RealmHost:
         self._network.note(f"{self.name} crashes{' with its machine' if power else ''}")
         self.machine.end(power=power)
         self.disk.crash()
-        self.realm = self.factory = None
+        self.realm = self.factory = self.links = None
 
     def stop(self) -> Deferred[None]:
         """End as ``chatproto serve`` does when it is told to; fires when the process is gone."""
@@ -158,13 +168,13 @@ class RealmHost:
             port = self.machine.listening(name)
             if port is not None:
                 await port.stopListening()
-        if self._end_links is not None:
-            await self._end_links()
+        if self.links is not None:
+            await self.links.end()
         await self.factory.drain()
         with contextlib.suppress(StoreError):
             await realm.close()
         if not clock.ended:
-            self.realm = self.factory = None
+            self.realm = self.factory = self.links = None
             self.machine.end()
 
     def copy(self) -> Any:

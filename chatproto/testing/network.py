@@ -23,8 +23,9 @@ from chatproto.realm import Policy
 from chatproto.testing.clock import START, ProcessClock, Time, Timer
 from chatproto.testing.dialling import MemoryEndpoint
 from chatproto.testing.disks import Disk, InMemory, OnSqlite
-from chatproto.testing.hosts import CLIENT, PASSWORD, RealmHost
+from chatproto.testing.hosts import RealmHost
 from chatproto.testing.machines import Machine
+from chatproto.testing.names import CLIENT, PASSWORD, PEER
 from chatproto.testing.paths import Path
 from chatproto.testing.shaping import Shape
 from chatproto.testing.transports import MemoryTransport, pair
@@ -97,10 +98,18 @@ class Network:
             self.machines[name] = machine
         return machine
 
-    def realm(self, name: str, users: Iterable[str] = (), *, policy: Policy | None = None) -> RealmHost:
-        """Add a realm with these users, which is not started yet."""
+    def realm(
+        self,
+        name: str,
+        users: Iterable[str] = (),
+        *,
+        peers: Iterable[str] = (),
+        policy: Policy | None = None,
+    ) -> RealmHost:
+        """Add a realm with these users, linked to the realms ``peers``, which is not started yet."""
         disk: Disk = InMemory() if self._folder is None else OnSqlite(self._folder / name)
-        host = self.realms[name] = RealmHost(self, self.machine(name), disk, tuple(users), policy)
+        machine = self.machine(name)
+        host = self.realms[name] = RealmHost(self, machine, disk, tuple(users), tuple(peers), policy)
         return host
 
     def client(self, user: str, realm: str, **options: Any) -> ChatClient:
@@ -140,9 +149,11 @@ class Network:
             if path.cut and (here is None or {one, two} == {here, there}):
                 path.heal()
 
-    def redirect(self, name: str, port: str, to: str | None) -> None:
-        """Let a name lead to another machine, as somebody can who owns its address; None ends that."""
-        if to is None:
+    def redirect(self, name: str | None = None, port: str = PEER, to: str | None = None) -> None:
+        """Let a name lead to another machine, as if its address were stolen; without ``to`` end that."""
+        if name is None:
+            self._leads.clear()
+        elif to is None:
             self._leads.pop((name, port), None)
         else:
             self._leads[name, port] = to

@@ -21,8 +21,8 @@ from chatproto.federation.identity import Identity
 from chatproto.federation.trust import Kind, Trust
 from chatproto.frames import Ack, Ask, Frame, Goodbye, Item, Ping, Pong, Ready, Receipt, Skip, Start
 from chatproto.names import RealmName
-from chatproto.testing.hosts import PEER
 from chatproto.testing.ledger import EVIL
+from chatproto.testing.names import PEER, SECRET
 from chatproto.testing.network import Network
 from chatproto.wire.peer import decode_frame, encode_frame
 
@@ -32,12 +32,11 @@ _EPOCHS = ("0" * 16, "1" * 16)
 
 
 class RogueRealm:
-    """A machine with a realm that lies. ``secret`` is what it shares with each of the others."""
+    """A machine with a realm that lies, and is linked to others."""
 
-    def __init__(self, network: Network, others: list[str], secret: str, random: Random) -> None:
+    def __init__(self, network: Network, others: list[str], random: Random) -> None:
         self._network = network
         self._others = others
-        self._secret = secret
         self.random = random
         self.identity = Identity(RealmName(ROGUE), random.randbytes(32))
         self._machine = network.machine(ROGUE)
@@ -46,7 +45,7 @@ class RogueRealm:
 
     def trust_of(self, realm: RealmName, key: str) -> Trust | None:
         """Trust everybody who knows the secret."""
-        return Trust(Kind.SECRET, secret=self._secret)
+        return Trust(Kind.SECRET, secret=SECRET)
 
     def lie(self) -> None:
         """Connect to somebody, and begin to lie."""

@@ -35,6 +35,7 @@ class Troubles:
         random: Random,
         *,
         restore: bool,
+        attacks: Sequence[tuple[int, Callable[[], None]]],
     ) -> None:
         self._network = network
         self._ledger = ledger
@@ -60,6 +61,7 @@ class Troubles:
             (3, self._slow_path),
             (2, self._jump),
             (4, self._crash_user),
+            *attacks,
         ]
         if restore:
             table += [(6, self._back_up), (4, self._restore)]
@@ -77,6 +79,7 @@ class Troubles:
     def end(self, hosts: Sequence[RealmHost]) -> None:
         """Make no trouble any more, and repair these realms, their users, and what is between them."""
         self._over = True
+        self._network.redirect()
         names = {host.name for host in hosts}
         for host in hosts:
             host.troubles.__init__()  # type: ignore[misc]  # as it was
@@ -109,7 +112,7 @@ class Troubles:
         if not self._over:
             (kind,) = self._random.choices(self._kinds, self._weights)
             self._network.note(f"trouble: {kind.__name__}")
-            self._ledger.counts[f"trouble {kind.__name__[1:]}"] += 1
+            self._ledger.counts[f"trouble {kind.__name__.strip('_')}"] += 1
             kind()
             self._plan()
 

@@ -7,8 +7,9 @@ from collections import deque
 from msgspec import Struct
 
 from chatproto.records import DialRow
-from chatproto.testing.hosts import PEER, RealmHost
+from chatproto.testing.hosts import RealmHost
 from chatproto.testing.ledger import Ledger
+from chatproto.testing.names import PEER
 from chatproto.testing.network import Network
 
 #: The delays: the first, how they grow, the longest, and the part of them that is not left to chance.

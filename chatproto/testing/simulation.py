@@ -14,12 +14,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatproto.errors import StoreError
+from chatproto.testing.adversary import STRANGER_SECONDS, Adversary
 from chatproto.testing.bounds import Bounds
 from chatproto.testing.clock import ProcessClock
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.ledger import Broken, Ledger
-from chatproto.testing.network import DidNotHappen, Network
-from chatproto.testing.rogue import ROGUE
+from chatproto.testing.network import Network
+from chatproto.testing.rogue import ROGUE, RogueRealm
 from chatproto.testing.scenario import Troubles
 from chatproto.testing.schedule import Schedule
 from chatproto.testing.shaping import Shape
@@ -31,6 +32,8 @@ SECONDS = 600.0
 #: How long it may take until everything is at rest after the last one: the longest pause between two dials is
 #: an hour, after a day in vain.
 _REST_SECONDS = 2 * 3600.0
+#: How often it is looked whether that is so.
+_LOOK_SECONDS = 5.0
 
 
 class Mode(enum.Enum):
@@ -97,6 +100,8 @@ class Simulation:
             host.on_commit.append(watch.committed)
             host.on_start.append(self.schedule.restarted)
         network.on_step.append(self._look)
+        self._adversary = Adversary(network, ledger, self.hosts, network.random("adversary"))
+        self._rogue = RogueRealm(network, [host.name for host in self.hosts], network.random("rogue"))
         self.users = [user for host in self.hosts for user in self._users(host)]
         self._troubles = Troubles(
             network,
@@ -105,6 +110,7 @@ class Simulation:
             self.users,
             network.random("troubles"),
             restore=options.mode is Mode.SAFETY,
+            attacks=((6, self._adversary.attack), (4, self._rogue.lie)),
         )
 
     def run(self) -> None:
@@ -136,10 +142,9 @@ class Simulation:
         for user in self.users:
             user.stop_writing()
         users = [user for user in self.users if user.realm in names]
-        try:
-            self.network.until(lambda: self._at_rest(whole, users), _REST_SECONDS)
-        except DidNotHappen as error:
-            raise Broken(f"progress: {'; '.join(self._left(whole, users)) or error}") from error
+        self._come_to_rest(whole, users)
+        self.network.run(STRANGER_SECONDS)
+        self._adversary.check()
         self.ledger.check()
         self.ledger.settled(names)
 
@@ -150,8 +155,20 @@ class Simulation:
         out = self.random.choice(self.hosts)
         return [host for host in self.hosts if host is not out]
 
-    def _at_rest(self, hosts: list[RealmHost], users: list[SimulatedUser]) -> bool:
-        return not self._left(hosts, users)
+    def _come_to_rest(self, hosts: list[RealmHost], users: list[SimulatedUser]) -> None:
+        end = self.network.time.seconds() + _REST_SECONDS
+        while left := self._left(hosts, users):
+            if self.network.time.seconds() >= end:
+                raise Broken(f"progress: {'; '.join(left)}")
+            self._look_after(hosts)
+            self.network.run(_LOOK_SECONDS)
+
+    def _look_after(self, hosts: list[RealmHost]) -> None:
+        """Do what an operator does about realms that could not prove who they are."""
+        for host in hosts:
+            parked = host.links.retry() if host.links is not None else 0
+            if parked and not self._adversary.hijacked:
+                raise Broken(f"parked: {host.name} has parked {parked} realms, and nobody used their names")
 
     def _left(self, hosts: list[RealmHost], users: list[SimulatedUser]) -> list[str]:
         names = {host.name for host in hosts}
@@ -170,15 +187,16 @@ class Simulation:
         )
 
     def _host(self, number: int) -> RealmHost:
-        name = ("alpha", "beta", "gamma", "delta")[number] if number < 4 else f"realm{number}"
         users = [f"u{each}" for each in range(self.random.randint(1, 3))]
-        host = self.network.realm(name, users)
+        names = [_name(each) for each in range(self._options.realms) if each != number]
+        host = self.network.realm(_name(number), users, peers=[*names, ROGUE])
         self.ledger.watch(host)
         return host
 
     def _users(self, host: RealmHost) -> list[SimulatedUser]:
         everybody = [f"{user}@{other.name}" for other in self.hosts for user in other.users]
         everybody += [f"nobody@{other.name}" for other in self.hosts]
+        everybody.append(f"u0@{ROGUE}")
         return [
             SimulatedUser(
                 self.network,
@@ -190,6 +208,10 @@ class Simulation:
             )
             for name in host.users
         ]
+
+
+def _name(number: int) -> str:
+    return ("alpha", "beta", "gamma", "delta")[number] if number < 4 else f"realm{number}"
 
 
 def simulate(seed: int, options: Options, trace: Callable[[str], None] | None = None) -> Report:

@@ -13,8 +13,9 @@ from chatproto.frames import Ack, Auth, Frame, Goodbye, Hello, Item, PeerLimits,
 from chatproto.names import fold
 from chatproto.records import ITEMS, AppliedRow, Batch, OutboxRow, RefusalRow, StreamRow
 from chatproto.testing.disks import rows_of
-from chatproto.testing.hosts import PEER, RealmHost
+from chatproto.testing.hosts import RealmHost
 from chatproto.testing.ledger import Ledger, realm_of
+from chatproto.testing.names import PEER
 from chatproto.testing.network import Network, Wire
 from chatproto.testing.schedule import Schedule
 from chatproto.wire.peer import decode_frame
@@ -70,6 +71,7 @@ class Speaker:
                 self.limits = frame.limits
             elif isinstance(frame, Auth):
                 self.proved = True
+                self._watch.schedule.contacted(self._peer, self.realm)
             elif isinstance(frame, Ack):
                 self.acked = max(self.acked, frame.number)
             elif isinstance(frame, Item | Skip | Start):
@@ -163,6 +165,8 @@ class Speaker:
             self._broke(f"durable-first: {ack}, and on disk is {row}")
             return
         self.acked = max(self.acked, ack.number)
+        if self._peer not in self._watch.ledger.mirrors:
+            return  # who lies may use an epoch's name again
         known = max(row.settled, self.other.settled)
         told = {number for number, _ in ack.refused}
         for refusal in self._watch.ledger.mirrors[self.realm].every(RefusalRow):
