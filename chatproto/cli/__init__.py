@@ -20,7 +20,7 @@ from chatproto.version import VERSION
 COMMANDS = {
     "serve": "Run a realm in the foreground.",
     "chat": "Talk to a realm from the terminal.",
-    "demo": "Show a realm and some users at work.",
+    "demo": "Show two realms and some users at work.",
     "user": "Add users, set passwords, invite, list, delete.",
     "group": "List groups, show, kick, transfer, delete.",
     "realm": "Links to other realms: add, approve, list, look after.",

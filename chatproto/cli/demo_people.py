@@ -15,7 +15,7 @@ from twisted.protocols.basic import LineReceiver
 
 from chatproto.backoff import Backoff
 from chatproto.client import ChatClient, Message, State
-from chatproto.service import LAB_PASSWORD
+from chatproto.events import Hint, Receipt
 
 #: What does not arrive in this time is lost.
 ARRIVAL_SECONDS = 20.0
@@ -28,28 +28,34 @@ class Lost(Exception):
 
 
 class Ledger:
-    """What was said, and who has to hear it, told apart by its text; and what was heard."""
+    """What was said, and who has to hear it, told apart by its text; and what was heard.
+
+    Realms stand beside people in it: their logs have to have each text once, too.
+    """
 
     def __init__(self) -> None:
         self._expected: dict[str, list[str]] = {}
         self._heard: dict[str, list[str]] = {}
-        self._said: list[str] = []
+        self._logged: dict[str, list[str]] = {}
+        self._said = 0
 
     @property
     def messages(self) -> int:
         """How many messages were said."""
-        return len(self._said)
+        return self._said
 
     @property
     def deliveries(self) -> int:
         """How many times a message had to reach somebody."""
         return sum(map(len, self._expected.values()))
 
-    def said(self, text: str, *recipients: str) -> None:
-        """Note that these people have to hear a text."""
-        self._said.append(text)
+    def said(self, text: str, *recipients: str, by: str) -> None:
+        """Note that somebody says a text, and that these people have to hear it."""
+        self._said += 1
         for name in recipients:
             self._expected.setdefault(name, []).append(text)
+        for realm in dict.fromkeys(name.partition("@")[2] for name in (by, *recipients)):
+            self._logged.setdefault(realm, []).append(text)
 
     def heard(self, name: str, text: str) -> None:
         """Note that somebody heard a text."""
@@ -59,9 +65,11 @@ class Ledger:
         """Tell whether somebody heard a text."""
         return text in self._heard.get(name, [])
 
-    def problems(self, stored: list[str]) -> list[str]:
-        """Return what is wrong, one line each: ``stored`` are the texts in the realm's log, in its order."""
-        found = _differences("the realm's log", self._said, stored)
+    def problems(self, stored: dict[str, list[str]]) -> list[str]:
+        """Return what is wrong, one line each: ``stored`` are the texts in each realm's log, in its order."""
+        found = []
+        for realm in self._logged | stored:
+            found += _differences(f"the log of {realm}", self._logged.get(realm, []), stored.get(realm, []))
         for name in self._expected | self._heard:
             found += _differences(name, self._expected.get(name, []), self._heard.get(name, []))
         return found
@@ -76,41 +84,49 @@ def _differences(where: str, expected: list[str], found: list[str]) -> list[str]
 
 
 class Person:
-    """Somebody who uses the library's client."""
+    """Somebody who uses the library's client: ``name`` is the full address."""
 
     def __init__(
         self,
         reactor: IReactorTime,
         name: str,
+        password: str,
         port: int,
         ledger: Ledger,
         *,
         on_heard: Callable[[str, Message], None],
+        on_receipt: Callable[[str, Receipt], None],
         on_state: Callable[[str, State], None],
     ) -> None:
         self.name = name
         self._reactor = reactor
+        self._password = password
         self._port = port
         self._ledger = ledger
         self._on_heard = on_heard
+        self._on_receipt = on_receipt
         self._on_state = on_state
         self._arrivals: list[Deferred[None]] = []
+        self._bounced: dict[str, str] = {}
+        self._delivered: dict[str, int] = {}
         self.chat = self._client(None, None)
 
     def _client(self, after: int | None, epoch: str | None) -> ChatClient:
         chat = ChatClient(
             self._reactor,
             f"tcp:127.0.0.1:{self._port}",
-            user=self.name,
-            password=LAB_PASSWORD,
+            user=self.name.partition("@")[0],
+            password=self._password,
             # What a device sent itself is not told to it, also when it comes back with a new session.
             device="demo",
             after=after,
             epoch=epoch,
+            receipts=True,
             on_state=lambda state, _: self._on_state(self.name, state),
             backoff=Backoff(shortest=_SHORTEST, longest=_LONGEST),
         )
         chat.on_message(self._hear)
+        chat.on_hint(self._hint)
         return chat
 
     async def connect(self) -> None:
@@ -132,18 +148,50 @@ class Person:
 
         :raises Lost: it does not come.
         """
-        while not self._ledger.has_heard(self.name, text):
+        await self._until(lambda: self._ledger.has_heard(self.name, text), f"did not hear {text!r}")
+
+    async def gets_back(self, mid: str) -> str:
+        """Return the code with which a message came back.
+
+        :raises Lost: it does not.
+        """
+        await self._until(lambda: mid in self._bounced, f"did not get {mid} back")
+        return self._bounced[mid]
+
+    async def is_told(self, about: str, seq: int) -> None:
+        """Return when somebody got everything up to a message.
+
+        :raises Lost: no receipt says so.
+        """
+        await self._until(
+            lambda: self._delivered.get(about, 0) >= seq, f"was not told that {about} got a message"
+        )
+
+    async def _until(self, done: Callable[[], bool], problem: str) -> None:
+        while not done():
             arrival: Deferred[None] = Deferred()
             self._arrivals.append(arrival)
             try:
                 await arrival.addTimeout(ARRIVAL_SECONDS, self._reactor)
             except DeferredTimeoutError:
-                raise Lost(f"{self.name} did not hear {text!r} within {ARRIVAL_SECONDS:.0f} s") from None
+                raise Lost(f"{self.name} {problem} within {ARRIVAL_SECONDS:.0f} s") from None
 
     def _hear(self, message: Message) -> None:
         if message.kind == "text":
             self._ledger.heard(self.name, message.text)
+        elif message.kind == "bounce" and message.about is not None:
+            self._bounced[message.about] = message.text
         self._on_heard(self.name, message)
+        self._something_came()
+
+    def _hint(self, hint: Hint) -> None:
+        if isinstance(hint, Receipt) and hint.delivered is not None:
+            if hint.delivered > self._delivered.get(hint.by, 0):
+                self._delivered[hint.by] = hint.delivered
+                self._on_receipt(self.name, hint)
+            self._something_came()
+
+    def _something_came(self) -> None:
         arrivals, self._arrivals = self._arrivals, []
         for arrival in arrivals:
             arrival.callback(None)

@@ -16,6 +16,8 @@ from twisted.python.failure import Failure
 
 #: A realm is ready in less than a second; this is for a machine that has much else to do.
 _START_SECONDS = 30.0
+#: People watch, so a realm that is away is dialled more often than it would be.
+_RETRY_SECONDS = 0.5
 
 
 class RealmEnded(Exception):
@@ -47,13 +49,29 @@ class _Life(ProcessProtocol):
 
 
 class RealmProcess:
-    """``chatproto serve --lab`` with its store in ``folder``, on one port through all its lives."""
+    """``chatproto serve --lab`` with its store in ``folder``, on the same ports through all its lives.
 
-    def __init__(self, reactor: PosixReactorBase, name: str, folder: Path) -> None:
+    It is linked with the realm ``other`` by a ``secret``, and dials it where ``dialled`` is its process.
+    """
+
+    def __init__(
+        self,
+        reactor: PosixReactorBase,
+        name: str,
+        folder: Path,
+        other: str,
+        secret: str,
+        dialled: RealmProcess | None = None,
+    ) -> None:
         self.name = name
         self.store = folder / f"{name}.db"
         self.port = 0
+        self.peer_port = 0
         self._reactor = reactor
+        self._other = other
+        self._secret = secret
+        self._dialled = dialled
+        self._configuration = folder / f"{name}.toml"
         self._log = folder / f"{name}.log"
         self._process: IProcessTransport | None = None
         self._life: _Life | None = None
@@ -63,11 +81,8 @@ class RealmProcess:
 
         :raises RealmEnded: it did not come so far.
         """
-        command = [
-            *(sys.executable, "-m", "chatproto", "serve", "--realm", self.name, "--lab"),
-            *("--store", f"sqlite:///{self.store}"),
-            *("--listen", f"client=tcp:{self.port}:interface=127.0.0.1"),
-        ]
+        self._configure()
+        command = [sys.executable, "-m", "chatproto", "serve", "--config", str(self._configuration)]
         self._life = life = _Life()
         with self._log.open("ab") as log:
             self._process = self._reactor.spawnProcess(
@@ -77,7 +92,27 @@ class RealmProcess:
             lines = await life.ready.addTimeout(_START_SECONDS, self._reactor)
         except (RealmEnded, DeferredTimeoutError):
             raise RealmEnded(f"the realm is not ready:\n{self._log.read_text(errors='replace')}") from None
-        self.port = int(lines[0].rsplit(" ", 1)[1])
+        self.port, self.peer_port = (int(line.rsplit(" ", 1)[1]) for line in lines[:2])
+
+    def _configure(self) -> None:
+        """Write what an operator would have written."""
+        connect = f'connect = "tcp:127.0.0.1:{self._dialled.peer_port}"' if self._dialled else ""
+        self._configuration.touch(0o600)
+        self._configuration.write_text(
+            f"""
+            realm = "{self.name}"
+            store = "sqlite:///{self.store}"
+            lab = true
+            [limits]
+            link_retry_seconds = {_RETRY_SECONDS}
+            [listen]
+            client = "tcp:{self.port}:interface=127.0.0.1"
+            peer = "tcp:{self.peer_port}:interface=127.0.0.1"
+            [peers.{self._other}]
+            secret = "{self._secret}"
+            {connect}
+            """
+        )
 
     @property
     def told_to_end(self) -> bool:

@@ -19,8 +19,8 @@ from chatproto.names import RealmName, fold
 from chatproto.realm.times import Clock
 from chatproto.records import MessageRow, OutboxRow, Outgoing, StreamRow
 
-#: Refusals that mean somebody, and not this one message.
-_OF_ADDRESS = frozenset({"no-such-user", "refused"})
+#: Refusals that mean somebody, whoever writes. One who blocks a sender takes what others write.
+_OF_ADDRESS = frozenset({"no-such-user"})
 
 
 @implementer(IRemotes)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chatproto.cli.demo import Narrator
+from chatproto.cli.demo_narrator import Narrator
 from chatproto.cli.demo_people import Ledger
 from tests.serving import COMMAND, SECONDS, environment
 
@@ -38,18 +38,29 @@ def test_it_shows_a_talk_through_a_crash_and_ends_with_0(folder: Path) -> None:
     lines = [line.strip() for line in done.stdout.splitlines()]
     # Not a terminal: nothing but text, whoever reads it.
     assert "\x1b" not in done.stdout
-    said = lines.index("messi to bola: The television is broken, come to my place!")
-    killed = lines.index("the realm is killed (kill -9)")
-    heard = lines.index("lineker hears messi in bola: The television is broken, come to my place!")
-    assert killed < said < heard
-    assert lines.count("henderson hears messi: Will you watch the match tonight?") == 1
+    text = "The television is broken, come to my place!"
+    moments = [
+        lines.index(line)
+        for line in (
+            "beta is killed (kill -9)",
+            f"messi@alpha to henderson@beta: {text}",
+            "alpha is killed too",
+            "beta is started again on its store",
+            f"henderson@beta hears messi@alpha: {text}",
+        )
+    ]
+    assert moments == sorted(moments)
+    assert lines.count("messi@alpha is told that henderson@beta has got it") >= 1
+    assert lines.count("henderson@beta hears messi@alpha: Will you watch the match tonight?") == 1
+    assert lines.count("messi@alpha gets it back: no-such-user") == 1
+    assert lines.count("lineker@alpha gets it back: refused") == 1
     assert lines.count("amsal finds, from Lionel Messi: Come at half past seven.") == 1
-    assert lines[-1] == "8 messages, 11 deliveries: everything arrived exactly once"
+    assert lines[-1] == "13 messages, 11 deliveries: everything arrived exactly once"
     # It leaves no store, and no realm: the folder of a living one would still be there.
     assert list(folder.iterdir()) == []
 
 
-def test_an_interrupt_ends_it_and_its_realm(folder: Path) -> None:
+def test_an_interrupt_ends_it_and_its_realms(folder: Path) -> None:
     # A terminal sends the signal to everybody in the foreground, so to the realm too.
     with subprocess.Popen(
         [*COMMAND, "demo"],
@@ -102,33 +113,36 @@ def test_the_narrator_can_do_colours(capsys: pytest.CaptureFixture[str]) -> None
 
 class TestLedger:
     def ledger(self) -> Ledger:
+        """Return one of three texts: the first from beta to alpha, the others within alpha."""
         ledger = Ledger()
-        ledger.said("one", "messi", "lineker")
-        ledger.said("two", "messi")
-        for name, text in (("messi", "one"), ("messi", "two"), ("lineker", "one")):
-            ledger.heard(name, text)
+        ledger.said("one", "messi@alpha", by="amsal@beta")
+        ledger.said("two", "messi@alpha", "lineker@alpha", by="lineker@alpha")
+        ledger.said("three", by="messi@alpha")
+        for name, text in (("messi", "one"), ("messi", "two"), ("lineker", "two")):
+            ledger.heard(f"{name}@alpha", text)
         return ledger
 
     def test_what_arrived_once_and_in_order_is_no_problem(self) -> None:
-        assert self.ledger().problems(["one", "two"]) == []
+        assert self.ledger().problems({"alpha": ["one", "two", "three"], "beta": ["one"]}) == []
 
     def test_it_notices_what_is_missing(self) -> None:
         ledger = self.ledger()
-        ledger.said("three", "lineker")
-        assert ledger.problems(["one", "two"]) == [
-            "the realm's log: missing 'three'",
-            "lineker: missing 'three'",
+        ledger.said("four", "amsal@beta", by="messi@alpha")
+        assert ledger.problems({"alpha": ["one", "two", "three", "four"], "beta": ["one"]}) == [
+            "the log of beta: missing 'four'",
+            "amsal@beta: missing 'four'",
         ]
 
     def test_it_notices_what_came_twice_or_to_the_wrong_one(self) -> None:
         ledger = self.ledger()
-        ledger.heard("messi", "one")
-        ledger.heard("henderson", "two")
-        assert ledger.problems(["one", "two"]) == [
-            "messi: once too often 'one'",
-            "henderson: once too often 'two'",
+        ledger.heard("messi@alpha", "one")
+        ledger.heard("henderson@beta", "two")
+        assert ledger.problems({"alpha": ["one", "two", "three"], "beta": ["one", "one"]}) == [
+            "the log of beta: once too often 'one'",
+            "messi@alpha: once too often 'one'",
+            "henderson@beta: once too often 'two'",
         ]
 
     def test_it_notices_another_order(self) -> None:
-        problems = self.ledger().problems(["two", "one"])
-        assert problems == ["the realm's log: not in the order in which it was said"]
+        problems = self.ledger().problems({"alpha": ["two", "one", "three"], "beta": ["one"]})
+        assert problems == ["the log of alpha: not in the order in which it was said"]
