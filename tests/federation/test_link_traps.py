@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chatproto import commands
+from chatproto.federation.bounds import WINDOW_ITEMS
 from chatproto.federation.rules import Arrival, Arrivals
-from chatproto.frames import Item
+from chatproto.frames import Item, PeerLimits
 from chatproto.names import RealmName
 from chatproto.records import DeadRow, KeyRow, RefusalRow, StreamRow
 from tests.conftest import LoggedFailures
@@ -105,11 +106,88 @@ def test_what_is_offered_while_it_is_found_to_be_late_is_not_withdrawn(town: Tow
     town.turn(8 * 86400)
     town.alpha.slow.slow = True
     looking = watch(town.alpha.peers._overdue[BETA].look())
+    town.alpha.slow.tell_oldest("outgoing")  # nothing that was sent is late
     town.alpha.link.outgoing.begin_marking()
     town.alpha.slow.rush()
     town.turn()
     assert looking
     assert town.alpha.texts("bounce") == []
+
+
+def test_an_epoch_that_begins_while_items_are_on_their_way_to_the_disk(town: Town) -> None:
+    town.connect()
+    messi = town.alpha.person("messi")
+    copy = town.beta.disk.backup()
+    messi.send("amsal@beta", "one")
+    town.beta.end()
+    town.beta.disk.restore(copy)
+    town.beta.open()
+    town.alpha.faults.hold()
+    messi.begin(commands.Send(to="amsal@beta", text="two"))
+    town.turn()
+    messi.begin(commands.Send(to="amsal@beta", text="three"))
+    town.connect()
+    messi.begin(commands.Send(to="amsal@beta", text="four"))
+    town.turn()
+    town.alpha.faults.release()
+    town.turn(1)
+    messi.send("amsal@beta", "five")
+    assert town.beta.texts() == ["one", "two", "three", "four", "five"]
+    assert town.alpha.realm.meters.broken == 0
+
+
+def test_an_entry_of_an_older_connection_that_is_lost_comes_again_by_the_newer(town: Town) -> None:
+    town.connect()
+    messi = town.alpha.person("messi")
+    messi.send("amsal@beta", "one")
+    town.beta.faults.refuse_next()
+    town.beta.faults.hold()
+    messi.send("amsal@beta", "two")
+    newer = town.connect()
+    town.beta.faults.release()
+    town.turn(2)
+    town.check_up()
+    assert not newer.ports["beta"].closed
+    assert town.beta.texts() == ["one", "two"]
+
+
+def test_no_more_is_in_memory_than_may_be_unsettled() -> None:
+    town = Town(peer_limits=PeerLimits(items=1000))
+    messi = town.alpha.person("messi")
+    for number in range(600):
+        messi.send("amsal@beta", str(number))
+    wire = town.connect_held()
+    wire.step_until("beta", Item)
+    town.alpha.faults.hold()
+    for port in wire.ports.values():
+        port.release()
+    town.turn()
+    end = town.alpha.link.end
+    assert end is not None
+    assert end.sender is not None
+    assert end.sender.under_way[0] == len(town.beta.texts()) == WINDOW_ITEMS
+    town.alpha.faults.release()
+    town.turn()
+    assert len(town.beta.texts()) == 600
+
+
+def test_a_refusal_is_kept_until_its_sender_knows_it(town: Town) -> None:
+    messi = town.alpha.person("messi")
+    mid = messi.send("nobody@beta", "one").mid
+    wire = town.connect_held()
+    wire.step_until("beta", Item)
+    wire.cut()
+    town.turn()
+    town.turn(100 * 86400)
+    town.beta.wait(town.beta.peers._tidy())
+    town.beta.crash()
+    wire = town.connect()
+    assert town.alpha.texts("bounce") == [f"no-such-user {mid}"]
+    town.alpha.person("messi").send("amsal@beta", "two")  # which tells that it knows
+    wire.cut()
+    town.turn(100 * 86400)
+    town.beta.wait(town.beta.peers._tidy())
+    assert town.beta.rows(RefusalRow) == []
 
 
 class Poisonous:

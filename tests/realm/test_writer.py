@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from chatproto import commands, events
 from chatproto.commands import Send
-from chatproto.errors import ChatError, DiskFull, StoreFailed, StoreFull, StoreRefused, Unavailable
+from chatproto.errors import ChatError, Conflict, DiskFull, StoreFailed, StoreFull, StoreRefused, Unavailable
 from chatproto.limits import Limits
 from chatproto.realm.writer import Work, Writer
 from chatproto.records import CidRow, MessageRow, NameRow
@@ -116,6 +116,32 @@ class TestBatches:
         house.turn()
         assert seen == ["a", "b"]
         assert len(logged_failures.take(ZeroDivisionError)) == 1
+
+    def test_who_broke_a_constraint_is_told_apart(self, house: House, writer: Writer) -> None:
+        errors: list[ChatError] = []
+
+        class Heard(Work):
+            def failed(self, error: ChatError) -> None:
+                errors.append(error)
+
+        house.faults.hold()
+        writer.append(Heard([name("messi")]))
+        writer.append(Heard([name("messi")]))
+        house.turn()
+        writer.append(Heard([name("henderson")]))  # is lost with the open batch
+        house.faults.release()
+        house.turn()
+        assert [type(error) for error in errors] == [Conflict, Unavailable]
+
+    def test_links_have_room_when_clients_have_not(self) -> None:
+        house = House(limits=Limits(open_rows=8))
+        writer = house.realm.writer
+        writer.append(Told([], "a", *[name(str(number)) for number in range(7)]))
+        assert (writer.full, writer.links_full) == (True, False)
+        writer.append(Told([], "b", name("b")))
+        assert writer.links_full
+        house.turn()
+        assert not writer.full
 
     def test_when_idle_waits_for_all_that_was_appended(self, house: House, writer: Writer) -> None:
         assert watch(writer.when_idle()) == [None]
