@@ -82,6 +82,7 @@ class End:
         self._tick_seconds = link.limits.link_quiet_seconds / ASK_AFTER
         self._dead_after = math.ceil(link.limits.link_dead_seconds / self._tick_seconds)
         self._pings = 0
+        self._ticks = 0
         self._tick_call: IDelayedCall | None = None
         self._proof: IDelayedCall | None = None
         #: What the other side said when it left: a reason, and when to come again.
@@ -203,8 +204,12 @@ class End:
         # By ticks, so that a clock that jumps ends no link.
         self._tick_call = self._clock.callLater(self._tick_seconds, self._tick)
         self._silent += 1
+        self._ticks += 1
         if self._silent > self._dead_after:
             self.abort("silent")
+        elif self._state is State.OPENING and self._ticks > self._dead_after:
+            # It speaks, and never says where it stands: another connection may do better.
+            self.give_up("not-ready")
         elif self._silent % ASK_AFTER == 0:
             self._ping()
 

@@ -325,6 +325,21 @@ class TestTime:
         assert town.alpha.link.last_reason == "silent"
         assert town.alpha.link.end is None
 
+    def test_one_that_speaks_and_never_says_where_it_stands_is_ended(self, town: Town) -> None:
+        town.connect()
+        town.beta.faults.hold()
+        town.alpha.person("messi").send("amsal@beta")
+        wire = town.connect()  # beta still has to store what came before
+        town.turn(80)
+        assert town.alpha.link.state is State.OPENING
+        assert not wire.ports["alpha"].closed
+        town.turn(40)
+        assert "not-ready" in town.alpha.link.last_reason
+        assert town.alpha.link.end is None
+        town.beta.faults.release()
+        town.connect()
+        assert town.beta.texts() == ["halo"]
+
 
 def test_goodbye_at_the_end(town: Town) -> None:
     wire = town.connect()
