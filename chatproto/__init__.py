@@ -13,8 +13,10 @@ from chatproto import version
 
 if TYPE_CHECKING:
     from chatproto.client import ChatClient
+    from chatproto.configuration import PeerTable, Settings, configure
     from chatproto.errors import ChatError
     from chatproto.events import Message
+    from chatproto.federation.peers import Peers
     from chatproto.interfaces import IAuthenticator, IStore
     from chatproto.limits import Limits
     from chatproto.names import Address, GroupName, RealmName, UserName
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
         ChatClientProtocol,
         ChatServerFactory,
         ChatServerProtocol,
+        RealmPeerFactory,
+        RealmPeerProtocol,
     )
     from chatproto.realm import (
         ClientSession,
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
         Realm,
         Registration,
     )
+    from chatproto.service import realm_service
     from chatproto.store import MemoryDisk, MemoryStore, SqlStore, open_store
     from chatproto.wire.dialect import Dialect
     from chatproto.wire.json import JsonDialect
@@ -60,14 +65,21 @@ _HOMES = {
     "MemoryStore": "store",
     "Message": "events",
     "PasswordHasher": "realm",
+    "PeerTable": "configuration",
+    "Peers": "federation.peers",
     "Policy": "realm",
     "Realm": "realm",
     "RealmName": "names",
+    "RealmPeerFactory": "protocols",
+    "RealmPeerProtocol": "protocols",
     "Registration": "realm",
+    "Settings": "configuration",
     "SqlStore": "store",
     "TextDialect": "wire.text",
     "UserName": "names",
+    "configure": "configuration",
     "open_store": "store",
+    "realm_service": "service",
 }
 
 __all__ = [
@@ -90,15 +102,22 @@ __all__ = [
     "MemoryStore",
     "Message",
     "PasswordHasher",
+    "PeerTable",
+    "Peers",
     "Policy",
     "Realm",
     "RealmName",
+    "RealmPeerFactory",
+    "RealmPeerProtocol",
     "Registration",
+    "Settings",
     "SqlStore",
     "TextDialect",
     "UserName",
     "__version__",
+    "configure",
     "open_store",
+    "realm_service",
 ]
 
 

@@ -20,10 +20,13 @@ default_role = "code"
 nitpicky = True
 # What other libraries define: their documents are elsewhere, and the site is built without the network.
 nitpick_ignore_regex = [
-    ("py:.*", r"(twisted|zope|msgspec|sqlalchemy|collections|contextlib|typing|pathlib|enum)\b.*"),
-    ("py:class", r"chatproto\..*\.R"),  # a type variable
+    ("py:.*", r"(twisted|zope|msgspec|sqlalchemy|collections|contextlib|typing|pathlib|enum|random)\b.*"),
+    ("py:exc", "CannotListenError"),
+    ("py:class", r"chatproto\..*\.[RT]"),  # type variables
     # What is passed on without being looked into.
     ("py:class", r"chatproto\.(realm\.times\.Clock|listeners\.Listener|store\.tables\.MemoryTables)"),
+    ("py:class", r"chatproto\.(frames|federation|errors\.linking|protocols\.peer_factory)\..*"),
+    ("py:class", r"chatproto\.testing\.(paths|transports|machines)\..*"),
 ]
 
 autodoc_member_order = "bysource"

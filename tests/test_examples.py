@@ -238,3 +238,11 @@ def test_the_users_of_a_password_file_log_in_and_nobody_registers(tmp_path: Path
 def test_every_example_says_how_to_run_it() -> None:
     for path in EXAMPLES.glob("*.py"):
         assert f"python examples/{path.name}" in path.read_text().split('"""')[1]
+
+
+def test_two_realms_say_halo() -> None:
+    lines = (EXAMPLES / "two_realms.py").read_text().splitlines()[1:]
+    assert len([line for line in lines if line]) <= 20
+    with Example("two_realms.py") as realms:
+        realms.read("halo")
+        assert realms.end() == 0

@@ -44,7 +44,7 @@ _KEY = "realm"
 class Peers:
     """The links of one realm. Made by :meth:`open`.
 
-    :ivar remotes: what is given to :meth:`Realm.link`.
+    :ivar remotes: what is given to ``Realm.link``.
     """
 
     _log = Logger()

@@ -62,7 +62,7 @@ class PeerTraffic(Traffic):
 
 
 class RealmPeerFactory(ServerFactory):
-    """Makes the ends of connections to other realms: of those that come in, and by :meth:`dialling`.
+    """Makes the ends of connections to other realms: of those that come in, and by ``dialling``.
 
     A store that fails has to end all of them by :meth:`abort`.
     """
