@@ -2,7 +2,8 @@
 
 Three figures. Messages a second, and processor time of both realms for each: one sender, one listener, 256 in
 flight. The time from send to delivery at 100 a second. How long 100,000 messages take that waited while the
-other realm was away, with the memory of both meanwhile. ``--only`` chooses one: window, latency or outage.
+other realm was away, how long the sender's realm takes to start with them, and the memory of both meanwhile.
+``--only`` chooses one: window, latency or outage.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def alpha_to(folder: Path, port: int) -> Iterator[Server]:
     """Serve the realm that dials."""
     path = folder / "alpha.toml"
     path.write_text(f'[peers.beta]\nconnect = "tcp:127.0.0.1:{port}"\nsecret = "{"benchmark" * 3}"\n')
-    with Server(*_options(path)) as server:
+    with Server(*_options(path), store=f"sqlite:///{folder}/alpha.db") as server:
         yield server
 
 
@@ -103,6 +104,7 @@ def measure_outage() -> None:
             sender = alpha.connect().login("messi")
             empty = alpha.resident_bytes()
             _fill(sender)
+        with alpha_to(folder, port) as alpha:
             waiting = alpha.resident_bytes()
             with beta_at(folder, port) as beta:
                 listener = beta.connect().login("henderson")
@@ -120,8 +122,9 @@ def measure_outage() -> None:
                 watch.join()
         print(
             f"link: {WAITING:,} messages that waited arrive in {seconds:.1f} s ({WAITING / seconds:,.0f}/s); "
-            f"resident: sender's realm {_mib(empty)} MiB empty, {_mib(waiting)} with all waiting, "
-            f"{_mib(peaks[0])} at most; recipient's {_mib(first)} empty, {_mib(peaks[1])} at most",
+            f"the sender's realm starts with them in {alpha.seconds_to_start:.1f} s; "
+            f"resident: its {_mib(empty)} MiB empty, {_mib(waiting)} with all waiting, {_mib(peaks[0])} at most; "
+            f"recipient's {_mib(first)} empty, {_mib(peaks[1])} at most",
             flush=True,
         )
 
