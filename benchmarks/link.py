@@ -123,8 +123,8 @@ def measure_outage() -> None:
         print(
             f"link: {WAITING:,} messages that waited arrive in {seconds:.1f} s ({WAITING / seconds:,.0f}/s); "
             f"the sender's realm starts with them in {alpha.seconds_to_start:.1f} s; "
-            f"resident: its {_mib(empty)} MiB empty, {_mib(waiting)} with all waiting, {_mib(peaks[0])} at most; "
-            f"recipient's {_mib(first)} empty, {_mib(peaks[1])} at most",
+            f"resident: its {_mib(empty)} MiB empty, {_mib(waiting)} with all waiting, {_mib(peaks[0])} at "
+            f"most; recipient's {_mib(first)} empty, {_mib(peaks[1])} at most",
             flush=True,
         )
 
