@@ -215,7 +215,10 @@ def park() -> None:
 
 @_plain(RealmBlock, "blocked {}")
 def block() -> None:
-    """Neither send to the realm NAME nor take from it, until `approve`. What waits for it stays."""
+    """Let nobody send to the realm NAME and take nothing from it, until `approve`.
+
+    What waits for it already is still sent.
+    """
 
 
 @realm.command()

@@ -75,7 +75,7 @@ class RealmPark(Command, frozen=True, kw_only=True, tag="realm-park"):
 
 
 class RealmBlock(Command, frozen=True, kw_only=True, tag="realm-block"):
-    """Neither send to a realm nor take from it, until ``realm-approve``; what waits for it stays."""
+    """Let nobody send to a realm and take nothing from it, until ``realm-approve``; what waits is still sent."""
 
     realm: Word
 
