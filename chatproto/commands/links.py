@@ -75,7 +75,7 @@ class RealmPark(Command, frozen=True, kw_only=True, tag="realm-park"):
 
 
 class RealmBlock(Command, frozen=True, kw_only=True, tag="realm-block"):
-    """Let nobody send to a realm and take nothing from it, until ``realm-approve``; what waits is still sent."""
+    """Let nobody send to a realm, and take nothing from it, until ``realm-approve``; what waits is sent."""
 
     realm: Word
 
