@@ -107,6 +107,7 @@ async def _alone(reactor: PosixReactorBase, settings: Settings, work: Work[T]) -
     # Nothing will listen here, so what is unsafe for a listener is no reason to refuse. Who may register is
     # only known if it was said; an invitation may be meant for a realm that is served with a flag for it.
     config = configure(structs.replace(settings, insecure=True))
+    config = structs.replace(config, insecure=bool(settings.insecure))  # which holds for who is dialled
     if settings.registration is None and config.authenticator is None:
         config = structs.replace(config, registration=Registration.INVITE)
     from chatproto.opening import open_realm  # noqa: PLC0415 - slow, and not needed to ask a running realm

@@ -13,8 +13,15 @@ from tests.serving import SECONDS, here
 from tests.system.running import RunningRealm
 
 SECRET = "wet paint, do not touch"
-#: Nobody waits for long here: neither with the next dial, nor for a realm that says nothing.
-QUICK = "link_retry_seconds = 0.5\nlink_quiet_seconds = 0.4\nlink_dead_seconds = 1.2\n"
+#: Nobody waits for long here: neither with the next dial, nor for a realm that says nothing. A client that does
+#: not wait for the link is never told that too much waits.
+QUICK = """
+link_retry_seconds = 0.5
+link_quiet_seconds = 0.4
+link_dead_seconds = 1.2
+outbox_items = 10000000
+outbox_bytes = 10000000000
+"""
 
 
 @contextmanager
