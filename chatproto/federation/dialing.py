@@ -269,7 +269,8 @@ class Dialer:
     def _launch(self) -> None:
         while self._queue and self._dials < DIALS and self._launch_call is None and not self._stopped:
             now = self._clock.seconds()
-            wait = min(self._next_dial - now, DIAL_SPACING)  # a clock may be set back
+            self._next_dial = min(self._next_dial, now + DIAL_SPACING)  # a clock may be set back
+            wait = self._next_dial - now
             if wait > 0:
                 self._launch_call = self._clock.callLater(wait, self._launch_later)
                 return

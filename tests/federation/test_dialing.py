@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.task import Clock
 
 from chatproto.errors import BadProof, LinkError, RefusedByPeer
 from chatproto.federation.dialing import Dialer, State
@@ -18,11 +19,28 @@ from tests.realm.house import House
 BETA = RealmName("beta")
 
 
+class WallClock:
+    """A clock that somebody sets, over one that only runs."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.offset = 0.0
+
+    def seconds(self) -> float:
+        return self._clock.seconds() + self.offset
+
+    def callLater(self, *arguments: Any) -> Any:
+        return self._clock.callLater(*arguments)
+
+
 class Phone:
     """A dialer over a realm, and endpoints whose outcome the test decides."""
 
-    def __init__(self, house: House, *names: str, longest: float = 300.0) -> None:
+    def __init__(
+        self, house: House, *names: str, longest: float = 300.0, clock: WallClock | None = None
+    ) -> None:
         self.house = house
+        self.clock: Any = clock or house.clock
         self.longest = longest
         self.dials: list[tuple[float, str]] = []
         self.waiting: list[Deferred[Any]] = []
@@ -35,7 +53,7 @@ class Phone:
     def start(self) -> None:
         self.dialer = Dialer(
             self.house.realm.writer,
-            self.house.clock,
+            self.clock,
             lambda: 0.5,
             self.house.rows(DialRow),
             lambda realm, reason: self.parked.append((realm, reason)),
@@ -180,6 +198,16 @@ class TestMany:
         assert phone.dials == []
         wait(phone, 10)
         assert phone.dials
+
+    def test_a_clock_that_is_set_back_stops_nothing(self, house: House) -> None:
+        clock = WallClock(house.clock)
+        phone = Phone(house, "beta", "gamma", clock=clock)
+        phone.refuses = False
+        house.turn(0.11)  # the first is dialled, the second is about to be
+        clock.offset = -3600
+        house.turn(1)
+        house.turn(1)
+        assert [name for _, name in phone.dials] == ["beta", "gamma"]
 
 
 class TestFailures:
