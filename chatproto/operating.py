@@ -12,9 +12,10 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatproto.errors import BadField, ChatError, LinkError, NotLinked
+from chatproto.errors import BadField, ChatError, LinkError, NotLinked, StoreError
 from chatproto.events import DeadLetter, DeadLetterPage, LinkAdded, LinkState, QueuedItem, QueuePage
 from chatproto.faults import Discreet
 from chatproto.federation import dialing
@@ -128,10 +129,13 @@ class Operating:
         """Return when the oldest waiting item of realms was sent, as of the last time that this was asked."""
         if not self._looking:
             self._looking = True
-            Deferred.fromCoroutine(self._look()).addErrback(
-                lambda failure: self._log.failure("could not look at queues", failure=Discreet(failure))
-            ).addBoth(lambda _: setattr(self, "_looking", False))
+            looking = Deferred.fromCoroutine(self._look()).addErrback(self._not_seen)
+            looking.addBoth(lambda _: setattr(self, "_looking", False))
         return self._oldest
+
+    def _not_seen(self, failure: Failure) -> None:
+        if not failure.check(StoreError):  # which others tell of
+            self._log.failure("could not look at what waits", failure=Discreet(failure))
 
     @property
     def links(self) -> Sequence[PeerLink]:
