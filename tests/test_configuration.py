@@ -213,7 +213,7 @@ def test_beyond_this_machine_plain_tcp_and_labs_must_be_asked_for(lab: bool | No
         ),
         ('realm = "a"\n[listen]\nclient = "tcp:x"', "listen.client: expected a Twisted server endpoint"),
         ('realm = "a"\n[listen]\nclient = "tcp:70000"', "listen.client: expected a port from 0 to 65535"),
-        ('realm = "a"\n[listen]\npeer = "tcp:8890"', "listen.peer: messages would cross the network in plain"),
+        ('realm = "a"\n[listen]\npeer = "tcp:8890"', "listen.peer: messages would cross the network"),
         (
             'realm = "a"\n[listen]\nclients = "tcp:1"',
             "listen.clients: unknown listener; expected one of client",
