@@ -13,8 +13,8 @@ from tests.serving import SECONDS, here
 from tests.system.running import RunningRealm
 
 SECRET = "wet paint, do not touch"
-#: Nobody waits for long here: neither with the next dial, nor for a realm that says nothing. A client that does
-#: not wait for the link is never told that too much waits.
+#: Nobody waits for long here: neither with the next dial, nor for a realm that says nothing. And no client is
+#: told that too much waits.
 QUICK = """
 link_retry_seconds = 0.5
 link_quiet_seconds = 0.4
