@@ -30,13 +30,13 @@ class Links:
         self.peers = peers
         self.factory = factory
 
-    def retry(self) -> int:
-        """Dial those again that seemed hopeless, as an operator does, and return how many they are."""
+    def retry(self) -> list[RealmName]:
+        """Dial those again that seemed hopeless, as an operator does, and return them."""
         parked = [name for name, link in self.peers.links.items() if link.standing is Standing.PARKED]
         for name in parked:
             # If it is not stored, the next time it may be.
             Deferred.fromCoroutine(self.peers.retry(name)).addErrback(lambda failure: failure.trap(ChatError))
-        return len(parked)
+        return parked
 
     def end(self) -> Deferred[None]:
         """Say goodbye to all, and fire when the connections are closed."""

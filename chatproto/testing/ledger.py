@@ -61,6 +61,8 @@ class Ledger:
         self._ever: dict[str, set[str]] = {}
         self._heard: dict[str, set[str]] = {}
         self._reset: set[str] = set()
+        #: Messages whose entries were lost with a store.
+        self._gone: set[str] = set()
         #: The first rule that was broken.
         self.broken: str | None = None
 
@@ -181,11 +183,9 @@ class Ledger:
                 sending.excused = True
 
     def _excuse(self, sending: Sending, row: MessageRow) -> None:
-        if row.device != ARRIVED:
-            sending.excused = True
-            return
-        origin = self.mirrors[realm_of(sending.sender)]
-        if not any(item.mid == row.mid and item.seq for item in origin.every(OutboxRow)):
+        if row.device == ARRIVED:
+            self._gone.add(row.mid)
+        else:
             sending.excused = True
 
     # -- the end
@@ -194,8 +194,13 @@ class Ledger:
         """Return the messages between these realms that have neither an entry nor a bounce yet."""
         for mid, sending in self._by_mid.items():
             between = realm_of(sending.sender) in realms and realm_of(sending.to) in realms
-            if between and not sending.excused and not self._ends(sending):
+            if between and not sending.excused and not self._ends(sending) and not self._is_over(mid):
                 yield f"{mid} to {sending.to}"
+
+    def _is_over(self, mid: str) -> bool:
+        """Tell whether an entry was lost with its store, after its origin had kept the message long enough."""
+        kept = self.mirrors[mid.partition("/")[0]].every(OutboxRow)
+        return mid in self._gone and not any(item.mid == mid and item.seq for item in kept)
 
     def _ends(self, sending: Sending) -> int:
         if realm_of(sending.to) == realm_of(sending.sender):

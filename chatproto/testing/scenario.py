@@ -60,6 +60,7 @@ class Troubles:
             (3, self._slow_disk),
             (3, self._slow_path),
             (2, self._jump),
+            (2, self._be_late),
             (4, self._crash_user),
             *attacks,
         ]
@@ -179,6 +180,18 @@ class Troubles:
             clock.jump(-self._random.uniform(0, _BACK_SECONDS))
         else:
             clock.jump(self._random.uniform(0, self._random.choice(_FORWARD_SECONDS)))
+
+    def _be_late(self) -> None:
+        """Let what a realm has sent become too old, while no answer comes back."""
+        host = self._host()
+        for other in self._hosts:
+            if other is not host:
+                self._network.partition(other.name, host.name, one_way=True)
+        clock = host.clock
+        self._network.time.nobody.callLater(
+            self._random.uniform(0, 30), lambda: clock.ended or self._over or clock.jump(_FORWARD_SECONDS[-1])
+        )
+        self._network.time.nobody.callLater(self._random.uniform(*_LONG), self._network.heal)
 
     # -- the network
 

@@ -67,8 +67,9 @@ class Schedule:
             dialled.dials = 0
         dialled.up_since = None
         offset = self._network.machine(here).clock.offset
-        # A clock that was set makes what was planned by it early.
-        if offset == dialled.offset and now - dialled.last < dialled.least() - _ROUNDING:
+        if offset != dialled.offset:
+            dialled.dials = 0  # a clock that was set makes what was planned by it early
+        if now - dialled.last < dialled.least() - _ROUNDING:
             self._ledger.broke(
                 f"dials: {here} dials {there} for the {dialled.dials + 1}th time after {now - dialled.last} s"
             )

@@ -31,7 +31,9 @@ from chatproto.testing.workload import Habits, SimulatedUser
 SECONDS = 600.0
 #: How long it may take until everything is at rest after the last one: the longest pause between two dials is
 #: an hour, after a day in vain.
-_REST_SECONDS = 2 * 3600.0
+_REST_SECONDS = 4500.0
+#: And how many steps: links that come and go all the time do not rest either.
+_REST_STEPS = 200_000
 #: How often it is looked whether that is so.
 _LOOK_SECONDS = 5.0
 
@@ -156,9 +158,10 @@ class Simulation:
         return [host for host in self.hosts if host is not out]
 
     def _come_to_rest(self, hosts: list[RealmHost], users: list[SimulatedUser]) -> None:
-        end = self.network.time.seconds() + _REST_SECONDS
+        time = self.network.time
+        end, most = time.seconds() + _REST_SECONDS, time.steps + _REST_STEPS
         while left := self._left(hosts, users):
-            if self.network.time.seconds() >= end:
+            if time.seconds() >= end or time.steps >= most:
                 raise Broken(f"progress: {'; '.join(left)}")
             self._look_after(hosts)
             self.network.run(_LOOK_SECONDS)
@@ -166,9 +169,11 @@ class Simulation:
     def _look_after(self, hosts: list[RealmHost]) -> None:
         """Do what an operator does about realms that could not prove who they are."""
         for host in hosts:
-            parked = host.links.retry() if host.links is not None else 0
+            parked = host.links.retry() if host.links is not None else []
+            for name in parked:
+                self.schedule.contacted(host.name, name)
             if parked and not self._adversary.hijacked:
-                raise Broken(f"parked: {host.name} has parked {parked} realms, and nobody used their names")
+                raise Broken(f"parked: {host.name} has parked {parked}, and nobody used their names")
 
     def _left(self, hosts: list[RealmHost], users: list[SimulatedUser]) -> list[str]:
         names = {host.name for host in hosts}

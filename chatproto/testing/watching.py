@@ -29,11 +29,12 @@ _TO_STRANGERS = (Hello, Auth, Goodbye)
 class Speaker:
     """One end of a connection, as its words tell."""
 
-    def __init__(self, watch: Watch, realm: str, peer: str) -> None:
+    def __init__(self, watch: Watch, realm: str, peer: str, *, dialled: bool) -> None:
         self._watch = watch
         #: Whose end it is.
         self.realm = realm
         self._peer = peer
+        self._dialled = dialled
         self.other: Speaker
         self._tail = b""
         #: Whether it gave the proof of who it is.
@@ -70,27 +71,31 @@ class Speaker:
             if isinstance(frame, Hello):
                 self.limits = frame.limits
             elif isinstance(frame, Auth):
-                self.proved = True
-                self._watch.schedule.contacted(self._peer, self.realm)
+                self._take_proof()
             elif isinstance(frame, Ack):
                 self.acked = max(self.acked, frame.number)
             elif isinstance(frame, Item | Skip | Start):
                 self.sent = max(self.sent or 0, frame.next - 1 if isinstance(frame, Start) else frame.number)
                 self.settled = max(self.settled, frame.settled or 0)
 
+    def _take_proof(self) -> None:
+        self.proved = True
+        if self._dialled:
+            self._watch.schedule.contacted(self._peer, self.realm)
+
     def _broke(self, what: str) -> None:
         name, _, rest = what.partition(": ")
         self._watch.ledger.broke(f"{name}: {self.realm} says to {self._peer}: {rest}")
 
     def _take(self, frame: Frame) -> None:
+        self._watch.note(f"{self.realm} to {self._peer}: {frame}")
         if not isinstance(frame, _TO_STRANGERS) and not self._watch.may_hear(self.other, self._peer):
             self._broke(f"stranger: {frame}")
         match frame:
             case Hello():
                 self.limits = frame.limits
             case Auth():
-                self.proved = True
-                self._watch.schedule.contacted(self._peer, self.realm)
+                self._take_proof()
             case Ready():
                 self._take_ready(frame)
             case Start():
@@ -181,6 +186,7 @@ class Watch:
     def __init__(self, network: Network, ledger: Ledger, linked: Container[str], schedule: Schedule) -> None:
         self.ledger = ledger
         self.schedule = schedule
+        self.note = network.note
         self._linked = linked
         #: Who told last where it stands as a receiver, by it and its peer.
         self._newest: dict[tuple[str, str], Speaker] = {}
@@ -190,7 +196,8 @@ class Watch:
         if wire.port != PEER:
             return
         here, there = wire.here.name, wire.there.name
-        near, far = Speaker(self, here, there), Speaker(self, there, here)
+        near = Speaker(self, here, there, dialled=True)
+        far = Speaker(self, there, here, dialled=False)
         near.other, far.other = far, near
         # What others say is theirs; only realms are held to what they say.
         for end, speaker in ((wire.near, near), (wire.far, far)):

@@ -1,0 +1,176 @@
+"""Twelve rules, broken one at a time: the simulator has to notice each, within few seeds.
+
+What is broken is one small method or one figure. A rule whose breaking nobody notices is not tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from chatproto.federation.dialing import Dialer
+from chatproto.federation.incoming import IncomingStream
+from chatproto.federation.judging import Judge
+from chatproto.federation.outgoing import OutgoingStream
+from chatproto.federation.overdue import Overdue
+from chatproto.federation.sending import Sender
+from chatproto.federation.settling import Settlement
+from chatproto.frames import Ack, Ready
+from chatproto.testing.simulation import Mode, Options, simulate
+from tests.conftest import LoggedFailures
+
+#: So many seeds may pass before a broken rule is noticed.
+SEEDS = 60
+
+Mutation = Callable[[pytest.MonkeyPatch], None]
+
+
+def ack_before_commit(patch: pytest.MonkeyPatch) -> None:
+    original = IncomingStream._store_entry
+
+    async def store(self: Any, entry: Any) -> bool:
+        before, self.row = self.row, entry.row
+        self._on_stored()
+        self.row = before
+        return await original(self, entry)
+
+    patch.setattr(IncomingStream, "_store_entry", store)
+
+
+def forget_the_epoch(patch: pytest.MonkeyPatch) -> None:
+    def after(self: Any, ready: Ready, mid: str) -> int:
+        return min(ready.number, int(self.row.offered))
+
+    patch.setattr(OutgoingStream, "_after", after)
+
+
+def skip_the_dedupe(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Judge, "_must_look_up", lambda self, frame, sent: False)
+
+
+def refuse_without_moving_on(patch: pytest.MonkeyPatch) -> None:
+    original = IncomingStream._stored
+
+    def stored(self: Any, entry: Any) -> None:
+        if entry.codes and self.row is not None:
+            entry.row = replace(self.row, epoch=entry.row.epoch)
+        original(self, entry)
+
+    patch.setattr(IncomingStream, "_stored", stored)
+
+
+def bounce_what_was_offered(patch: pytest.MonkeyPatch) -> None:
+    async def withdraw(self: Any) -> bool:
+        stream = self._stream
+        late, _ = await self._overdue(stream.row.settled, stream.newest + 1)
+        codes = dict.fromkeys((each.row.number for each in late), "expired")
+        self._writer.append(Settlement(stream, self._bounces, self._ended, late, codes))
+        return False
+
+    patch.setattr(Overdue, "_withdraw_some", withdraw)
+
+
+def reset_the_back_off_on_connect(patch: pytest.MonkeyPatch) -> None:
+    original = Dialer.linked
+
+    def linked(self: Any, realm: Any, dialled: bool) -> None:
+        original(self, realm, dialled)
+        self._clear(self._targets[realm])
+
+    patch.setattr(Dialer, "linked", linked)
+
+
+def settle_without_verdict(patch: pytest.MonkeyPatch) -> None:
+    original = Sender.__init__
+
+    def begin(self: Any, *arguments: Any, **more: Any) -> None:
+        original(self, *arguments, **more)
+        self._told = self._acked
+        self._settling.soon()
+
+    patch.setattr(Sender, "__init__", begin)
+
+
+def send_before_the_mark_is_durable(patch: pytest.MonkeyPatch) -> None:
+    offered = property(lambda self: self.newest, lambda self, value: None)
+    patch.setattr(OutgoingStream, "offered", offered, raising=False)
+
+
+def use_numbers_again_after_a_restart(patch: pytest.MonkeyPatch) -> None:
+    original = OutgoingStream._load
+
+    async def load(self: Any) -> None:
+        await original(self)
+        self.newest = max(self.row.settled, self.row.first - 1)
+
+    patch.setattr(OutgoingStream, "_load", load)
+
+
+def ack_beyond_the_listed_refusals(patch: pytest.MonkeyPatch) -> None:
+    original = IncomingStream.ack
+
+    def ack(self: Any) -> Ack | None:
+        full = original(self)
+        return None if full is None else replace(full, refused=full.refused[:1])
+
+    patch.setattr(IncomingStream, "ack", ack)
+
+
+def do_not_wait_for_the_older_connection(patch: pytest.MonkeyPatch) -> None:
+    original = IncomingStream.ready
+
+    async def ready(self: Any) -> Ready:
+        entry, self._entry = self._entry, None
+        try:
+            return await original(self)
+        finally:
+            self._entry = entry
+
+    patch.setattr(IncomingStream, "ready", ready)
+
+
+def drop_the_queue_when_the_store_is_full(patch: pytest.MonkeyPatch) -> None:
+    original = IncomingStream._store_entry
+
+    async def store(self: Any, entry: Any) -> bool:
+        going_on = await original(self, entry)
+        if self._writer.refusing:
+            self._queue.clear()
+        return going_on
+
+    patch.setattr(IncomingStream, "_store_entry", store)
+
+
+MUTATIONS: list[Mutation] = [
+    ack_before_commit,
+    forget_the_epoch,
+    skip_the_dedupe,
+    refuse_without_moving_on,
+    bounce_what_was_offered,
+    reset_the_back_off_on_connect,
+    settle_without_verdict,
+    send_before_the_mark_is_durable,
+    use_numbers_again_after_a_restart,
+    ack_beyond_the_listed_refusals,
+    do_not_wait_for_the_older_connection,
+    drop_the_queue_when_the_store_is_full,
+]
+
+
+@pytest.fixture(autouse=True)
+def expected_failures(logged_failures: LoggedFailures) -> Iterator[None]:
+    """Take what is logged: broken rules have all kinds of consequences."""
+    yield
+    logged_failures.take(BaseException)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
+def test_a_broken_rule_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutation(monkeypatch)
+    for seed in range(SEEDS):
+        if simulate(seed, Options(realms=2, mode=Mode.SAFETY)).broken:
+            return
+    pytest.fail(f"{mutation.__name__} was not noticed in {SEEDS} seeds", pytrace=False)
