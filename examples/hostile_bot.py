@@ -6,6 +6,7 @@ python examples/hostile_bot.py
 from twisted.internet.defer import Deferred
 
 from chatproto import ChatClient, Message
+from chatproto.client import Sent
 from chatproto.testing import Network
 
 
@@ -17,7 +18,7 @@ class EchoBot:
         client.on_message(self._answer)
         self.ready = client.connect()
 
-    def _answer(self, message: Message) -> Deferred[object] | None:
+    def _answer(self, message: Message) -> Deferred[Sent] | None:
         if message.kind != "text":
             return None
         return self._client.send(message.from_, message.text, cid=message.mid.replace("/", ":"))

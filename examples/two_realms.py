@@ -1,4 +1,4 @@
-"""Two realms in one process, linked by a secret, and a message from messi of alpha to messi of beta."""
+"""python examples/two_realms.py: two realms in one process, and a message from one's messi to the other's."""
 
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.internet.task import react

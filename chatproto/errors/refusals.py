@@ -281,7 +281,7 @@ class QueueFull(Unavailable):
 
 
 class Conflict(Unavailable):
-    """Rows of this very command broke a constraint of the store; a client is told what it is told otherwise."""
+    """Rows of this very command broke a constraint of the store; clients hear `unavailable` as ever."""
 
     code = "unavailable"
 

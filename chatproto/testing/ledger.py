@@ -198,7 +198,7 @@ class Ledger:
                 yield f"{mid} to {sending.to}"
 
     def _is_over(self, mid: str) -> bool:
-        """Tell whether an entry was lost with its store, after its origin had kept the message long enough."""
+        """Tell whether an entry was lost with its store after its origin had kept the message long enough."""
         kept = self.mirrors[mid.partition("/")[0]].every(OutboxRow)
         return mid in self._gone and not any(item.mid == mid and item.seq for item in kept)
 

@@ -35,7 +35,8 @@ def decode(line: str) -> Request:
 
 
 def send(to: str, text: str) -> commands.Send:
-    return commands.Send(to=to, text=text)
+    """Return what a line says: who sends by one waits for the other realm's word."""
+    return commands.Send(to=to, text=text, wait=True)
 
 
 class TestCommands:
