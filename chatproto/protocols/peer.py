@@ -195,8 +195,10 @@ class RealmPeerProtocol(PausingFraming):
     def _log_end(self, error: LinkError) -> None:
         """Log an end that is of interest: who names no realm of ours is only counted."""
         realm = self._handshake.realm
-        if realm is not None:
+        if realm is not None and (self._handshake.done or self._failed is not None):
             self._log.warn("{realm}: the connection ends: {reason}", realm=realm, reason=error.text)
+        elif realm is not None:
+            self._factory.impostors.add(realm, error)
 
     def _too_late(self) -> None:
         self.fail(HandshakeTimeout())

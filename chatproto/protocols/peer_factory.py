@@ -9,6 +9,7 @@ from typing import Protocol as Typed
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol, ServerFactory
+from twisted.logger import Logger
 
 from chatproto.errors import LinkError, TooManyConnections
 from chatproto.federation.connection import Connection, LinkEnd
@@ -25,6 +26,9 @@ from chatproto.realm.times import Clock
 #: Connections at once whose other side has not proved who it is; the oldest makes room for the next. A
 #: handshake takes milliseconds, so that who is that old among so many is only in the way.
 STRANGERS = 64
+#: The log hears at most so often (seconds) that somebody used the name of a realm and did not prove it: it
+#: costs a stranger one line to do so again.
+_TELLING_SECONDS = 10.0
 
 
 class Links(Trusts, Typed):
@@ -61,6 +65,33 @@ class PeerTraffic(Traffic):
         self.unknown_frames = 0
 
 
+class Impostors:
+    """Tells the log of who dials under the name of a linked realm and does not prove it, now and then."""
+
+    _log = Logger()
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        #: When the log heard of a name last, and how often that was used since.
+        self._told: dict[RealmName, tuple[float, int]] = {}
+
+    def add(self, realm: RealmName, error: LinkError) -> None:
+        """Count one more; there are only as many names as links."""
+        told_at, more = self._told.get(realm, (float("-inf"), 0))
+        now = self._clock.seconds()
+        # A clock that went back is no reason to be silent.
+        if 0 <= now - told_at < _TELLING_SECONDS:
+            self._told[realm] = told_at, more + 1
+            return
+        self._log.warn(
+            "who dialled as {realm} did not prove it: {reason}; {more} more since the last such line",
+            realm=realm,
+            reason=error.text,
+            more=more,
+        )
+        self._told[realm] = now, 0
+
+
 class RealmPeerFactory(ServerFactory):
     """Makes the ends of connections to other realms: of those that come in, and by ``dialling``.
 
@@ -83,6 +114,7 @@ class RealmPeerFactory(ServerFactory):
         self.random_bytes = random_bytes
         self.turn = Turn(clock)
         self.traffic = PeerTraffic()
+        self.impostors = Impostors(clock)
         self._connections = Connections(self.limits, clock)
         #: Those that dialled and have proved nothing, the oldest first.
         self._strangers: dict[RealmPeerProtocol, None] = {}

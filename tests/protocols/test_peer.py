@@ -9,7 +9,9 @@ import pytest
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from chatproto.errors import LinkError
 from chatproto.federation.connection import Connection
@@ -174,6 +176,24 @@ class TestHandshake:
         listener.say(dialler.heard()[:-1], b'{"frame":"auth","signature":"00"}')
         assert [getattr(each, "reason", "") for each in listener.frames()] == ["", "bad-proof"]
         assert two.beta.told == [("trust_of", ALPHA), ("refused", ALPHA, "bad-proof")]
+
+    def test_the_log_hears_of_impostors_now_and_then(self, two: Two) -> None:
+        lines: list[str] = []
+
+        @implementer(ILogObserver)
+        def observe(event: LogEvent) -> None:
+            lines.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        try:
+            for seconds in (0, 1, 1, 10):
+                two.clock.advance(seconds)
+                dialler, listener = two.dialling(), two.listening()
+                listener.say(dialler.heard()[:-1], b'{"frame":"auth","signature":"00"}')
+        finally:
+            globalLogPublisher.removeObserver(observe)
+        said = "who dialled as alpha did not prove it: the proof does not hold for this connection"
+        assert lines == [f"{said}; {more} more since the last such line" for more in (0, 2)]
 
     def test_who_dialled_learns_once_why_it_failed(self, two: Two) -> None:
         two.alpha.trusts[BETA] = two.beta.trusts[ALPHA]  # the wrong key
