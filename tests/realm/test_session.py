@@ -13,7 +13,7 @@ from tests.realm.house import PASSWORD, Client, House
 #: Something for every field that some command needs.
 FIELDS = {
     **dict.fromkeys(("user", "password", "old", "new", "token", "to", "text", "with", "group"), "word"),
-    **dict.fromkeys(("topic", "address"), "word"),
+    **dict.fromkeys(("topic", "address", "realm", "connect"), "word"),
     **dict.fromkeys(("seq", "session", "seconds", "number"), 1),
     "role": "admin",
 }
