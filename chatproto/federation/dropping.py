@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from chatproto.errors import Conflict, Unavailable
 from chatproto.federation.bounds import PORTION_BYTES, PORTION_ITEMS
+from chatproto.federation.errand import come_to_rest
 from chatproto.federation.outgoing import OutgoingStream
 from chatproto.federation.rules import Bounces
 from chatproto.federation.settling import Ended, Settlement
@@ -28,6 +29,8 @@ async def end_all(
 
     :raises Unavailable: the store takes nothing now.
     """
+    # What was numbered before the decision may be on its way to the disk, where it is not found yet.
+    await come_to_rest(writer)
     silent = False
     while True:
         await stream.load()

@@ -106,6 +106,8 @@ class PeerLink:
         self._on_ended = on_ended
         self.limits = limits
         self.standing = Standing.OPEN
+        #: The key that was trusted when the newest connection proved itself.
+        self.key = ""
         self._state = State.DOWN
         self._end: End | None = None
         self._second: End | None = None
@@ -137,11 +139,8 @@ class PeerLink:
 
     # -- connections
 
-    def connected(self, connection: Connection) -> End | None:
-        """Take a connection on which the other realm has proved who it is; None if it is not wanted."""
-        if self._state is State.CLOSED:
-            connection.goodbye("not-linked")
-            return None
+    def connected(self, connection: Connection) -> End:
+        """Take a connection on which the other realm has proved who it is; not while the link is closed."""
         self._takes = connection.peer_limits
         self.counts.connections += 1
         end = End(self, connection)

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatproto.errors import ChatError, LinkError, NoSuchRealm, StoreError
+from chatproto.errors import ChatError, LinkError, NoSuchRealm, StoreError, WrongKey
 from chatproto.faults import Discreet
 from chatproto.federation.bounds import OVERDUE_PERIOD, UPKEEP_PERIOD
 from chatproto.federation.connection import Connection, LinkEnd
@@ -20,7 +20,7 @@ from chatproto.federation.dropping import end_all
 from chatproto.federation.errand import Errand
 from chatproto.federation.identity import Identity, make_seed
 from chatproto.federation.incoming import IncomingStream
-from chatproto.federation.link import PeerLink
+from chatproto.federation.link import PeerLink, State
 from chatproto.federation.outgoing import OutgoingStream
 from chatproto.federation.overdue import Overdue
 from chatproto.federation.remotes import Remotes
@@ -155,6 +155,8 @@ class Peers:
     def _apply_standing(self, link: PeerLink) -> None:
         """Do what was decided about a realm."""
         standing = link.standing = self.standings.of(link.realm)
+        if link.key != self.standings.row(link.realm).key:
+            link.end_connections(WrongKey.code)
         if standing in (Standing.DROPPED, Standing.PENDING):
             link.close("not-linked")
         else:
@@ -204,9 +206,10 @@ class Peers:
     def authenticated(self, realm: RealmName, connection: Connection) -> LinkEnd | None:
         """Take a connection whose other end is a realm; None if it is not wanted, and was told so."""
         link = self.links.get(realm)
-        if link is None or self._closed:
-            connection.goodbye("not-linked" if link is None else "shutdown")
+        if link is None or link.state is State.CLOSED:
+            connection.goodbye("shutdown" if self._closed else "not-linked")
             return None
+        link.key = self.standings.row(realm).key
         if link.standing is Standing.PARKED and self.standings.row(realm).reason:
             # It was parked as it could not prove who it is. Now it has.
             self._background(self._decide(realm, Standing.OPEN))

@@ -1,0 +1,62 @@
+"""Decisions about another realm that meet what is under way at that moment."""
+
+from __future__ import annotations
+
+import pytest
+
+from chatproto import commands
+from chatproto.federation import dialing
+from chatproto.federation.link import State
+from chatproto.federation.standing import Standing
+from tests.federation.town import BETA, Place, Town, Wire
+from tests.realm.house import watch
+
+KEY = "ab" * 32
+
+
+@pytest.fixture
+def town() -> Town:
+    return Town()
+
+
+def dialled(place: Place) -> dialing.State:
+    return place.peers.dialer.state_of(place.other)[0]
+
+
+def test_what_is_sent_while_its_realm_is_dropped_comes_back(town: Town) -> None:
+    messi = town.alpha.person("messi")
+    town.connect()
+    messi.send("amsal@beta", "one")
+    town.alpha.faults.hold()
+    dropping = watch(town.alpha.peers.drop(BETA))
+    town.turn()
+    messi.begin(commands.Send(to="amsal@beta", text="two"))  # into the batch behind the decision
+    town.turn()
+    town.alpha.faults.release()
+    town.turn(1)
+    assert dropping == [1]
+    assert len(town.alpha.texts()) == 2
+    assert [text.partition(" ")[0] for text in town.alpha.texts("bounce")] == ["outcome-unknown"]
+
+
+def test_a_realm_that_proves_itself_to_a_link_that_ended_can_be_dialled_later(town: Town) -> None:
+    town.alpha.wait(town.alpha.peers.drop(BETA))
+    wire = Wire(town, town.beta)
+    wire.ports["beta"].closed = True
+    # Its proof was on its way when the link was dropped.
+    assert town.alpha.peers.authenticated(BETA, wire.ports["alpha"]) is None
+    assert dialled(town.alpha) is dialing.State.IDLE
+    assert town.alpha.link.state is State.CLOSED
+
+
+def test_another_key_ends_what_was_proved_by_the_old_one(town: Town) -> None:
+    town.connect()
+    town.check_up()
+    town.alpha.wait(town.alpha.peers.approve(BETA, KEY))
+    assert town.alpha.link.state is State.DOWN
+    assert town.alpha.peers.standings.of(BETA) is Standing.OPEN
+    town.connect()
+    town.alpha.wait(town.alpha.peers.approve(BETA, KEY))
+    town.check_up()
+    town.alpha.wait(town.alpha.peers.add(BETA, "", f"ed25519:{'cd' * 32}"))
+    assert town.alpha.link.state is State.DOWN
