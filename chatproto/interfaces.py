@@ -16,6 +16,7 @@ from chatproto.names import RealmName
 from chatproto.records import (
     AccountRow,
     AppliedRow,
+    Arrived,
     Batch,
     BlockRow,
     CidRow,
@@ -193,11 +194,11 @@ class IStore(Interface):
     def waiting(realm: str, after: int) -> Deferred[Waiting]:
         """Return how much waits for a realm above the number ``after``; skipped numbers do not count."""
 
-    def arrived(mids: Sequence[str]) -> Deferred[list[MessageRow]]:
+    def arrived(mids: Sequence[str]) -> Deferred[list[Arrived]]:
         """Return the messages with these mids that came over a link, by seq."""
 
     def refusals(mids: Sequence[str]) -> Deferred[list[RefusalRow]]:
-        """Return the refusals of items with these mids, by mid and recipient."""
+        """Return the refusals of items with these mids, by mid, recipient and realm."""
 
     def refused(realm: str, epoch: str, after: int, limit: int) -> Deferred[list[RefusalRow]]:
         """Return the refusals of items of a realm's epoch with a number above ``after``, by number."""

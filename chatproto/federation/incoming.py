@@ -198,7 +198,7 @@ class IncomingStream:
             self._give_up("gap")
         elif self._items >= self._limits.items or self._bytes >= self._limits.bytes:
             self._give_up("credit-exceeded")
-        elif len(self._refusals) >= REFUSALS:
+        elif len(self._refusals) + self._items >= REFUSALS:  # each of these may become one
             self._give_up("not-settled")
         else:
             self._received = frame.number

@@ -26,14 +26,14 @@ _ENTRY_ITEMS = 256
 #: How often the rules may read for one item and still not be able to judge it.
 _PREPARATIONS = 10
 #: Fields of the key where it is not only the first one.
-_KEYS: dict[type[Record], int] = {MemberRow: 2, RefusalRow: 2}
+_KEYS: dict[type[Record], int] = {MemberRow: 2, RefusalRow: 3}
 
 
 class Known(Struct):
-    """What the store says of some mids."""
+    """What the store says of some mids; of one mid there may be several recipients."""
 
     mids: set[str] = field(default_factory=set)
-    arrived: set[str] = field(default_factory=set)
+    arrived: set[tuple[str, str]] = field(default_factory=set)
     refused: dict[tuple[str, str], RefusalRow] = field(default_factory=dict)
 
 
@@ -108,7 +108,9 @@ class Judge:
         arrived = await self._store.arrived(mids)
         refused = await self._store.refusals(mids)
         return Known(
-            set(mids), {row.mid for row in arrived}, {(row.mid, row.recipient): row for row in refused}
+            set(mids),
+            {(row.mid, row.recipient) for row in arrived},
+            {(row.mid, row.recipient): row for row in refused if row.realm == self._realm},
         )
 
     async def prepare(self, frame: Item | Skip) -> None:
@@ -132,17 +134,18 @@ class Judge:
         """Move items from the front of a queue to an entry; tell whether there was one that can be judged."""
         inserts: dict[object, Record] = {}
         puts: dict[object, Record] = {}
-        mids: set[str] = set()
+        items: set[tuple[str, str]] = set()
         while queue and len(entry.frames) < (1 if alone else _ENTRY_ITEMS):
             frame = queue[0]
             if isinstance(frame, Item):
-                if frame.mid in mids:
+                item = frame.mid, fold(frame.to)
+                if item in items:
                     self.suspects = True
                     break
                 verdict = self._verdict(frame, sent, known)
                 if verdict is None:
                     break
-                mids.add(frame.mid)
+                items.add(item)
                 if isinstance(verdict, RefusalRow):
                     puts[_key(verdict)] = verdict
                     entry.codes[frame.number] = verdict.code
@@ -169,13 +172,14 @@ class Judge:
         if self._must_look_up(item, sent):
             if item.mid not in known.mids:
                 return None
-            if item.mid in known.arrived:
+            key = item.mid, fold(item.to)
+            if key in known.arrived:
                 self.repeated += 1
                 return ""
-            before = known.refused.get((item.mid, fold(item.to)))
+            before = known.refused.get(key)
             if before is not None:
                 self.repeated += 1
-                return replace(before, epoch=sent.epoch, number=item.number, realm=str(self._realm))
+                return replace(before, epoch=sent.epoch, number=item.number)
         if item.number == self.hopeless:
             return self._refusal(item, sent, "internal-error")
         if self._is_blocked():

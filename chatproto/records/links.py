@@ -116,10 +116,11 @@ class AppliedRow(Record, frozen=True):
 
 
 class RefusalRow(Record, frozen=True):
-    """An item that was refused, kept so that a repeat gets the same verdict. Key: ``mid, recipient``.
+    """An item that was refused, kept so that a repeat gets the same verdict. Key: ``mid, recipient, realm``.
 
-    ``recipient`` is folded. The number is the newest under which it came; after ``until`` it may be
-    forgotten.
+    ``recipient`` is folded. ``mid`` is as the realm sent it: it may have no right to it, and then what is
+    recorded of the realm that has stays. The number is the newest under which it came; after ``until`` it
+    may be forgotten.
     """
 
     mid: str
@@ -158,6 +159,13 @@ class Outgoing(Struct, frozen=True):
     row: OutboxRow
     message: MessageRow | None
     to: str
+
+
+class Arrived(Struct, frozen=True):
+    """A message that came over a link: its mid, and for whom, folded."""
+
+    mid: str
+    recipient: str
 
 
 class Waiting(Struct, frozen=True):

@@ -60,7 +60,7 @@ KEYS: dict[type[Record], tuple[str, ...]] = {
     StreamRow: ("realm", "stream"),
     OutboxRow: ("realm", "number"),
     AppliedRow: ("realm", "stream"),
-    RefusalRow: ("mid", "recipient"),
+    RefusalRow: ("mid", "recipient", "realm"),
     DeadRow: ("mid",),
     RemoteRow: ("address",),
 }

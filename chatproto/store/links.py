@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import BigInteger, BindParameter, Connection, bindparam, case, cast, func, select
 
+from chatproto.names import fold
 from chatproto.records import (
     AppliedRow,
+    Arrived,
     ConversationRow,
     DeadRow,
     DialRow,
@@ -147,16 +149,26 @@ def waiting(connection: Connection, realm: str, after: int) -> Waiting:
 
 
 _OF_MIDS: BindParameter[list[str]] = bindparam("mids", expanding=True)
-_ARRIVED = select(messages).where(HAS_ARRIVED, messages.c.mid.in_(_OF_MIDS)).order_by(messages.c.seq)
+_ARRIVED = (
+    select(messages.c.mid, messages.c.sender, conversations)
+    .join_from(messages, conversations, conversations.c.conversation == messages.c.conversation)
+    .where(HAS_ARRIVED, messages.c.mid.in_(_OF_MIDS))
+    .order_by(messages.c.seq)
+)
 
 
-def arrived(connection: Connection, mids: Sequence[str]) -> list[MessageRow]:
+def arrived(connection: Connection, mids: Sequence[str]) -> list[Arrived]:
     """Find messages that came over a link."""
-    return list_rows(connection, MessageRow, _ARRIVED, mids=list(mids))
+    return [
+        Arrived(mid, fold(ConversationRow(*conversation).recipient(sender)))
+        for mid, sender, *conversation in connection.execute(_ARRIVED, {"mids": list(mids)})
+    ]
 
 
 _REFUSALS = (
-    select(refusals).where(refusals.c.mid.in_(_OF_MIDS)).order_by(refusals.c.mid, refusals.c.recipient)
+    select(refusals)
+    .where(refusals.c.mid.in_(_OF_MIDS))
+    .order_by(refusals.c.mid, refusals.c.recipient, refusals.c.realm)
 )
 
 
@@ -181,7 +193,7 @@ def refused(connection: Connection, realm: str, epoch: str, after: int, limit: i
 _OLD_REFUSALS = (
     select(refusals)
     .where(refusals.c.until < bindparam("before"))
-    .order_by(refusals.c.until, refusals.c.mid, refusals.c.recipient)
+    .order_by(refusals.c.until, refusals.c.mid, refusals.c.recipient, refusals.c.realm)
     .limit(bindparam("limit"))
 )
 

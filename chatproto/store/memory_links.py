@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from chatproto.names import fold
 from chatproto.records import (
     AppliedRow,
+    Arrived,
     ConversationRow,
     DeadRow,
     DialRow,
@@ -26,7 +28,7 @@ from chatproto.records import (
     StreamRow,
     Waiting,
 )
-from chatproto.store.keys import MAXIMUM
+from chatproto.store.keys import KEYS, MAXIMUM
 from chatproto.store.tables import MemoryTables
 
 T = TypeVar("T")
@@ -85,11 +87,16 @@ class MemoryLinks(ABC):
 
         return self._now(read)
 
-    def arrived(self, mids: Sequence[str]) -> Deferred[list[MessageRow]]:
-        return self._now(lambda tables: _sorted(_of(tables.every_unique(MessageRow), mids), "seq"))
+    def arrived(self, mids: Sequence[str]) -> Deferred[list[Arrived]]:
+        return self._now(
+            lambda tables: [
+                Arrived(row.mid, fold(_recipient(tables, row)))
+                for row in _sorted(_of(tables.every_unique(MessageRow), mids), "seq")
+            ]
+        )
 
     def refusals(self, mids: Sequence[str]) -> Deferred[list[RefusalRow]]:
-        return self._now(lambda tables: _sorted(_of(tables.every(RefusalRow), mids), "mid", "recipient"))
+        return self._now(lambda tables: _sorted(_of(tables.every(RefusalRow), mids), *KEYS[RefusalRow]))
 
     def refused(self, realm: str, epoch: str, after: int, limit: int) -> Deferred[list[RefusalRow]]:
         def read(tables: MemoryTables) -> list[RefusalRow]:
@@ -105,7 +112,7 @@ class MemoryLinks(ABC):
     def old_refusals(self, before: int, limit: int) -> Deferred[list[RefusalRow]]:
         def read(tables: MemoryTables) -> list[RefusalRow]:
             found = (row for row in tables.every(RefusalRow) if row.until < before)
-            return _sorted(found, "until", "mid", "recipient")[:limit]
+            return _sorted(found, "until", *KEYS[RefusalRow])[:limit]
 
         return self._now(read)
 
@@ -137,6 +144,10 @@ def _outgoing(tables: MemoryTables, row: OutboxRow) -> Outgoing:
     message = tables.find(MessageRow, row.seq)
     if message is None:
         return Outgoing(row, None, "")
+    return Outgoing(row, message, _recipient(tables, message))
+
+
+def _recipient(tables: MemoryTables, message: MessageRow) -> str:
     conversation = tables.find(ConversationRow, message.conversation)
     assert conversation is not None  # a constraint
-    return Outgoing(row, message, conversation.recipient(message.sender))
+    return conversation.recipient(message.sender)

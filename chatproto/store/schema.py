@@ -280,7 +280,7 @@ refusals = Table(
     metadata,
     _key("mid"),
     _key("recipient"),
-    _name("realm"),
+    _key("realm"),
     _name("epoch"),
     _number("number"),
     _name("code"),

@@ -25,6 +25,7 @@ from chatproto.names import RealmName
 from chatproto.records import (
     AccountRow,
     AppliedRow,
+    Arrived,
     Batch,
     BlockRow,
     CidRow,
@@ -278,7 +279,7 @@ class SqlStore:
     def waiting(self, realm: str, after: int) -> Deferred[Waiting]:
         return self._read(links.waiting, realm, after)
 
-    def arrived(self, mids: Sequence[str]) -> Deferred[list[MessageRow]]:
+    def arrived(self, mids: Sequence[str]) -> Deferred[list[Arrived]]:
         return self._read(links.arrived, mids)
 
     def refusals(self, mids: Sequence[str]) -> Deferred[list[RefusalRow]]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from chatproto import commands
-from chatproto.federation.bounds import WINDOW_ITEMS
+from chatproto.federation.bounds import REFUSALS, WINDOW_ITEMS
 from chatproto.federation.rules import Arrival, Arrivals
-from chatproto.frames import Item, PeerLimits
+from chatproto.frames import Ack, Frame, Goodbye, Item, PeerLimits, Ready, Start
 from chatproto.names import RealmName
-from chatproto.records import DeadRow, KeyRow, RefusalRow, StreamRow
+from chatproto.records import AppliedRow, ConversationRow, DeadRow, KeyRow, RefusalRow, StreamRow
 from tests.conftest import LoggedFailures
-from tests.federation.town import BETA, Town
+from tests.federation.town import BETA, Port, Town, Wire, make_item
 from tests.realm.house import watch
 
 
@@ -218,3 +219,76 @@ def test_one_poisonous_item_stops_nobody(town: Town, logged_failures: LoggedFail
     assert town.beta.texts() == ["0", "1", "2", "3", "4", "5"]
     assert town.alpha.texts("bounce") == [f"internal-error {mids[2]}", f"internal-error {mids[4]}"]
     assert logged_failures.take(ZeroDivisionError)
+
+
+class Deaf:
+    """The end of a realm for which a test speaks."""
+
+    def received(self, frame: Frame) -> None:
+        """Pass over it."""
+
+    def drained(self) -> None:
+        """Pass over it."""
+
+    def lost(self, reason: str) -> None:
+        """Pass over it."""
+
+
+def speak(town: Town, number: int = 0) -> Port:
+    """Connect, and return the end of alpha, for which only the test speaks: of what follows a number."""
+    wire = Wire(town, town.alpha)
+    town.wires.append(wire)
+    wire.connect()
+    port = wire.ports["alpha"]
+    port.end = Deaf()
+    port.send(Start(epoch="e", first=1, next=number + 1))
+    town.turn()
+    return port
+
+
+def test_one_mid_may_go_to_several_recipients(town: Town) -> None:
+    """This realm makes a mid for each of them. Another one may not; a repeat is known by both."""
+    port = speak(town)
+    amsal, lineker = make_item(1, "alpha/a"), replace(make_item(2, "alpha/a"), to="lineker@beta")
+    nobody = replace(make_item(3, "alpha/a"), to="nobody@beta")
+    port.send(amsal, lineker, nobody, replace(amsal, number=4))
+    town.turn()
+    rows = town.beta.rows(ConversationRow)
+    assert sorted(row.recipient("messi@alpha") for row in rows) == ["amsal@beta", "lineker@beta"]
+    assert len(town.beta.texts()) == 2
+    assert [row.recipient for row in town.beta.rows(RefusalRow)] == ["nobody@beta"]
+    assert [frame.number for frame in port.heard if isinstance(frame, Ack)][-1] == 4
+
+
+def test_no_realm_takes_the_place_of_what_is_recorded_of_another(town: Town) -> None:
+    of_gamma = RefusalRow("gamma/a", "amsal@beta", "gamma", "e", 7, "refused", 2**52)
+    assert town.beta.disk.tables.store([of_gamma], ())
+    speak(town).send(make_item(1, "gamma/a"))
+    town.turn()
+    assert of_gamma in town.beta.rows(RefusalRow)
+    assert sorted(row.code for row in town.beta.rows(RefusalRow)) == ["not-yours", "refused"]
+
+
+def test_a_verdict_on_an_item_of_another_realm_is_none_on_this_one(town: Town) -> None:
+    of_gamma = RefusalRow("alpha/a", "amsal@beta", "gamma", "e", 7, "not-yours", 2**52)
+    assert town.beta.disk.tables.store([of_gamma], ())
+    port = speak(town)
+    town.beta.link.incoming._judge.suspects = True
+    port.send(make_item(1, "alpha/a"))
+    town.turn()
+    assert town.beta.texts() == ["halo"]
+
+
+def test_all_refusals_are_told_also_to_who_settles_late(town: Town) -> None:
+    port = speak(town)
+    for number in range(1, REFUSALS + WINDOW_ITEMS - 1):
+        port.send(replace(make_item(number, f"alpha/{number}"), to="nobody@beta"))
+        if number == REFUSALS - 1 or (number < REFUSALS and number % 100 == 0):
+            town.turn()
+    town.turn()
+    assert port.heard[-1] == Goodbye(reason="not-settled")
+    town.beta.crash()
+    port = speak(town, town.beta.rows(AppliedRow)[0].number)
+    (ready,) = (frame for frame in port.heard if isinstance(frame, Ready))
+    (ack,) = (frame for frame in port.heard if isinstance(frame, Ack))
+    assert ack.number == len(ack.refused) == ready.number

@@ -10,6 +10,7 @@ from chatproto.interfaces import IStore
 from chatproto.records import (
     ITEMS,
     AppliedRow,
+    Arrived,
     DeadRow,
     DialRow,
     KeyRow,
@@ -206,7 +207,8 @@ class Links:
     @ensureDeferred
     async def test_a_message_arrives_once_in_a_conversation(self, store: IStore) -> None:
         applied = DECIDED["applied"][0]
-        await store.commit(batch(1, entry(conversation(1), conversation(2), arrival(1))))
+        first = conversation(1, "ani@beta", "messi@alpha")
+        await store.commit(batch(1, entry(first, conversation(2), arrival(1))))
         again = entry(arrival(2), puts=(applied,), otherwise=(message(2, kind="void"),))
         assert await store.commit(batch(2, again, entry(arrival(3, 2)))) == [0]
         assert await store.applied() == []
@@ -214,9 +216,9 @@ class Links:
         twice = [entry(arrival(number, mid="beta/2")) for number in (4, 5)]
         assert await store.commit(batch(3, *twice)) == [1]
         assert await store.arrived(["beta/2", "beta/1", "beta/3"]) == [
-            arrival(1),
-            arrival(3, 2),
-            arrival(4, mid="beta/2"),
+            Arrived("beta/1", "messi@alpha"),
+            Arrived("beta/1", "group2@alpha"),
+            Arrived("beta/2", "messi@alpha"),
         ]
 
     @ensureDeferred
@@ -224,7 +226,7 @@ class Links:
         """A refused mid may be given again, and a copy that was put back gives some a second time."""
         own = [msgspec.structs.replace(message(seq), mid="beta/1") for seq in (1, 2)]
         assert await store.commit(batch(1, entry(conversation(1), *own, arrival(3)))) == []
-        assert await store.arrived(["beta/1"]) == [arrival(3)]
+        assert await store.arrived(["beta/1"]) == [Arrived("beta/1", "group1@alpha")]
 
     @ensureDeferred
     async def test_refusals_are_found_by_mid_and_change(self, store: IStore) -> None:
@@ -234,6 +236,9 @@ class Links:
         assert await store.commit(batch(2, entry(rows[1]), entry(puts=(again,)))) == [0]
         assert await store.refusals(["beta/2", "beta/1", "beta/9"]) == [again, rows[1], rows[0]]
         assert await store.refusals([]) == []
+        of_gamma = msgspec.structs.replace(again, realm="gamma")  # which has no right to that mid
+        assert await store.commit(batch(3, entry(puts=(of_gamma,)))) == []
+        assert await store.refusals(["beta/1"]) == [again, of_gamma]
 
     @ensureDeferred
     async def test_refusals_of_an_epoch_come_by_number(self, store: IStore) -> None:

@@ -87,7 +87,7 @@ def upgrade() -> None:
         "refusals",
         _key("mid"),
         _key("recipient"),
-        _column("realm"),
+        _key("realm"),
         _column("epoch"),
         _column("number", _Number),
         _column("code"),
