@@ -251,6 +251,8 @@ class OutgoingStream:
 
         :raises Unavailable: not now.
         """
+        # What an older connection withdrew may be on its way to the disk; read before that, it would be sent.
+        await come_to_rest(self._writer)
         while True:
             await self.load()
             generation = self.generation

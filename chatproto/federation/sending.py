@@ -175,6 +175,8 @@ class Sender:
         It has not applied it, or it would be further; but in an earlier epoch it may have.
         """
         await self._stream.load()
+        if self._closed:
+            return False
         number = item.row.number
         code = "text-too-long" if number > self._stream.row.repeats else "outcome-unknown"
         work = Settlement(self._stream, self._bounces, self._ended, [item], {number: code}, silent=silent)

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Sequence
 
 from msgspec.structs import replace
+from twisted.internet.defer import Deferred
 
 from chatproto.errors import BadField, ChatError, LinkError, NoSuchRealm, NotAllowed, StoreError
 from chatproto.federation.bounds import STRANGERS
@@ -44,6 +45,8 @@ class Standings:
         self._clock = clock
         self._settings = {each.realm: each for each in settings}
         self._rows = {RealmName(row.realm): row for row in rows}
+        #: The same with what is on its way to the disk: what the next row is made of.
+        self._newest: dict[RealmName, PeerRow] = {}
         self._lab = lab
         #: Keys that realms showed which are not trusted, and why not, newest last.
         self._shown: dict[RealmName, tuple[str, str]] = {}
@@ -119,9 +122,9 @@ class Standings:
         self._shown.pop(realm, None)
         row = self.row(realm)
         if not row.key and not self._is_pinned(realm):
-            self._rows[realm] = row = replace(row, key=key, changed=self._now())
+            self._rows[realm] = replace(row, key=key)
             # If it is not stored, the next one who comes is believed, as this one was.
-            self._writer.save(puts=[row]).addErrback(
+            Deferred.fromCoroutine(self._save(realm, key=key)).addErrback(
                 lambda failure: None if self._writer.failure else failure.trap(ChatError, StoreError) and None
             )
 
@@ -136,17 +139,15 @@ class Standings:
 
         :raises BadField: the pin is none.
         """
-        row = self.row(realm)
-        key = row.key
+        changes = {"connect": connect} if connect else {}
         if pin:
             try:
-                key = parse_fingerprint(pin)
+                changes["key"] = parse_fingerprint(pin)
             except ValueError:
                 raise BadField("a pin is ed25519: and 64 hexadecimal digits") from None
-        standing = Standing.OPEN if key or self.setting(realm).trust is not None else Standing.PENDING
-        await self._save(
-            replace(row, state=standing.value, key=key, connect=connect or row.connect, reason="")
-        )
+        known = pin or self.row(realm).key or self.setting(realm).trust is not None
+        standing = Standing.OPEN if known else Standing.PENDING
+        await self._save(realm, state=standing.value, reason="", **changes)
         return standing
 
     async def approve(self, realm: RealmName, key: str = "") -> None:
@@ -160,12 +161,12 @@ class Standings:
         key = key or self.shown(realm)[0] or self.row(realm).shown
         if not key:
             raise NoSuchRealm
-        await self._save(replace(self.row(realm), state=Standing.OPEN.value, key=key, shown="", reason=""))
+        await self._save(realm, state=Standing.OPEN.value, key=key, shown="", reason="")
         self._shown.pop(realm, None)
 
     async def note_shown(self, realm: RealmName) -> None:
         """Store the key that a realm showed which waits for approval."""
-        await self._save(replace(self.row(realm), shown=self.shown(realm)[0]))
+        await self._save(realm, shown=self.shown(realm)[0])
 
     async def decide(self, realm: RealmName, standing: Standing, reason: str = "") -> None:
         """Store a decision about a realm.
@@ -174,12 +175,18 @@ class Standings:
         """
         if self.of(realm) is Standing.DROPPED:
             raise NoSuchRealm
-        await self._save(replace(self.row(realm), state=standing.value, reason=reason))
+        await self._save(realm, state=standing.value, reason=reason)
 
-    async def _save(self, row: PeerRow) -> None:
-        row = replace(row, changed=self._now())
-        await self._writer.save(puts=[row])
-        self._rows[RealmName(row.realm)] = row
+    async def _save(self, realm: RealmName, **changes: str) -> None:
+        """Change a row, which may have other changes on their way to the disk."""
+        before = self._newest.get(realm) or self.row(realm)
+        row = self._newest[realm] = replace(before, changed=self._now(), **changes)
+        try:
+            await self._writer.save(puts=[row])
+        except ChatError:
+            self._newest.pop(realm, None)  # neither are those after it
+            raise
+        self._rows[realm] = replace(self.row(realm), changed=row.changed, **changes)
 
     def _now(self) -> int:
         return int(self._clock.seconds() * 1000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatproto import commands
+from chatproto.errors import Unavailable
 from chatproto.federation import dialing
 from chatproto.federation.link import State
 from chatproto.federation.standing import Standing
@@ -60,3 +61,30 @@ def test_another_key_ends_what_was_proved_by_the_old_one(town: Town) -> None:
     town.check_up()
     town.alpha.wait(town.alpha.peers.add(BETA, "", f"ed25519:{'cd' * 32}"))
     assert town.alpha.link.state is State.DOWN
+
+
+def test_a_decision_and_a_first_contact_at_once_are_both_kept(town: Town) -> None:
+    town.alpha.faults.hold()
+    blocking = watch(town.alpha.peers.block(BETA))
+    town.turn()
+    town.alpha.peers.approved(BETA, KEY)
+    assert town.alpha.peers.standings.of(BETA) is Standing.OPEN  # it is not decided yet
+    town.alpha.faults.release()
+    town.turn()
+    assert blocking == [None]
+    for _ in range(2):
+        row = town.alpha.peers.standings.row(BETA)
+        assert (row.state, row.key) == ("blocked", KEY)
+        town.alpha.crash()
+
+
+def test_a_decision_that_is_not_stored_is_none(town: Town) -> None:
+    town.alpha.faults.refuse_next()
+    with pytest.raises(Unavailable):
+        town.alpha.wait(town.alpha.peers.block(BETA))
+    town.alpha.peers.approved(BETA, KEY)
+    town.turn()
+    for _ in range(2):
+        row = town.alpha.peers.standings.row(BETA)
+        assert (row.state, row.key) == ("open", KEY)
+        town.alpha.crash()

@@ -292,3 +292,22 @@ def test_all_refusals_are_told_also_to_who_settles_late(town: Town) -> None:
     (ready,) = (frame for frame in port.heard if isinstance(frame, Ready))
     (ack,) = (frame for frame in port.heard if isinstance(frame, Ack))
     assert ack.number == len(ack.refused) == ready.number
+
+
+def test_what_is_withdrawn_as_too_long_is_not_sent_on_the_next_connection(town: Town) -> None:
+    town.alpha.person("messi").send("amsal@beta", "halo, halo")
+    wire = town.connect_held()
+    wire.step_until("alpha", Ready)
+    wire.cut()
+    assert town.alpha.link.outgoing.offered == 1
+    town.alpha.faults.hold()
+    town.beta.peers.identity.limits = PeerLimits(text=5)
+    town.connect().cut()
+    town.turn()
+    assert town.alpha.faults.held == 1
+    town.beta.peers.identity.limits = PeerLimits()
+    town.connect()
+    town.alpha.faults.release()
+    town.turn(2)
+    town.check_up()
+    assert len(town.alpha.texts("bounce")) + len(town.beta.texts()) == 1
