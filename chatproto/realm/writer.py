@@ -128,7 +128,7 @@ class Writer:
         return self._seq
 
     def next_serial(self) -> int:
-        """Give the next conversation, device or session its number."""
+        """Give the next conversation, device, session or row of the audit log its number."""
         self._serial += 1
         return self._serial
 

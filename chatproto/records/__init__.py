@@ -13,6 +13,7 @@ from chatproto.records.accounts import (
     NameRow,
     PasswordRow,
 )
+from chatproto.records.audit import AuditRow
 from chatproto.records.base import Record
 from chatproto.records.batches import Batch, Entry, EpochRow, StoreState
 from chatproto.records.conversations import (
@@ -26,6 +27,7 @@ from chatproto.records.conversations import (
     MessageRow,
     ReplayPage,
 )
+from chatproto.records.groups import LifeRow, MemberList, Position, ReplicaRow, SubscriptionRow
 from chatproto.records.links import (
     ARRIVED,
     ITEMS,
@@ -50,6 +52,7 @@ __all__ = [
     "AccountRow",
     "AppliedRow",
     "Arrived",
+    "AuditRow",
     "Batch",
     "BlockRow",
     "CidRow",
@@ -63,7 +66,9 @@ __all__ = [
     "GroupRow",
     "InviteRow",
     "KeyRow",
+    "LifeRow",
     "LoginRow",
+    "MemberList",
     "MemberRow",
     "Membership",
     "MessageRow",
@@ -72,11 +77,14 @@ __all__ = [
     "Outgoing",
     "PasswordRow",
     "PeerRow",
+    "Position",
     "Record",
     "RefusalRow",
     "RemoteRow",
     "ReplayPage",
+    "ReplicaRow",
     "StoreState",
     "StreamRow",
+    "SubscriptionRow",
     "Waiting",
 ]

@@ -22,7 +22,8 @@ class Batch(Struct):
     """What one commit makes durable, whole or not at all, but for entries that break a constraint.
 
     ``number`` is one above that of the batch before. ``seq`` is the newest seq given so far, stored or
-    not; ``serial`` likewise the newest number given to a conversation, a device or a session.
+    not; ``serial`` likewise the newest number given to a conversation, a device, a session or a row of the
+    audit log.
     """
 
     number: int

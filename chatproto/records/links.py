@@ -38,7 +38,8 @@ class PeerRow(Record, frozen=True):
     ``state`` is ``"open"``, ``"pending"`` (its key waits for approval), ``"parked"`` (it is not dialled),
     ``"blocked"`` or ``"dropped"``; ``reason`` is a code if the realm itself parked it. ``key`` is the
     public key that was approved, in hexadecimal, or ``""``; ``shown`` one that the peer showed and nobody
-    approved. ``connect`` is the endpoint by which it was added, or ``""``.
+    approved. ``connect`` is the endpoint by which it was added, or ``""``. ``introducer`` is the realm that
+    named the key and the endpoint, if that was no operator.
     """
 
     realm: str
@@ -48,6 +49,7 @@ class PeerRow(Record, frozen=True):
     connect: str = ""
     reason: str = ""
     changed: int = 0
+    introducer: str = ""
 
 
 class DialRow(Record, frozen=True):
@@ -86,7 +88,8 @@ class OutboxRow(Record, frozen=True):
     """An item for another realm. Key: ``realm, number``; numbers have no gaps.
 
     ``seq`` is the message, 0 if its sender has been told that it does not go: then the number is skipped.
-    ``size`` is in bytes of text; ``expires`` is when it is too late for it.
+    ``size`` is in bytes of text; ``expires`` is when it is too late for it. ``to`` is to whom it goes, as
+    shown, where the message's conversation does not tell: to a group of that realm.
     """
 
     realm: str
@@ -96,6 +99,7 @@ class OutboxRow(Record, frozen=True):
     size: int
     at: int
     expires: int
+    to: str = ""
 
 
 class AppliedRow(Record, frozen=True):

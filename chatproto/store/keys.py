@@ -14,6 +14,7 @@ from chatproto.records import (
     ARRIVED,
     AccountRow,
     AppliedRow,
+    AuditRow,
     BlockRow,
     CidRow,
     ConversationRow,
@@ -63,6 +64,7 @@ KEYS: dict[type[Record], tuple[str, ...]] = {
     RefusalRow: ("mid", "recipient", "realm"),
     DeadRow: ("mid",),
     RemoteRow: ("address",),
+    AuditRow: ("serial",),
 }
 
 #: Other fields that no two rows share.

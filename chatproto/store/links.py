@@ -11,6 +11,7 @@ from chatproto.names import fold
 from chatproto.records import (
     AppliedRow,
     Arrived,
+    AuditRow,
     ConversationRow,
     DeadRow,
     DialRow,
@@ -24,9 +25,11 @@ from chatproto.records import (
     StreamRow,
     Waiting,
 )
+from chatproto.records.audit import SENT, SETTLED
 from chatproto.store.schema import (
     HAS_ARRIVED,
     applied,
+    audit,
     conversations,
     dead_letters,
     dials,
@@ -222,3 +225,31 @@ def dead_letters_after(connection: Connection, realm: str, after: int, limit: in
 def remote(connection: Connection, address: str) -> RemoteRow | None:
     """Find somebody of another realm."""
     return find_row(connection, RemoteRow, address)
+
+
+_AUDIT = select(audit).where(audit.c.serial > bindparam("after")).order_by(audit.c.serial)
+_AUDIT_PAGE = _AUDIT.limit(bindparam("limit"))
+
+
+def audit_after(connection: Connection, after: int, limit: int) -> list[AuditRow]:
+    """List rows of the audit log."""
+    return list_rows(connection, AuditRow, _AUDIT_PAGE, after=after, limit=limit)
+
+
+_OF_MID = where(audit, "mid").order_by(audit.c.serial).limit(bindparam("limit"))
+_SETTLED = (
+    _AUDIT.where(audit.c.event == SETTLED, audit.c.realm == bindparam("realm"))
+    .where(audit.c.number >= bindparam("number"))
+    .limit(1)
+)
+
+
+def traced(connection: Connection, mid: str, limit: int) -> list[AuditRow]:
+    """Find what happened to a message."""
+    rows = []
+    for row in list_rows(connection, AuditRow, _OF_MID, mid=mid, limit=limit):
+        rows.append(row)
+        if row.event == SENT:
+            values = {"after": row.serial, "realm": row.realm, "number": row.number}
+            rows += list_rows(connection, AuditRow, _SETTLED, **values)
+    return rows

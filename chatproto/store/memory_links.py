@@ -15,6 +15,7 @@ from chatproto.names import fold
 from chatproto.records import (
     AppliedRow,
     Arrived,
+    AuditRow,
     ConversationRow,
     DeadRow,
     DialRow,
@@ -28,6 +29,7 @@ from chatproto.records import (
     StreamRow,
     Waiting,
 )
+from chatproto.records.audit import SENT, SETTLED
 from chatproto.store.keys import KEYS, MAXIMUM
 from chatproto.store.tables import MemoryTables
 
@@ -126,6 +128,20 @@ class MemoryLinks(ABC):
     def remote(self, address: str) -> Deferred[RemoteRow | None]:
         return self._now(lambda tables: tables.find(RemoteRow, address))
 
+    def audit(self, after: int, limit: int) -> Deferred[list[AuditRow]]:
+        return self._now(lambda tables: _audit(tables, after)[:limit])
+
+    def traced(self, mid: str, limit: int) -> Deferred[list[AuditRow]]:
+        def read(tables: MemoryTables) -> list[AuditRow]:
+            found: list[AuditRow] = []
+            for row in [row for row in _audit(tables, 0) if row.mid == mid][:limit]:
+                found.append(row)
+                if row.event == SENT:
+                    found += [each for each in _audit(tables, row.serial) if _covers(each, row)][:1]
+            return found
+
+        return self._now(read)
+
 
 def _sorted(rows: Iterable[T], *fields: str) -> list[T]:
     key: Callable[[T], Any] = attrgetter(*fields)
@@ -151,3 +167,11 @@ def _recipient(tables: MemoryTables, message: MessageRow) -> str:
     conversation = tables.find(ConversationRow, message.conversation)
     assert conversation is not None  # a constraint
     return conversation.recipient(message.sender)
+
+
+def _audit(tables: MemoryTables, after: int) -> list[AuditRow]:
+    return _sorted((row for row in tables.every(AuditRow) if row.serial > after), "serial")
+
+
+def _covers(row: AuditRow, sent: AuditRow) -> bool:
+    return row.event == SETTLED and row.realm == sent.realm and row.number >= sent.number

@@ -7,27 +7,13 @@ its own name and state. A change here needs a new revision under ``migrations/ve
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, UniqueConstraint, text
 
 from chatproto.records import (
     ARRIVED,
     AccountRow,
     AppliedRow,
+    AuditRow,
     BlockRow,
     ConversationRow,
     CursorRow,
@@ -50,37 +36,17 @@ from chatproto.records import (
     RemoteRow,
     StreamRow,
 )
+from chatproto.store.columns import Name as _Name
+from chatproto.store.columns import Number as _Number
+from chatproto.store.columns import bytes_ as _bytes
+from chatproto.store.columns import conversation as _conversation
+from chatproto.store.columns import key as _key
+from chatproto.store.columns import metadata
+from chatproto.store.columns import name as _name
+from chatproto.store.columns import number as _number
 
 #: The newest revision of the schema; the name of a file under ``migrations/versions`` begins with it.
-REVISION = "0003"
-
-metadata = MetaData()
-
-#: Numbers up to 2**53. SQLite numbers its rows by a column only if that is called INTEGER.
-_Number = BigInteger().with_variant(Integer(), "sqlite")
-#: Text that is compared and ordered by its bytes whatever the server's locale, as Python and SQLite do.
-_Name = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-
-
-def _key(name: str, kind: Any = _Name, *more: Any) -> Column[Any]:
-    return Column(name, kind, *more, primary_key=True, autoincrement=False)
-
-
-def _name(name: str) -> Column[Any]:
-    return Column(name, _Name, nullable=False)
-
-
-def _number(name: str, *more: Any) -> Column[Any]:
-    return Column(name, _Number, *more, nullable=False)
-
-
-def _bytes(name: str) -> Column[Any]:
-    return Column(name, LargeBinary(), nullable=False)
-
-
-def _conversation() -> ForeignKey:
-    return ForeignKey("conversations.conversation")
-
+REVISION = "0006"
 
 names = Table("names", metadata, _key("name"), _name("kind"))
 
@@ -231,6 +197,7 @@ peers = Table(
     _name("connect"),
     _name("reason"),
     _number("changed"),
+    _name("introducer"),
 )
 
 dials = Table("dials", metadata, _key("realm"), _number("failures"), _number("since"), _number("next"))
@@ -306,6 +273,20 @@ dead_letters = Table(
 
 remotes = Table("remotes", metadata, _key("address"), _name("shown"), _name("name"))
 
+#: Only ever added to, so that it costs little: what is looked for by mid is looked for in all of it.
+audit = Table(
+    "audit",
+    metadata,
+    _key("serial", _Number),
+    _number("at"),
+    _name("event"),
+    _name("mid"),
+    _name("realm"),
+    _name("address"),
+    _number("number"),
+    _name("code"),
+)
+
 #: What the store is: ``realm``, the name of the realm it belongs to.
 meta = Table("meta", metadata, _key("name"), _name("value"))
 
@@ -336,4 +317,5 @@ TABLES: dict[type[Record], Table] = {
     RefusalRow: refusals,
     DeadRow: dead_letters,
     RemoteRow: remotes,
+    AuditRow: audit,
 }

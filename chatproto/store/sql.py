@@ -26,6 +26,7 @@ from chatproto.records import (
     AccountRow,
     AppliedRow,
     Arrived,
+    AuditRow,
     Batch,
     BlockRow,
     CidRow,
@@ -296,3 +297,9 @@ class SqlStore:
 
     def remote(self, address: str) -> Deferred[RemoteRow | None]:
         return self._read(links.remote, address)
+
+    def audit(self, after: int, limit: int) -> Deferred[list[AuditRow]]:
+        return self._read(links.audit_after, after, limit)
+
+    def traced(self, mid: str, limit: int) -> Deferred[list[AuditRow]]:
+        return self._read(links.traced, mid, limit)

@@ -15,6 +15,7 @@ from chatproto.records import (
     ARRIVED,
     AccountRow,
     AppliedRow,
+    AuditRow,
     BlockRow,
     CidRow,
     ConversationRow,
@@ -44,6 +45,17 @@ CONVERSATIONS = st.integers(1, 3)
 
 REALMS = st.sampled_from(["x", "y"])
 items = st.builds(OutboxRow, REALMS, st.integers(1, 6), NAMES, st.integers(0, 9), SMALL, SMALL, SMALL)
+audit_rows = st.builds(
+    AuditRow,
+    st.integers(1, 9),
+    SMALL,
+    st.sampled_from(["sent", "settled", "applied"]),
+    NAMES,
+    REALMS,
+    NAMES,
+    SMALL,
+    NAMES,
+)
 refusals = st.builds(RefusalRow, NAMES, NAMES, REALMS, NAMES, SMALL, NAMES, SMALL)
 
 inserts: st.SearchStrategy[Record] = st.one_of(
@@ -73,6 +85,7 @@ inserts: st.SearchStrategy[Record] = st.one_of(
             st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=3
         ),  # not in PostgreSQL
     ),
+    audit_rows,
     st.builds(CidRow, NAMES, NAMES, st.just(0), st.just(False), st.binary(max_size=2), st.just((("m", 1),))),
 )
 puts: st.SearchStrategy[Record] = st.one_of(
@@ -150,6 +163,8 @@ def answers(store: IStore) -> list[Any]:
                 ),
             ]
     asked += [store.old_refusals(number, 3) for number in numbers]
+    asked += [store.audit(number, 3) for number in numbers]
+    asked += [store.traced(name, limit) for name in names for limit in (1, 9)]
     return [now(each) for each in asked]
 
 

@@ -11,6 +11,7 @@ from chatproto.records import (
     ITEMS,
     AppliedRow,
     Arrived,
+    AuditRow,
     DeadRow,
     DialRow,
     KeyRow,
@@ -271,3 +272,30 @@ class Links:
         assert await store.dead_letters("", 7, 3) == [rows[0]]
         assert await store.dead_letters("beta", 2, 9) == [rows[3], rows[0]]
         assert await store.dead_letters("gamma", 0, 9) == [rows[2]]
+
+    @ensureDeferred
+    async def test_the_audit_log_comes_in_its_order(self, store: IStore) -> None:
+        rows = [AuditRow(serial, 5, "applied", f"beta/{serial}", "beta", "ani@alpha", 1) for serial in (2, 9, 4)]
+        await store.commit(batch(1, entry(*rows)))
+        assert await store.audit(0, 2) == [rows[0], rows[2]]
+        assert await store.audit(4, 9) == [rows[1]]
+        assert await store.commit(batch(2, entry(rows[0]), entry(removes=(rows[2],)))) == [0]
+        assert await store.audit(0, 9) == [rows[0], rows[1]]
+
+    @ensureDeferred
+    async def test_a_message_is_traced_up_to_its_settlement(self, store: IStore) -> None:
+        sent = AuditRow(3, 5, "sent", "alpha/1", "beta", "ani@beta", 7)
+        others = [
+            AuditRow(1, 5, "settled", realm="beta", number=9),
+            AuditRow(4, 5, "settled", realm="beta", number=6),
+            AuditRow(5, 5, "settled", realm="gamma", number=8),
+            AuditRow(8, 5, "settled", realm="beta", number=9),
+            AuditRow(9, 5, "sent", "alpha/2", "beta", "ani@beta", 8),
+        ]
+        settled = AuditRow(7, 5, "settled", realm="beta", number=8)
+        bounced = AuditRow(6, 5, "bounced", "alpha/1", "beta", "ani@beta", 7, "refused")
+        await store.commit(batch(1, entry(sent, *others, settled, bounced)))
+        assert await store.traced("alpha/1", 9) == [sent, settled, bounced]
+        assert await store.traced("alpha/1", 1) == [sent, settled]
+        assert await store.traced("alpha/2", 9) == [others[4]]
+        assert await store.traced("alpha/3", 9) == []

@@ -1,22 +1,18 @@
-"""The plug points: what a store, an authenticator, a listener and an executor promise to the rest.
-
-Methods only: their names and signatures are checked by mypy-zope, and ``verifyObject`` holds at run time.
-"""
+"""What a store promises to the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
-from chatproto.events import DeadLetterPage, Hint, LinkAdded, LinkState, Message, QueuePage
 from chatproto.names import RealmName
 from chatproto.records import (
     AccountRow,
     AppliedRow,
     Arrived,
+    AuditRow,
     Batch,
     BlockRow,
     CidRow,
@@ -212,140 +208,11 @@ class IStore(Interface):
     def remote(address: str) -> Deferred[RemoteRow | None]:
         """Return somebody of another realm who wrote to this one."""
 
+    def audit(after: int, limit: int) -> Deferred[list[AuditRow]]:
+        """Return rows of the audit log whose ``serial`` is above ``after``, by it."""
 
-class IAuthenticator(Interface):
-    """Who knows whether a password is somebody's: the realm's own store, or somebody outside."""
+    def traced(mid: str, limit: int) -> Deferred[list[AuditRow]]:
+        """Return rows of the audit log about a mid, by ``serial``. It may have to read all of them.
 
-    def authenticate(user: str, password: str) -> Deferred[str]:
-        """Fire with the name of the user whose password it is, as it is to be shown.
-
-        At the first login the account is made. One from outside is asked only about well-formed user names
-        and passwords that are not empty; it is cancelled when it takes too long.
-
-        :raises LoginFailed: the user or the password is wrong.
-        :raises Unavailable: that cannot be told now. Whatever else is raised is told so, too.
+        After each ``sent`` comes the first ``settled`` that covers it, if there is one.
         """
-
-    def elsewhere() -> str:
-        """Complete "accounts and passwords of this realm are kept" for people; empty if that is here."""
-
-
-class IExecutor(Interface):
-    """Where blocking work runs: a thread of a pool, or at once for tests on virtual time."""
-
-    def run(work: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
-        """Call ``work(*arguments)`` and fire with what it returned or raised, on the reactor's thread."""
-
-    def stop() -> None:
-        """Wait for work under way and end the threads."""
-
-
-class ISubscriber(Interface):
-    """Somebody who wants to hear of new messages."""
-
-    def deliver(message: Message, device: int) -> None:
-        """Take a message that was just stored; ``device`` is the number of the device that sent it.
-
-        Called in order of seq, on the reactor's thread, for every member who has a subscriber. Never raises.
-        """
-
-    def hint(event: Hint) -> None:
-        """Take an event that is stored nowhere, or leave it. Never raises."""
-
-
-class IRemotes(Interface):
-    """Whoever carries messages to other realms, as the rules of one realm see it.
-
-    What waits for another realm is stored in the sender's own transaction, so this gives out rows; they are
-    sent from the store, after :meth:`wake`.
-    """
-
-    def prepare(realm: RealmName) -> Deferred[None]:
-        """Fire when items for a realm can be numbered.
-
-        :raises NoSuchRealm: there is no link to it.
-        :raises PeerBlocked: nothing goes there, by the operator's decision.
-        :raises Unavailable: not now.
-        """
-
-    def ready(realm: RealmName) -> bool:
-        """Tell whether a realm is prepared: :meth:`number` may be called before anything else happens."""
-
-    def check(realm: RealmName, size: int) -> None:
-        """Return if a text of so many bytes may be sent to a realm now.
-
-        :raises QueueFull: too much waits for it.
-        :raises TextTooLong: it takes no texts of that size.
-        """
-
-    def number(realm: RealmName, message: MessageRow, size: int) -> tuple[OutboxRow, StreamRow | None]:
-        """Return the row of the next item, to be inserted with the message, and one to be put, if any.
-
-        If that entry breaks a constraint, the first row with ``seq`` 0 has to be stored instead.
-        """
-
-    def wake(realm: RealmName) -> None:
-        """Hear that rows of a realm's items are durable."""
-
-    def refused(address: str) -> str | None:
-        """Return the code with which an item for a folded address was refused not long ago."""
-
-    def verdict(realm: RealmName, number: int) -> Deferred[str]:
-        """Fire with the code with which an item is refused, ``""`` if it is not; perhaps never."""
-
-    def receipt(by: str, to: str, delivered: str = "", read: str = "") -> None:
-        """Tell ``to``, in another realm, that ``by`` got or read everything up to a mid; perhaps not."""
-
-    def active(realm: RealmName) -> Deferred[tuple[list[tuple[str, str]], int]]:
-        """Fire with name and display name of who is there in a realm, and as of when, in milliseconds.
-
-        :raises NoSuchRealm: there is no link to it.
-        :raises Unavailable: it does not answer.
-        """
-
-    def realms() -> Sequence[RealmName]:
-        """Return the linked realms in which a bare name is searched for, in that order."""
-
-
-class ILinks(Interface):
-    """The links of a realm to others, as its administrators see them and decide about them.
-
-    What is asked about a realm that there is no link to is refused with ``NoSuchRealm``.
-    """
-
-    def fingerprint() -> str:
-        """Return that of this realm's key."""
-
-    def states(clocks: bool = False) -> Deferred[list[LinkState]]:
-        """Return every link, by realm; with ``clocks`` those that answer are asked what time it is."""
-
-    def add(realm: RealmName, connect: str, pin: str) -> Deferred[LinkAdded]:
-        """Add a realm with its endpoint, and its fingerprint or ``""``; what it shows is in the answer.
-
-        :raises BadField: the endpoint or the fingerprint is none.
-        """
-
-    def approve(realm: RealmName, fingerprint: str) -> Deferred[None]:
-        """Take a key as a realm's own; with ``""`` end a block.
-
-        :raises BadField: the fingerprint is none.
-        :raises NotAllowed: the configuration pins another key.
-        """
-
-    def retry(realm: RealmName) -> Deferred[None]:
-        """Dial a realm now, parked or not."""
-
-    def park(realm: RealmName) -> Deferred[None]:
-        """Dial a realm no more."""
-
-    def block(realm: RealmName) -> Deferred[None]:
-        """Send nothing to a realm and take nothing from it."""
-
-    def drop(realm: RealmName) -> Deferred[int]:
-        """End a link, and fire with how many messages came back to their senders."""
-
-    def queue(realm: RealmName, after: int, limit: int) -> Deferred[QueuePage]:
-        """Return what waits for a realm above a number, the oldest first."""
-
-    def dead_letters(realm: str, after: int, limit: int) -> Deferred[DeadLetterPage]:
-        """Return what came back from a realm, or with ``""`` from all, above a seq, the oldest first."""
