@@ -6,16 +6,34 @@ says which frame may follow which, and what its receiver has to do.
 
 from chatproto.frames.control import Answer, Ask, Goodbye, Ping, Pong, Receipt
 from chatproto.frames.opening import Auth, Hello, PeerLimits, Ready, Start
-from chatproto.frames.stream import Ack, Item, Skip
+from chatproto.frames.stream import Ack, Digest, Entry, Item, Skip
 
 #: What a realm may say to another.
-Frame = Hello | Auth | Ready | Start | Item | Skip | Ack | Ping | Pong | Goodbye | Receipt | Ask | Answer
+Frame = (
+    Hello
+    | Auth
+    | Ready
+    | Start
+    | Item
+    | Skip
+    | Entry
+    | Digest
+    | Ack
+    | Ping
+    | Pong
+    | Goodbye
+    | Receipt
+    | Ask
+    | Answer
+)
 
 __all__ = [
     "Ack",
     "Answer",
     "Ask",
     "Auth",
+    "Digest",
+    "Entry",
     "Frame",
     "Goodbye",
     "Hello",

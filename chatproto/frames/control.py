@@ -44,11 +44,15 @@ class Receipt(Base, frozen=True, kw_only=True, tag="receipt"):
 
 
 class Ask(Base, frozen=True, kw_only=True, tag="ask"):
-    """A question: ``about`` is ``"active"`` (who is there now) or ``"user"`` (whether there is one)."""
+    """A question: ``about`` is ``"active"`` (who is there now) or ``"user"`` (whether there is one).
+
+    ``"members"`` are those of the group ``name``, by address, from the one after ``after`` on.
+    """
 
     number: _Number
     about: _Code
     name: _Address = ""
+    after: _Address = ""
 
 
 class Answer(Base, frozen=True, kw_only=True, tag="answer"):

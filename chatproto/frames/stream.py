@@ -47,6 +47,43 @@ class Skip(Base, frozen=True, kw_only=True, tag="skip"):
     settled: _Settled | None = None
 
 
+class Entry(Base, frozen=True, kw_only=True, tag="entry"):
+    """One number of the log of a group, said by its home realm; ``stream`` is the group's address.
+
+    ``from_`` is of any realm, or the group itself. ``epoch`` is the life of the home's store in which the
+    number was given, if that is not the one of the entry before.
+    """
+
+    stream: _Address
+    number: _Number
+    mid: _Mid
+    from_: _Address = field(name="from")
+    text: str
+    at: _Settled
+    kind: _Code = "text"
+    name: Annotated[str, Meta(max_length=64)] = ""
+    epoch: Annotated[str, Meta(max_length=64)] = ""
+
+    def __repr__(self) -> str:
+        return f"Entry(stream={self.stream!r}, number={self.number}, mid={self.mid!r})"
+
+
+class Digest(Base, frozen=True, kw_only=True, tag="digest"):
+    """What a group is at its home after the entry ``number``.
+
+    ``members`` is the sum, modulo 2 to the 128th, of the first 16 bytes of SHA-256 over ``"address role"`` of
+    each member, folded, in hexadecimal.
+    """
+
+    stream: _Address
+    number: _Settled
+    members: Annotated[str, Meta(max_length=32, pattern=r"^[0-9a-f]*\Z")]
+    topic: Annotated[str, Meta(max_length=1024)] = ""
+    history: _Code = "joined"
+    access: _Code = "open"
+    created: _Settled = 0
+
+
 class Ack(Base, frozen=True, kw_only=True, tag="ack"):
     """Everything up to ``number`` is committed by the receiver, or refused.
 

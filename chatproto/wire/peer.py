@@ -12,7 +12,7 @@ from typing import Any, get_args
 import msgspec
 
 from chatproto.errors import BadFrame, BadRequest, UnknownFrame
-from chatproto.frames import Ack, Frame, Item
+from chatproto.frames import Ack, Entry, Frame, Item
 from chatproto.records import ITEMS
 from chatproto.wire.strict import check_quotes, check_shape
 
@@ -22,8 +22,9 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Frame).decode
 _NAMES = {frame.__struct_config__.tag for frame in get_args(Frame)}
 
-#: Quotes in a line: a name and a string have two each. Here those that every item, and every ack, has.
+#: Quotes in a line: a name and a string have two each. Here those that every item, entry and ack has.
 _ITEM_QUOTES = 26
+_ENTRY_QUOTES = 24
 _ACK_QUOTES = 10
 #: No line has so few: it is looked at in full.
 _UNCOUNTED = -1
@@ -87,6 +88,9 @@ def _quotes(frame: Frame) -> int:
         if frame.name:
             quotes += 4
         return quotes if frame.settled is None else quotes + 2
+    if type(frame) is Entry:
+        extra = (frame.kind != "text") + (frame.name != "") + (frame.epoch != "")
+        return _ENTRY_QUOTES + 4 * extra
     if type(frame) is Ack:
         quotes = _ACK_QUOTES
         if frame.stream != ITEMS:
@@ -100,7 +104,7 @@ def _quotes(frame: Frame) -> int:
 def _relied_on(frame: Frame) -> Any:
     """Return the fields that no user has written: of the others, a NUL is trouble of that one item."""
     fields = msgspec.to_builtins(frame)
-    if type(frame) is Item:
+    if type(frame) in (Item, Entry):
         del fields["text"]
         fields.pop("name", None)
     return fields

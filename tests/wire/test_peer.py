@@ -11,7 +11,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatproto.errors import BadFrame, UnknownFrame
-from chatproto.frames import Ack, Answer, Auth, Frame, Goodbye, Hello, Item, PeerLimits, Ping, Ready, Start
+from chatproto.frames import (
+    Ack,
+    Answer,
+    Auth,
+    Digest,
+    Entry,
+    Frame,
+    Goodbye,
+    Hello,
+    Item,
+    PeerLimits,
+    Ping,
+    Ready,
+    Start,
+)
 from chatproto.protocols.framing import LineFraming
 from chatproto.wire.peer import decode_frame, encode_frame
 from chatproto.wire.strict import DEPTH, NAMES
@@ -22,6 +36,7 @@ HEX = st.text("0123456789abcdef", min_size=64, max_size=64)
 HELLO = Hello(realm="alpha", to="beta", nonce="0" * 64, key="1" * 64, versions=[1])
 ITEM = Item(number=1, mid="alpha/1", from_="messi@alpha", to="amsal@beta", text="halo", at=1, expires=2)
 LINE = encode_frame(ITEM)[:-1]
+ENTRY = Entry(stream="room@alpha", number=1, mid="alpha/1", from_="messi@alpha", text="halo", at=1)
 
 
 def any_of(kind: Any) -> st.SearchStrategy[Any]:
@@ -53,6 +68,13 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
             items=credit,
             bytes=credit,
         )
+    if kind is Ready:
+        name = TEXT.filter(lambda text: len(text) <= 64)
+        lives = st.lists(st.tuples(name, st.integers(0, 2**53 - 1)), max_size=16)
+        return st.builds(Ready, stream=TEXT, epoch=name, number=st.integers(0, 2**53 - 1), lives=lives)
+    if kind is Digest:
+        members = st.text("0123456789abcdef", max_size=32)
+        return st.builds(Digest, stream=TEXT, number=st.integers(0, 2**53 - 1), members=members, topic=TEXT)
     if kind is Answer:
         found = st.dictionaries(TEXT, TEXT | st.lists(TEXT, max_size=3), max_size=5)
         return st.builds(Answer, number=st.integers(0, 2**53 - 1), found=found)
@@ -213,6 +235,10 @@ class TestWhatIsNoFrame:
         assert decode_frame(LINE.replace(b"halo", b"\\\\u0000")) is not None
         with pytest.raises(BadFrame):
             decode_frame(LINE.replace(field, b"a\\u0000"))
+        entry = encode_frame(ENTRY)[:-1]
+        assert decode_frame(entry.replace(b"halo", b"\\u0000")) is not None
+        with pytest.raises(BadFrame):
+            decode_frame(entry.replace(b"room@alpha", b"a\\u0000"))
 
     @pytest.mark.parametrize("name", ["key", "nonce"])
     @pytest.mark.parametrize("value", ["", "0" * 63, "0" * 65, "0" * 63 + "\n", "0" * 63 + "G", "A" * 64])
@@ -240,12 +266,24 @@ class TestOtherVersions:
 
 
 def test_a_line_with_all_fields_needs_no_second_look() -> None:
-    """The count of quotes is right for what is common: each item and each ack."""
+    """The count of quotes is right for what is common: each item, entry and ack."""
     ack = Ack(epoch="e", number=1, refused=[(1, "refused")] * 5000, items=1, bytes=2, stream="g@a")
     with pytest.raises(BadFrame):  # more refusals than may be
         decode_frame(encode_frame(ack)[:-1])
     for frame in (
         ITEM,
+        ENTRY,
+        Entry(
+            stream="room@alpha",
+            number=1,
+            mid="alpha/1",
+            from_="messi@alpha",
+            text="",
+            at=1,
+            kind="joined",
+            name="Leo",
+            epoch="e",
+        ),
         Item(
             **{
                 **{n: getattr(ITEM, n) for n in ITEM.__struct_fields__},
