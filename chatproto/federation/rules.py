@@ -6,12 +6,20 @@ which they were made, as they hold numbers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from chatproto.frames import Ask, Item, Receipt
+from chatproto.frames import Ask, Digest, Entry, Item, Receipt, Start
 from chatproto.names import RealmName
-from chatproto.records import Outgoing, Record
+from chatproto.records import (
+    MemberList,
+    MessageRow,
+    Outgoing,
+    Position,
+    Record,
+    ReplicaRow,
+    SubscriptionRow,
+)
 
 
 class Effect(Protocol):
@@ -68,6 +76,121 @@ class Bounces(Protocol):
         ...
 
 
+class Copies(Protocol):
+    """Groups whose home is here, and which other realms have a copy of them."""
+
+    #: Called with a realm and a conversation when it has a new entry on disk, or a new subscription.
+    on_entry: Callable[[RealmName, int], None]
+
+    def of(self, realm: RealmName) -> Sequence[SubscriptionRow]:
+        """Return the subscriptions of a realm that are not delivered to their end."""
+        ...
+
+    def address(self, conversation: int) -> str:
+        """Return the address, as shown, of a group that has a subscription."""
+        ...
+
+    def epoch_of(self, seq: int) -> str:
+        """Return the life of this store in which an entry was written."""
+        ...
+
+    async def entries(self, conversation: int, after: int, limit: int, size: int) -> Sequence[MessageRow]:
+        """Return entries with a seq above ``after``, in order, void ones too.
+
+        At most ``limit``, and none that stands behind ``size`` bytes of text or more.
+        """
+        ...
+
+    async def resume(self, subscription: SubscriptionRow, lives: Sequence[tuple[str, int]]) -> Position:
+        """Return the newest position that a replica and this store both have.
+
+        ``lives`` are epochs of this store, the newest first, each with the last number that the replica has
+        of it.
+        """
+        ...
+
+    def settled(self, realm: RealmName, conversation: int, epoch: str, number: int, seq: int) -> None:
+        """Hear that a realm has everything up to a position."""
+        ...
+
+    async def digest(self, conversation: int) -> Digest:
+        """Return what a group is now."""
+        ...
+
+    async def members(self, realm: RealmName, group: str, after: str, limit: int) -> MemberList:
+        """Return members of a group by name, to a realm that has a copy of it.
+
+        :raises NoSuchGroup: it has none.
+        """
+        ...
+
+
+class Replicas(Protocol):
+    """Copies here of groups whose home is another realm. A group is named by its address in any case."""
+
+    def of(self, realm: RealmName) -> Sequence[ReplicaRow]:
+        """Return the copies of a realm's groups that go on."""
+        ...
+
+    async def lives(self, group: str) -> Sequence[tuple[str, int]]:
+        """Return the newest few lives of the home's store, the newest first, with the last number of each."""
+        ...
+
+    async def begin(self, realm: RealmName, start: Start) -> str:
+        """Go on where the home says, ``start.next`` being the next number; make the copy if there is none.
+
+        It is on disk when this returns. Return ``""``, or the code why this cannot be. What is held beyond
+        is taken out of the order and reported.
+
+        :raises Unavailable: not now.
+        """
+        ...
+
+    def judge(self, realm: RealmName, entry: Entry) -> Arrival | str | None:
+        """Return the effect of the next entry, or a code why it cannot be one; None if to :meth:`prepare`.
+
+        Effects of several entries may be stored together; of rows with one key the newest holds. What makes
+        no sense in itself has the effect of a placeholder.
+        """
+        ...
+
+    async def prepare(self, realm: RealmName, entry: Entry) -> None:
+        """Read what is needed to judge an entry; it can be judged in the turn in which this returns."""
+        ...
+
+    def suspect(self, group: str) -> None:
+        """Hear that an effect broke a constraint: from now on each mid is looked up first."""
+        ...
+
+    def number(self, group: str) -> int:
+        """Return the newest number that has its effect, also in the open batch; 0 if there is no copy."""
+        ...
+
+    async def digest(self, group: str) -> str:
+        """Return the digest of the members, as of :meth:`number` in the turn in which this returns."""
+        ...
+
+    def settings(self, realm: RealmName, digest: Digest) -> None:
+        """Take over what the home says of a group at this very number, beside its members."""
+        ...
+
+    async def correct(
+        self, realm: RealmName, group: str, members: Sequence[tuple[str, str]], number: int
+    ) -> bool:
+        """Take over the members as of a number; False if that does not fit: to be asked again later.
+
+        :raises Unavailable: not now.
+        """
+        ...
+
+    async def end(self, realm: RealmName, group: str) -> None:
+        """Hear that the home knows of no subscription: nothing more comes.
+
+        :raises Unavailable: not now.
+        """
+        ...
+
+
 class Rules(Protocol):
     """A realm, as links see it."""
 
@@ -79,6 +202,16 @@ class Rules(Protocol):
     @property
     def bounces(self) -> Bounces:
         """Who tells senders here what became of what they sent."""
+        ...
+
+    @property
+    def copies(self) -> Copies:
+        """Groups whose home is here."""
+        ...
+
+    @property
+    def replicas(self) -> Replicas:
+        """Copies here of groups whose home is elsewhere."""
         ...
 
     async def answer(self, ask: Ask) -> dict[str, object]:

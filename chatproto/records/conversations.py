@@ -52,8 +52,9 @@ class ConversationRow(Record, frozen=True):
 
 
 class GroupRow(Record, frozen=True):
-    """A group whose home is this realm. Key: ``name``.
+    """A group, whose home is this realm unless ``home`` is another. Key: ``name``.
 
+    The ``name`` of one with another home is its folded address, which is no name of this realm.
     ``owner`` is the folded name of the account that made it; who owns it now stands in the members' roles.
     ``history`` is ``"joined"`` or ``"all"``: what a newcomer may read. ``access`` is ``"open"`` or
     ``"invited"``: who may join. ``deleted`` is when it was deleted, or 0: its name stays taken.
@@ -68,6 +69,7 @@ class GroupRow(Record, frozen=True):
     history: str = "joined"
     access: str = "open"
     deleted: int = 0
+    home: str = ""
 
 
 class MemberRow(Record, frozen=True):
