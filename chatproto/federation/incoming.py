@@ -33,9 +33,11 @@ from chatproto.federation.rules import Arrivals
 from chatproto.frames import Ack, Item, PeerLimits, Ready, Skip, Start
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
+from chatproto.realm.audit import Audit
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import AppliedRow
+from chatproto.records.audit import EPOCH
 
 
 class IncomingStream:
@@ -53,6 +55,7 @@ class IncomingStream:
         limits: PeerLimits,
         row: AppliedRow | None,
         is_blocked: Callable[[], bool],
+        audit: Audit,
         rate: float = 0.0,
     ) -> None:
         """Take at most ``rate`` items a second, and a second's worth at once; 0: as they come."""
@@ -64,7 +67,8 @@ class IncomingStream:
         self._store = store
         self._writer = writer
         self._limits = limits
-        self._judge = Judge(realm, store, clock, arrivals, is_blocked)
+        self._judge = Judge(realm, store, clock, arrivals, is_blocked, audit)
+        self._audit = audit
         #: As on disk.
         self.row = row
         #: Refusals that the other side may not know, of the epoch that it sends.
@@ -256,6 +260,9 @@ class IncomingStream:
 
     async def _store_entry(self, entry: Entry) -> bool:
         """Store an entry; tell whether to go on at once."""
+        if self.row is not None and self.row.epoch != entry.row.epoch:
+            began = self._audit.row(EPOCH, realm=self.realm, number=self._first, code=entry.row.epoch)
+            entry.inserts = [*entry.inserts, began]
         self._entry = entry
         self._writer.append(entry)
         try:

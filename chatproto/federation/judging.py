@@ -18,8 +18,10 @@ from chatproto.federation.rules import Arrival, Arrivals, Effect
 from chatproto.frames import Item, Skip
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName, fold
+from chatproto.realm.audit import Audit
 from chatproto.realm.times import Clock
-from chatproto.records import ITEMS, AppliedRow, MemberRow, Record, RefusalRow
+from chatproto.records import ITEMS, AppliedRow, AuditRow, MemberRow, Record, RefusalRow
+from chatproto.records.audit import APPLIED, REFUSED
 
 #: Items in one entry: a question of the store for their mids stays short.
 _ENTRY_ITEMS = 256
@@ -82,8 +84,10 @@ class Judge:
         clock: Clock,
         arrivals: Arrivals,
         is_blocked: Callable[[], bool],
+        audit: Audit,
     ) -> None:
         self._realm = realm
+        self._audit = audit
         self._store = store
         self._clock = clock
         self._arrivals = arrivals
@@ -134,6 +138,7 @@ class Judge:
         """Move items from the front of a queue to an entry; tell whether there was one that can be judged."""
         inserts: dict[object, Record] = {}
         puts: dict[object, Record] = {}
+        told: list[Record] = []
         items: set[tuple[str, str]] = set()
         while queue and len(entry.frames) < (1 if alone else _ENTRY_ITEMS):
             frame = queue[0]
@@ -149,11 +154,14 @@ class Judge:
                 if isinstance(verdict, RefusalRow):
                     puts[_key(verdict)] = verdict
                     entry.codes[frame.number] = verdict.code
+                    if item not in known.refused:
+                        told.append(self._told(REFUSED, frame, verdict.code))
                 elif not isinstance(verdict, str):
                     inserts.update((_key(row), row) for row in verdict.inserts)
                     for row in verdict.puts:  # several items may change one row; an entry names it once
                         (inserts if _key(row) in inserts else puts)[_key(row)] = row
                     entry.effects.append(verdict)
+                    told.append(self._told(APPLIED, frame))
             entry.frames.append(queue.popleft())
         if not entry.frames:
             return False
@@ -162,10 +170,13 @@ class Judge:
         entry.row = AppliedRow(
             str(self._realm), ITEMS, sent.epoch, last.number, last.mid, sent.settled, sent.repeats
         )
-        entry.inserts = [*inserts.values()]
+        entry.inserts = [*inserts.values(), *told]
         entry.puts = [*puts.values(), entry.row]
         entry.size = sum(map(size_of, entry.frames))
         return True
+
+    def _told(self, event: str, item: Item, code: str = "") -> AuditRow:
+        return self._audit.row(event, item.mid, self._realm, item.to, item.number, code)
 
     def _verdict(self, item: Item, sent: Sent, known: Known) -> Arrival | RefusalRow | str | None:
         """Return what becomes of an item: an effect, a refusal, ``""`` if it has had its effect, or None."""

@@ -32,8 +32,10 @@ from chatproto.frames import Ready
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
 from chatproto.names import RealmName
+from chatproto.realm.audit import Audit
 from chatproto.realm.writer import Work, Writer
 from chatproto.records import ITEMS, MessageRow, OutboxRow, StreamRow
+from chatproto.records.audit import DROPPED, RENEWED
 
 W = TypeVar("W", bound=Work)
 
@@ -72,8 +74,10 @@ class OutgoingStream:
         writer: Writer,
         limits: Limits,
         entropy: Callable[[int], bytes],
+        audit: Audit,
     ) -> None:
         self.realm = realm
+        self.audit = audit
         self._store = store
         self._writer = writer
         self._limits = limits
@@ -300,15 +304,17 @@ class OutgoingStream:
             late=self.row.late,
         )
         self.renewals += 1
-        return await self.replace(row)
+        return await self.replace(row, RENEWED)
 
-    async def replace(self, row: StreamRow) -> int:
+    async def replace(self, row: StreamRow, why: str = DROPPED) -> int:
         """Go on with a row of another epoch, and return the number before its first.
+
+        ``why`` is what the audit log says.
 
         :raises Unavailable: it was not stored.
         """
         self._forget()  # nothing is numbered until it is there
-        await self._save(row)
+        await self._save(row, why)
         self._forget()
         await self.load()
         if self.row.epoch != row.epoch:
@@ -321,8 +327,9 @@ class OutgoingStream:
         if self.newest > self.row.offered:
             await self._save(replace(self.row, offered=self.newest))
 
-    async def _save(self, row: StreamRow) -> None:
-        step = Step(puts=[row])
+    async def _save(self, row: StreamRow, why: str = "") -> None:
+        told = [self.audit.row(why, realm=row.realm, number=row.first, code=row.epoch)] if why else []
+        step = Step(told, [row])
         self._writer.append(self.put(step, row))
         error = await step.done
         if error is not None:

@@ -118,7 +118,7 @@ class Peers:
     async def _make(self, name: RealmName, applied: AppliedRow | None) -> PeerLink:
         realm, store, writer, clock = self._realm, self._store, self._writer, self._clock
         limits = realm.policy.limits
-        outgoing = OutgoingStream(name, store, writer, limits, self._entropy)
+        outgoing = OutgoingStream(name, store, writer, limits, self._entropy, realm.audit)
         incoming = IncomingStream(
             name,
             store,
@@ -128,6 +128,7 @@ class Peers:
             self.identity.limits,
             applied,
             lambda: self.standings.of(name) is Standing.BLOCKED,
+            realm.audit,
             self.standings.setting(name).messages,
         )
         link = PeerLink(

@@ -18,7 +18,8 @@ from chatproto.faults import Discreet
 from chatproto.federation.errand import Step, tell
 from chatproto.federation.outgoing import OutgoingStream
 from chatproto.federation.rules import Bounces, Effect
-from chatproto.records import Outgoing, Record, StreamRow
+from chatproto.records import AuditRow, Outgoing, Record, StreamRow
+from chatproto.records.audit import SETTLED, UNBOUNCED
 
 #: Hears of an item that has ended: its code, ``""`` if it was applied.
 Ended = Callable[[Outgoing, str], None]
@@ -52,6 +53,8 @@ class Settlement(Step):
         self._refused: list[tuple[Outgoing, str]] = []
         inserts: list[Record] = []
         puts: list[Record] = []
+        #: What the audit log has of it, which breaks no constraint.
+        told: list[Record] = []
         for item in items:
             if item.message is None:
                 continue
@@ -67,14 +70,17 @@ class Settlement(Step):
             if effect is not None:
                 self._effects.append(effect)
                 inserts.extend(effect.inserts)
+            else:
+                told.append(self._unbounced(item, code))
         if settled is not None:
             row = replace(stream.row, settled=settled, offered=max(stream.row.offered, settled))
             stream.put(self, row)
             puts.append(row)
+            told.append(stream.audit.row(SETTLED, realm=row.realm, number=settled))
         self._risky = settled is not None and bool(inserts)
         if self._risky:
             stream.risk()
-        self.inserts = inserts
+        self.inserts = inserts + told
         self.puts = puts
         self.size = sum(item.row.size for item, _ in self._refused)
 
@@ -89,6 +95,10 @@ class Settlement(Step):
                 failure=Discreet(Failure()),
             )
             return None
+
+    def _unbounced(self, item: Outgoing, code: str) -> AuditRow:
+        row = item.row
+        return self._stream.audit.row(UNBOUNCED, row.mid, row.realm, item.to, row.number, code)
 
     def committed(self) -> None:
         """Tell senders and who waits, then go on."""

@@ -1,4 +1,4 @@
-"""Rows of the audit log, for whoever writes what they tell of: they go into the same entry, in the same turn."""
+"""Rows of the audit log, for whoever writes what they tell of: they go into the same entry."""
 
 from __future__ import annotations
 

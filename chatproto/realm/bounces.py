@@ -12,12 +12,14 @@ from collections.abc import Iterable
 
 from chatproto.frames import Receipt
 from chatproto.names import RealmName, fold
+from chatproto.realm.audit import Audit
 from chatproto.realm.log import Log
 from chatproto.realm.others import Progress
 from chatproto.realm.router import Router
 from chatproto.realm.routes import Routes
 from chatproto.realm.writer import Writer
 from chatproto.records import DeadRow, MessageRow, Outgoing, Record
+from chatproto.records.audit import BOUNCED
 
 #: A code as it may come from another realm. It stands before a blank in the text of a bounce.
 _CODE = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -41,12 +43,15 @@ class Bounce:
 class Bounces:
     """Makes what senders are told."""
 
-    def __init__(self, log: Log, writer: Writer, router: Router, routes: Routes, progress: Progress) -> None:
+    def __init__(
+        self, log: Log, writer: Writer, router: Router, routes: Routes, progress: Progress, audit: Audit
+    ) -> None:
         self._log = log
         self._writer = writer
         self._router = router
         self._routes = routes
         self._progress = progress
+        self._audit = audit
 
     def bounce(self, outgoing: Outgoing, code: str) -> Bounce:
         """Tell that a message came to nothing, and keep a record of it. Its sender may not exist any more."""
@@ -55,7 +60,8 @@ class Bounces:
         code = code if _CODE.fullmatch(code) else "unknown"
         notice = self._notice(outgoing, "bounce", f"{code} {row.mid}")
         dead = DeadRow(row.mid, row.realm, row.number, row.seq, message.sender, outgoing.to, code, notice.at)
-        return Bounce(self, notice, message.sender, dead)
+        told = self._audit.row(BOUNCED, row.mid, row.realm, outgoing.to, row.number, code)
+        return Bounce(self, notice, message.sender, dead, told)
 
     def delayed(self, outgoing: Outgoing) -> Bounce:
         """Tell that a message still waits, though it is too late for it. Told twice it has the same mid."""

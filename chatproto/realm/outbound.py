@@ -25,11 +25,13 @@ from chatproto.errors import (
 from chatproto.events import Reply
 from chatproto.interfaces import IRemotes
 from chatproto.names import RealmName, fold
+from chatproto.realm.audit import Audit
 from chatproto.realm.others import Progress
 from chatproto.realm.remotes import NoRemotes
 from chatproto.realm.routes import Route
 from chatproto.realm.times import Clock
 from chatproto.records import MessageRow, Record
+from chatproto.records.audit import SENT
 
 #: How long who gave ``wait`` waits for another realm: two round trips over a bad line, and a slow disk there.
 #: An older client shows nothing meanwhile, and its user begins to wonder.
@@ -55,10 +57,11 @@ def refusal(code: str) -> ChatError:
 class Outbound:
     """The way to other realms, as ``send`` goes it. ``remotes`` is replaced once, before anything is sent."""
 
-    def __init__(self, clock: Clock, progress: Progress) -> None:
+    def __init__(self, clock: Clock, progress: Progress, audit: Audit) -> None:
         self.remotes: IRemotes = NoRemotes()
         self._clock = clock
         self._progress = progress
+        self._audit = audit
 
     def open(self, routes: Sequence[Route], text: str) -> bool:
         """Tell whether messages may be numbered now; else :meth:`prepare` has to be asked for their routes.
@@ -107,6 +110,7 @@ class Outbound:
             row, mark = self.remotes.number(route.peer, message, size)
             items.append((route.peer, row.number))
             inserts.append(row)
+            inserts.append(self._audit.row(SENT, message.mid, route.peer, route.to, row.number))
             spare.append(msgspec.structs.replace(row, seq=0))
             if mark is not None:
                 marks[route.peer] = mark

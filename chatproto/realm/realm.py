@@ -23,6 +23,7 @@ from chatproto.names import RealmName
 from chatproto.realm.accounts import Accounts, Names
 from chatproto.realm.arrivals import Arrivals
 from chatproto.realm.attempts import Attempts
+from chatproto.realm.audit import Audit
 from chatproto.realm.authentication import Bounded
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.bounces import Bounces
@@ -54,7 +55,8 @@ from chatproto.realm.sending import Sending
 from chatproto.realm.times import Clock
 from chatproto.realm.upkeep import Upkeep
 from chatproto.realm.writer import Writer
-from chatproto.records import AccountRow, EpochRow, StoreState
+from chatproto.records import AccountRow, EpochRow, Record, StoreState
+from chatproto.records.audit import OLDER
 
 #: Threads that hash passwords: one leaves the other processor of a small machine to the reactor.
 _HASH_THREADS = 1
@@ -93,6 +95,7 @@ class Realm:
         self._usage = Usage(size)
         self._gates: dict[Limits, Gate] = {}
         self.writer = Writer(store, clock, state, limits, self.meters)
+        self.audit = Audit(self.writer, clock)
         self._upkeep = Upkeep(store, self.writer, clock, limits)
         self.router = Router(state.seq)
         names = Names(store, self.writer, size)
@@ -114,7 +117,7 @@ class Realm:
         self.catalogue = Catalogue(self.routes, changes, self.groups, self.live, store)
         self.reading = Reading(store, self.routes, self.blocks, self.cursors, self.others, progress)
         self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors, self.others)
-        self.outbound = Outbound(clock, progress)
+        self.outbound = Outbound(clock, progress, self.audit)
         self.sending = Sending(self.routes, log, Cids(store, self.writer, size), self.writer, self.outbound)
         self.arrivals = Arrivals(
             name,
@@ -128,7 +131,7 @@ class Realm:
             self.others,
             size,
         )
-        self.bounces = Bounces(log, self.writer, self.router, self.routes, progress)
+        self.bounces = Bounces(log, self.writer, self.router, self.routes, progress, self.audit)
         self._questions = Questions(name, self.accounts, self.present, clock)
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)
@@ -197,7 +200,9 @@ class Realm:
         return "" if account is None else account.display
 
     async def _begin_epoch(self, state: StoreState, entropy: Callable[[int], bytes]) -> None:
+        rows: list[Record] = []
         if state.older:
+            rows.append(self.audit.row(OLDER, number=state.older))
             self._log.error(
                 "the store is an older copy: it has batch {found} where {lost} was once committed; "
                 "what came between is lost",
@@ -206,7 +211,7 @@ class Realm:
             )
         number = 1 if state.epoch is None else state.epoch.number + 1
         epoch = EpochRow(number, entropy(8).hex(), state.seq + 1, int(self.clock.seconds() * 1000))
-        await self.writer.save(inserts=(epoch,))
+        await self.writer.save(inserts=(epoch, *rows))
         self.epochs.append(epoch)
 
     def gate(self, limits: Limits) -> Gate:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from chatproto.records.base import Record
 
-#: An item was numbered here, for ``realm``. The number is that of the stream.
+#: An item was numbered here for ``realm``. The number is that of the stream.
 SENT = "sent"
 #: Up to ``number`` the verdicts of ``realm`` on our items are known: each was applied there, or has a bounce.
 SETTLED = "settled"
@@ -21,7 +21,7 @@ UNBOUNCED = "unbounced"
 APPLIED = "applied"
 #: An item of ``realm`` was refused here; ``code`` says why.
 REFUSED = "refused"
-#: An entry of the log of the group ``address``, at its home (``realm`` is empty) and in its copies (the home).
+#: An entry of the log of the group ``address``: at its home (``realm`` is empty), in a copy (it is the home).
 ENTRY = "entry"
 #: A gateway has an item on disk that came from ``realm`` for the realm ``address``; it gave it to ``realm``.
 HELD = "held"

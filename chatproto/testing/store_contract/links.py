@@ -73,6 +73,8 @@ class Links:
         assert await store.refused("beta", "e1", 0, 9) == []
         assert await store.old_refusals(MAXIMUM, 9) == []
         assert await store.dead_letters("", 0, 9) == []
+        assert await store.runs() == await store.verdicts() == []
+        assert await store.held("gamma", "beta", "delta", ITEMS, 1, 0, 9, 9) == []
 
     @pytest.mark.parametrize("question", DECIDED)
     @ensureDeferred
@@ -275,7 +277,9 @@ class Links:
 
     @ensureDeferred
     async def test_the_audit_log_comes_in_its_order(self, store: IStore) -> None:
-        rows = [AuditRow(serial, 5, "applied", f"beta/{serial}", "beta", "ani@alpha", 1) for serial in (2, 9, 4)]
+        rows = [
+            AuditRow(serial, 5, "applied", f"beta/{serial}", "beta", "ani@alpha", 1) for serial in (2, 9, 4)
+        ]
         await store.commit(batch(1, entry(*rows)))
         assert await store.audit(0, 2) == [rows[0], rows[2]]
         assert await store.audit(4, 9) == [rows[1]]
