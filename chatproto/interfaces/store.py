@@ -21,8 +21,10 @@ from chatproto.records import (
     DialRow,
     EpochRow,
     GroupRow,
+    HeldRow,
     InviteRow,
     KeyRow,
+    LifeRow,
     LoginRow,
     MemberRow,
     Membership,
@@ -34,8 +36,12 @@ from chatproto.records import (
     RefusalRow,
     RemoteRow,
     ReplayPage,
+    ReplicaRow,
+    Run,
     StoreState,
     StreamRow,
+    SubscriptionRow,
+    VerdictRow,
     Waiting,
 )
 
@@ -104,10 +110,10 @@ class IStore(Interface):
         """Return whom an account blocks, by address."""
 
     def group(name: str) -> Deferred[GroupRow | None]:
-        """Return a group whose home is here, deleted or not."""
+        """Return a group, deleted or not; one whose home is elsewhere by its address."""
 
     def groups(after: str, limit: int) -> Deferred[list[GroupRow]]:
-        """Return groups that are not deleted with a name above ``after``, by name."""
+        """Return groups whose home is here, not deleted, with a name above ``after``, by name."""
 
     def conversation(a: str, b: str) -> Deferred[ConversationRow | None]:
         """Return the conversation of these two addresses, or of the group ``a`` if ``b`` is empty."""
@@ -216,3 +222,41 @@ class IStore(Interface):
 
         After each ``sent`` comes the first ``settled`` that covers it, if there is one.
         """
+
+    def entries(conversation: int, after: int, limit: int, size: int) -> Deferred[list[MessageRow]]:
+        """Return the numbered messages of a group with a seq above ``after``, in order, void ones too.
+
+        At most ``limit``, and none that stands behind ``size`` bytes of text or more.
+        """
+
+    def entry(conversation: int, number: int, before: int) -> Deferred[tuple[int, int]]:
+        """Return (seq, gseq) of the newest one with at most this gseq and a seq below ``before``, or zeros.
+
+        It may have to read all that follow.
+        """
+
+    def copied(conversation: int, mids: Sequence[str]) -> Deferred[list[MessageRow]]:
+        """Return the messages of a conversation with these mids that came over a link, by seq."""
+
+    def replicas() -> Deferred[list[ReplicaRow]]:
+        """Return the copies of groups whose home is elsewhere, by group."""
+
+    def lives(group: str) -> Deferred[list[LifeRow]]:
+        """Return what a replica has of each life of its home's store, the newest first."""
+
+    def subscriptions(conversation: int) -> Deferred[list[SubscriptionRow]]:
+        """Return who has a copy of a group, or with 0 of any, by realm and conversation."""
+
+    def runs() -> Deferred[list[Run]]:
+        """Return what is held of every epoch of every stream that this realm passes on, by its key."""
+
+    def held(
+        hop: str, origin: str, realm: str, stream: str, since: int, after: int, limit: int, size: int
+    ) -> Deferred[list[HeldRow]]:
+        """Return what is held of an epoch with a number above ``after``, by it.
+
+        At most ``limit``, and none that stands behind ``size`` bytes or more.
+        """
+
+    def verdicts() -> Deferred[list[VerdictRow]]:
+        """Return the verdicts that are to be passed on, by origin, realm and stream."""

@@ -44,6 +44,7 @@ from chatproto.records.links import (
     StreamRow,
     Waiting,
 )
+from chatproto.records.routes import HeldRow, Run, VerdictRow
 
 __all__ = [
     "ARRIVED",
@@ -64,6 +65,7 @@ __all__ = [
     "Entry",
     "EpochRow",
     "GroupRow",
+    "HeldRow",
     "InviteRow",
     "KeyRow",
     "LifeRow",
@@ -83,8 +85,10 @@ __all__ = [
     "RemoteRow",
     "ReplayPage",
     "ReplicaRow",
+    "Run",
     "StoreState",
     "StreamRow",
     "SubscriptionRow",
+    "VerdictRow",
     "Waiting",
 ]

@@ -70,7 +70,8 @@ class StreamRow(Record, frozen=True):
     ``epoch`` is the name of this life of it, in which the numbers begin with ``first``; those up to
     ``repeats`` may have been sent in an earlier one, of which ``previous`` was the last. Up to ``settled``
     the receiver's verdicts are committed here. Only numbers up to ``offered`` may have been sent. Of those
-    up to ``late`` that were overdue the senders have been told so.
+    up to ``late`` that were overdue the senders have been told so. ``since`` is when this epoch began: it rises
+    from one to the next.
     """
 
     realm: str
@@ -82,6 +83,7 @@ class StreamRow(Record, frozen=True):
     settled: int
     offered: int
     late: int = 0
+    since: int = 0
 
 
 class OutboxRow(Record, frozen=True):
@@ -107,7 +109,7 @@ class AppliedRow(Record, frozen=True):
 
     Everything up to ``number`` of ``epoch`` has its effect in this store, or its refusal; ``mid`` is that of
     this number. Up to ``settled`` the sender knows the verdicts. Numbers up to ``repeats`` may have come
-    before, in another epoch.
+    before, in another epoch. ``since`` is when the sender says that this one began.
     """
 
     realm: str
@@ -117,6 +119,7 @@ class AppliedRow(Record, frozen=True):
     mid: str
     settled: int
     repeats: int
+    since: int = 0
 
 
 class RefusalRow(Record, frozen=True):

@@ -6,7 +6,7 @@ alike; a test compares them with the schema.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
@@ -24,8 +24,10 @@ from chatproto.records import (
     DialRow,
     EpochRow,
     GroupRow,
+    HeldRow,
     InviteRow,
     KeyRow,
+    LifeRow,
     LoginRow,
     MemberRow,
     MessageRow,
@@ -36,7 +38,10 @@ from chatproto.records import (
     Record,
     RefusalRow,
     RemoteRow,
+    ReplicaRow,
     StreamRow,
+    SubscriptionRow,
+    VerdictRow,
 )
 
 #: The fields that name a row. A put replaces the row of the same key.
@@ -64,6 +69,11 @@ KEYS: dict[type[Record], tuple[str, ...]] = {
     RefusalRow: ("mid", "recipient", "realm"),
     DeadRow: ("mid",),
     RemoteRow: ("address",),
+    HeldRow: ("hop", "origin", "realm", "stream", "since", "number"),
+    VerdictRow: ("origin", "realm", "stream"),
+    ReplicaRow: ("group",),
+    LifeRow: ("group", "epoch"),
+    SubscriptionRow: ("realm", "conversation"),
     AuditRow: ("serial",),
 }
 
@@ -85,12 +95,24 @@ RANGES: dict[type[Record], tuple[str, str]] = {
 }
 
 #: Rows whose field ``conversation`` must be that of a stored conversation.
-REFERRING = (GroupRow, MemberRow, MessageRow)
+REFERRING = (GroupRow, MemberRow, MessageRow, ReplicaRow, SubscriptionRow)
 
 #: Above every seq: JSON numbers are exact below 2**53.
 MAXIMUM = 2**53
 #: The kind of a message that only fills a number; nobody reads it.
 VOID = "void"
+
+
+def within(rows: Iterable[MessageRow], size: int) -> list[MessageRow]:
+    """Return messages up to the one with which their texts have so many bytes."""
+    found: list[MessageRow] = []
+    for row in rows:
+        if size <= 0:
+            break
+        size -= len(row.text.encode())
+        found.append(row)
+    return found
+
 
 KeyOf = Callable[[Record], Any]
 

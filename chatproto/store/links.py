@@ -136,7 +136,7 @@ def _outgoing(found: Sequence[Any]) -> Outgoing:
     if found[_MESSAGE] is None:
         return Outgoing(row, None, "")
     message = MessageRow(*found[_MESSAGE:_CONVERSATION])
-    return Outgoing(row, message, ConversationRow(*found[_CONVERSATION:]).recipient(message.sender))
+    return Outgoing(row, message, row.to or ConversationRow(*found[_CONVERSATION:]).recipient(message.sender))
 
 
 _SUMS = select(

@@ -44,7 +44,9 @@ from chatproto.records import (
     StoreState,
 )
 from chatproto.store.keys import MAXIMUM, VOID
+from chatproto.store.memory_groups import MemoryGroups
 from chatproto.store.memory_links import MemoryLinks
+from chatproto.store.memory_routes import MemoryRoutes
 from chatproto.store.tables import MemoryTables
 
 T = TypeVar("T")
@@ -81,7 +83,7 @@ class MemoryDisk:
 
 
 @implementer(IStore)
-class MemoryStore(MemoryLinks):
+class MemoryStore(MemoryLinks, MemoryGroups, MemoryRoutes):
     """An :class:`~chatproto.interfaces.IStore` over a :class:`MemoryDisk`."""
 
     def __init__(self, disk: MemoryDisk) -> None:
@@ -190,7 +192,11 @@ class MemoryStore(MemoryLinks):
     def groups(self, after: str, limit: int) -> Deferred[list[GroupRow]]:
         return self._now(
             lambda tables: sorted(
-                (row for row in tables.every(GroupRow) if row.name > after and not row.deleted),
+                (
+                    row
+                    for row in tables.every(GroupRow)
+                    if row.name > after and not row.deleted and not row.home
+                ),
                 key=attrgetter("name"),
             )[:limit]
         )

@@ -160,7 +160,7 @@ def _outgoing(tables: MemoryTables, row: OutboxRow) -> Outgoing:
     message = tables.find(MessageRow, row.seq)
     if message is None:
         return Outgoing(row, None, "")
-    return Outgoing(row, message, _recipient(tables, message))
+    return Outgoing(row, message, row.to or _recipient(tables, message))
 
 
 def _recipient(tables: MemoryTables, message: MessageRow) -> str:

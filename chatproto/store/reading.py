@@ -148,7 +148,7 @@ def group(connection: Connection, name: str) -> GroupRow | None:
 
 _GROUPS = (
     select(groups)
-    .where(groups.c.name > bindparam("after"), groups.c.deleted == 0)
+    .where(groups.c.name > bindparam("after"), groups.c.deleted == 0, groups.c.home == "")
     .order_by(groups.c.name)
     .limit(bindparam("limit"))
 )

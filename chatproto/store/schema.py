@@ -7,7 +7,7 @@ its own name and state. A change here needs a new revision under ``migrations/ve
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, UniqueConstraint, text
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, Table, UniqueConstraint, text
 
 from chatproto.records import (
     ARRIVED,
@@ -22,8 +22,10 @@ from chatproto.records import (
     DialRow,
     EpochRow,
     GroupRow,
+    HeldRow,
     InviteRow,
     KeyRow,
+    LifeRow,
     LoginRow,
     MemberRow,
     MessageRow,
@@ -34,7 +36,10 @@ from chatproto.records import (
     Record,
     RefusalRow,
     RemoteRow,
+    ReplicaRow,
     StreamRow,
+    SubscriptionRow,
+    VerdictRow,
 )
 from chatproto.store.columns import Name as _Name
 from chatproto.store.columns import Number as _Number
@@ -117,6 +122,7 @@ groups = Table(
     _name("history"),
     _name("access"),
     _number("deleted"),
+    _name("home"),
 )
 
 members = Table(
@@ -214,6 +220,7 @@ streams = Table(
     _number("settled"),
     _number("offered"),
     _number("late"),
+    _number("since"),
 )
 
 #: Read in ranges of one realm: without a number of its own, a row of SQLite stands where its key is.
@@ -227,6 +234,7 @@ outbox = Table(
     _number("size"),
     _number("at"),
     _number("expires"),
+    _name("to"),
     sqlite_with_rowid=False,
 )
 
@@ -240,6 +248,7 @@ applied = Table(
     _name("mid"),
     _number("settled"),
     _number("repeats"),
+    _number("since"),
 )
 
 refusals = Table(
@@ -287,6 +296,67 @@ audit = Table(
     _name("code"),
 )
 
+replicas = Table(
+    "replicas",
+    metadata,
+    _key("group"),
+    _name("home"),
+    _number("conversation", _conversation()),
+    _number("first"),
+    _name("epoch"),
+    _number("number"),
+    Column("over", Boolean(), nullable=False),
+)
+
+lives = Table("lives", metadata, _key("group"), _key("epoch"), _number("last"))
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    _key("realm"),
+    _key("conversation", _Number, _conversation()),
+    _number("first"),
+    _number("until"),
+    _name("epoch"),
+    _number("number"),
+    _number("seq"),
+    Index("subscriptions_conversation", "conversation"),
+)
+
+#: Read in ranges of one run, as an outbox is.
+held = Table(
+    "held",
+    metadata,
+    _key("hop"),
+    _key("origin"),
+    _key("realm"),
+    _key("stream"),
+    _key("since", _Number),
+    _key("number", _Number),
+    _name("epoch"),
+    _name("mid"),
+    _name("via"),
+    _number("ttl"),
+    _name("body"),
+    _name("signature"),
+    _number("size"),
+    sqlite_with_rowid=False,
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    _key("origin"),
+    _key("realm"),
+    _key("stream"),
+    _name("hop"),
+    _number("since"),
+    _number("number"),
+    _name("epoch"),
+    _name("body"),
+    _name("signature"),
+)
+
 #: What the store is: ``realm``, the name of the realm it belongs to.
 meta = Table("meta", metadata, _key("name"), _name("value"))
 
@@ -317,5 +387,10 @@ TABLES: dict[type[Record], Table] = {
     RefusalRow: refusals,
     DeadRow: dead_letters,
     RemoteRow: remotes,
+    HeldRow: held,
+    VerdictRow: verdicts,
+    ReplicaRow: replicas,
+    LifeRow: lives,
+    SubscriptionRow: subscriptions,
     AuditRow: audit,
 }

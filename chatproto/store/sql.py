@@ -35,8 +35,10 @@ from chatproto.records import (
     DialRow,
     EpochRow,
     GroupRow,
+    HeldRow,
     InviteRow,
     KeyRow,
+    LifeRow,
     LoginRow,
     MemberRow,
     Membership,
@@ -48,11 +50,15 @@ from chatproto.records import (
     RefusalRow,
     RemoteRow,
     ReplayPage,
+    ReplicaRow,
+    Run,
     StoreState,
     StreamRow,
+    SubscriptionRow,
+    VerdictRow,
     Waiting,
 )
-from chatproto.store import links, reading
+from chatproto.store import groups, links, reading, routes
 from chatproto.store.committing import Committing
 from chatproto.store.database import Database, Upkeep, explained
 from chatproto.store.replay import replay
@@ -303,3 +309,34 @@ class SqlStore:
 
     def traced(self, mid: str, limit: int) -> Deferred[list[AuditRow]]:
         return self._read(links.traced, mid, limit)
+
+    # Groups with members in several realms.
+
+    def entries(self, conversation: int, after: int, limit: int, size: int) -> Deferred[list[MessageRow]]:
+        return self._read(groups.entries, conversation, after, limit, size)
+
+    def entry(self, conversation: int, number: int, before: int) -> Deferred[tuple[int, int]]:
+        return self._read(groups.entry, conversation, number, before)
+
+    def copied(self, conversation: int, mids: Sequence[str]) -> Deferred[list[MessageRow]]:
+        return self._read(groups.copied, conversation, mids)
+
+    def replicas(self) -> Deferred[list[ReplicaRow]]:
+        return self._read(groups.replicas_all)
+
+    def lives(self, group: str) -> Deferred[list[LifeRow]]:
+        return self._read(groups.lives_of, group)
+
+    def subscriptions(self, conversation: int) -> Deferred[list[SubscriptionRow]]:
+        return self._read(groups.subscriptions_of, conversation)
+
+    def runs(self) -> Deferred[list[Run]]:
+        return self._read(routes.runs)
+
+    def held(
+        self, hop: str, origin: str, realm: str, stream: str, since: int, after: int, limit: int, size: int
+    ) -> Deferred[list[HeldRow]]:
+        return self._read(routes.held_after, (hop, origin, realm, stream, since), after, limit, size)
+
+    def verdicts(self) -> Deferred[list[VerdictRow]]:
+        return self._read(routes.verdicts_all)

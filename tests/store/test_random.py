@@ -24,6 +24,8 @@ from chatproto.records import (
     DeviceRow,
     Entry,
     GroupRow,
+    HeldRow,
+    LifeRow,
     LoginRow,
     MemberRow,
     MessageRow,
@@ -32,7 +34,10 @@ from chatproto.records import (
     PasswordRow,
     Record,
     RefusalRow,
+    ReplicaRow,
     StreamRow,
+    SubscriptionRow,
+    VerdictRow,
 )
 from chatproto.store.keys import MAXIMUM
 from tests.postgresql import PostgresServer
@@ -56,7 +61,16 @@ audit_rows = st.builds(
     SMALL,
     NAMES,
 )
+held_rows = st.builds(
+    HeldRow, REALMS, REALMS, REALMS, st.just("items"), SMALL, SMALL, *[NAMES] * 3, SMALL, NAMES, NAMES, SMALL
+)
 refusals = st.builds(RefusalRow, NAMES, NAMES, REALMS, NAMES, SMALL, NAMES, SMALL)
+
+copies = (
+    st.builds(ReplicaRow, NAMES, REALMS, CONVERSATIONS, SMALL, NAMES, SMALL, st.booleans()),
+    st.builds(LifeRow, NAMES, NAMES, SMALL),
+    st.builds(SubscriptionRow, REALMS, CONVERSATIONS, SMALL, SMALL, NAMES, SMALL, SMALL),
+)
 
 inserts: st.SearchStrategy[Record] = st.one_of(
     items,
@@ -69,7 +83,7 @@ inserts: st.SearchStrategy[Record] = st.one_of(
         LoginRow, st.binary(max_size=1), SMALL, NAMES, SMALL, st.none() | NAMES, SMALL, SMALL, SMALL, SMALL
     ),
     st.builds(ConversationRow, CONVERSATIONS, NAMES, st.just("") | NAMES, NAMES, NAMES),
-    st.builds(GroupRow, NAMES, NAMES, CONVERSATIONS, NAMES, SMALL),
+    st.builds(GroupRow, NAMES, NAMES, CONVERSATIONS, NAMES, SMALL, home=st.sampled_from(["", "x"])),
     st.builds(MemberRow, CONVERSATIONS, NAMES, SMALL, SMALL, NAMES),
     st.builds(
         MessageRow,
@@ -93,15 +107,19 @@ puts: st.SearchStrategy[Record] = st.one_of(
     refusals,
     st.builds(StreamRow, REALMS, NAMES, NAMES, NAMES, SMALL, SMALL, SMALL, SMALL),
     st.builds(AppliedRow, REALMS, NAMES, NAMES, SMALL, NAMES, SMALL, SMALL),
+    held_rows,
+    st.builds(VerdictRow, REALMS, REALMS, NAMES, NAMES, SMALL, SMALL, NAMES, NAMES, NAMES),
     st.builds(PasswordRow, NAMES, NAMES),
     st.builds(AccountRow, NAMES, NAMES, NAMES, NAMES, SMALL),
     st.builds(DeviceRow, NAMES, NAMES, SMALL),
     st.builds(CursorRow, NAMES, st.sampled_from(["read", "device"]), SMALL, SMALL),
     st.builds(MemberRow, CONVERSATIONS, NAMES, SMALL, SMALL, NAMES, SMALL),
     st.builds(BlockRow, NAMES, NAMES, NAMES, SMALL),
+    *copies,
 )
 removes: st.SearchStrategy[Record] = st.one_of(
     items,
+    held_rows,
     refusals,
     st.builds(BlockRow, NAMES, NAMES, NAMES, SMALL),
     st.builds(CursorRow, NAMES, st.sampled_from(["read", "device"]), SMALL, SMALL),
@@ -145,10 +163,23 @@ def answers(store: IStore) -> list[Any]:
             store.members(number),
             store.login(bytes([number])),
             *(store.member(number, name) for name in names),
+            store.subscriptions(number),
+            store.copied(number, names),
+            *(store.entry(number, gseq, 20) for gseq in numbers),
+            *(store.entries(number, 2, limit, size) for limit in (1, 9) for size in (0, 3, 99)),
             *(store.messages(number, 3, MAXIMUM, 4, newest, ()) for newest in (False, True)),
             *(store.unread(number, 2, until, (name,), 5) for until in (0, 20) for name in names),
         ]
-    asked += [store.arrived(names), store.refusals(names[:2]), store.streams(), store.applied()]
+    asked += [store.replicas(), store.groups("", 9), *(store.lives(name) for name in names)]
+    asked += [
+        store.arrived(names),
+        store.refusals(names[:2]),
+        store.streams(),
+        store.applied(),
+        store.runs(),
+        store.verdicts(),
+    ]
+    asked += [store.held("x", "y", "x", "items", number, 1, 3, 4) for number in numbers]
     for realm in ("x", "y", ""):
         asked.append(store.dead_letters(realm, 1, 3))
         for number in numbers:

@@ -13,21 +13,23 @@ import pytest_twisted
 
 # So that a failed assertion shows its values, as in a test module.
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{part}" for part in ("finding", "life", "links", "log", "writing"))
+    *(f"{__name__}.{part}" for part in ("finding", "groups", "life", "links", "log", "routes", "writing"))
 )
 
 from chatproto.interfaces import IStore  # noqa: E402
 from chatproto.testing.store_contract.finding import Finding  # noqa: E402
+from chatproto.testing.store_contract.groups import Groups  # noqa: E402
 from chatproto.testing.store_contract.life import Life  # noqa: E402
 from chatproto.testing.store_contract.links import Links  # noqa: E402
 from chatproto.testing.store_contract.log import Log  # noqa: E402
+from chatproto.testing.store_contract.routes import Routes  # noqa: E402
 from chatproto.testing.store_contract.rows import ALPHA, Place  # noqa: E402
 from chatproto.testing.store_contract.writing import Writing  # noqa: E402
 
 __all__ = ["Place", "StoreContract"]
 
 
-class StoreContract(Life, Writing, Finding, Log, Links):
+class StoreContract(Life, Writing, Finding, Log, Links, Groups, Routes):
     """What every store promises.
 
     The fixture ``place``, of the subclass or of its module, returns a new, empty :class:`Place`.

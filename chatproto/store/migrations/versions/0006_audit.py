@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 
 _Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _Name = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
