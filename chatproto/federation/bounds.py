@@ -13,6 +13,23 @@ WINDOW_BYTES = 1024 * 1024
 #: window above stays far below it.
 REFUSALS = 1000
 
+#: Entries of one group that are sent before it is another one's turn, and their bytes.
+ENTRY_ITEMS = 32
+ENTRY_BYTES = 128 * 1024
+#: Entries of all groups that go before the first is acked: who was away for long may be weak.
+FIRST_ENTRIES = 8
+#: Groups of one realm that another one has copies of: each has its place in memory while there is a link.
+GROUPS = 16_384
+#: Seconds after which a home tells again what a group is, in case a copy has come to differ.
+DIGEST_PERIOD = 600.0
+#: Members of a group in one answer: with the longest names far below a line between realms.
+MEMBERS_PAGE = 500
+#: Members of a group that are taken over at once: more than a realm may let in by default, and still memory.
+MEMBERS = 100_000
+#: Seconds until members are asked for again that changed meanwhile: twice as many each time, up to so many.
+MEMBERS_PAUSE = 1.0
+MEMBERS_PAUSES = 64.0
+
 #: When who was told that too much waits may try again: peers that were away take a while to take it all.
 QUEUE_RETRY = 30.0
 

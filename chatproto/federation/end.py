@@ -10,6 +10,7 @@ import enum
 import math
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -18,12 +19,15 @@ from chatproto.faults import Discreet
 from chatproto.federation.bounds import ASK_AFTER, EARLY_FRAMES, PROOF_OF_LIFE
 from chatproto.federation.connection import Connection
 from chatproto.federation.errand import Errand
+from chatproto.federation.groups import CAPABILITY, GroupEnd
 from chatproto.federation.questions import Questions
 from chatproto.federation.sending import Sender
 from chatproto.frames import (
     Ack,
     Answer,
     Ask,
+    Digest,
+    Entry,
     Frame,
     Goodbye,
     Item,
@@ -74,7 +78,9 @@ class End:
         self._ready: Ready | None = None
         self._sender: Sender | None = None
         self._started = False
-        self.questions = Questions(link.clock, link.rules.answer, self._write)
+        #: What is said of groups, if both sides can.
+        self.groups: GroupEnd | None = None
+        self.questions = Questions(link.clock, link.answer, self._write)
         self._full = False
         self._ack_due = False
         #: Ticks in which nothing was heard.
@@ -113,6 +119,10 @@ class End:
         """Become the connection of the link."""
         self._become(State.OPENING)
         self._tick_call = self._clock.callLater(self._tick_seconds, self._tick)
+        connection = self._connection
+        if CAPABILITY in connection.capabilities:
+            limits = connection.peer_limits
+            self.groups = GroupEnd(self._link, self._write, self.flush, self.give_up, limits)
         self._opening.wake()
         early, self._early = self._early, []
         for frame in early:
@@ -122,11 +132,15 @@ class End:
         link = self._link
         if not self._attached:
             ready = await link.incoming.ready()
+            await link.groups.quiet()
             if self._state is State.OVER:
                 return
             link.incoming.attach(self._acknowledge, self.give_up)
             self._attached = True
-            self._write(ready)
+            copies = () if self.groups is None else link.rules.replicas.of(link.realm)
+            self._write(replace(ready, last=not copies))
+            if self.groups is not None:
+                self.groups.begin(copies)
         if self._ready is None or self._sender is not None:
             return
         after = await link.outgoing.resume(self._ready)
@@ -195,6 +209,8 @@ class End:
         if self._sender is not None:
             self._sender.close()
             self._link.outgoing.stop_marking()
+        if self.groups is not None:
+            self.groups.close()
         self.questions.close()
         self._link.over(self, reason)
 
@@ -269,15 +285,24 @@ class End:
                 self.farewell = frame
             case Ready() if frame.stream == ITEMS and self._ready is None:
                 self._ready = frame
+                if frame.last and self.groups is not None:
+                    self.groups.sender.all_ready()
                 self._opening.wake()
             case Start() if frame.stream == ITEMS and self._attached:
                 link.incoming.start(frame)
                 self._started = True
                 self._check_up()
+            case Entry() | Digest():
+                self._take_of_group(frame)
             case Ready() | Start() | Ack() if frame.stream != ITEMS:
-                pass  # of a newer version, which learns from our silence that we do not know it
+                self._take_of_group(frame)
             case _:
                 self.give_up("unexpected-frame")
+
+    def _take_of_group(self, frame: Ready | Start | Ack | Entry | Digest) -> None:
+        if self.groups is not None:
+            self.groups.received(frame)
+        # else of a newer version, which learns from our silence that we do not know it
 
     # -- what goes
 
@@ -299,6 +324,8 @@ class End:
             ack = self._link.incoming.ack()
             if ack is not None:
                 self._write(ack)
+        if self.groups is not None and not self._full:
+            self.groups.flush()
         if self._state is State.UP and not self._full and self._link.receipts:
             self._write(*self._link.receipts.take())
 
@@ -310,3 +337,5 @@ class End:
         self.flush()
         if self._sender is not None:
             self._sender.drained()
+        if self.groups is not None:
+            self.groups.drained()

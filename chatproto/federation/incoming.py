@@ -66,7 +66,8 @@ class IncomingStream:
         self._due = 0.0
         self._store = store
         self._writer = writer
-        self._limits = limits
+        #: What this realm takes.
+        self.limits = limits
         self._judge = Judge(realm, store, clock, arrivals, is_blocked, audit)
         self._audit = audit
         #: As on disk.
@@ -200,7 +201,7 @@ class IncomingStream:
             self._again += 1
         elif frame.number > self._received + 1:
             self._give_up("gap")
-        elif self._items >= self._limits.items or self._bytes >= self._limits.bytes:
+        elif self._items >= self.limits.items or self._bytes >= self.limits.bytes:
             self._give_up("credit-exceeded")
         elif len(self._refusals) + self._items >= REFUSALS:  # each of these may become one
             self._give_up("not-settled")

@@ -13,16 +13,17 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, to_builtins
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from chatproto.errors import NoSuchRealm, PeerBlocked, TextTooLong, Unavailable
-from chatproto.federation.bounds import CODES, RECEIPT_PAUSE, VERDICTS
+from chatproto.federation.bounds import CODES, MEMBERS_PAGE, RECEIPT_PAUSE, VERDICTS
 from chatproto.federation.connection import Connection
 from chatproto.federation.end import End
 from chatproto.federation.end import State as EndState
+from chatproto.federation.groups_incoming import GroupReceiver
 from chatproto.federation.incoming import IncomingStream
 from chatproto.federation.outgoing import OutgoingStream
 from chatproto.federation.receipts import Receipts
@@ -30,7 +31,7 @@ from chatproto.federation.rules import Rules
 from chatproto.federation.sending import text_limit
 from chatproto.federation.settling import Ended
 from chatproto.federation.standing import Standing
-from chatproto.frames import PeerLimits
+from chatproto.frames import Ask, PeerLimits
 from chatproto.interfaces import IStore
 from chatproto.limits import TEXT_BYTES, Limits
 from chatproto.names import RealmName
@@ -101,6 +102,14 @@ class PeerLink:
         self.clock = clock
         self.outgoing = outgoing
         self.incoming = incoming
+        self.groups = GroupReceiver(
+            realm,
+            rules.replicas,
+            writer,
+            clock,
+            incoming.limits,
+            lambda: self.standing is Standing.BLOCKED,
+        )
         self._on_up = on_up
         self._on_down = on_down
         self._on_ended = on_ended
@@ -216,9 +225,16 @@ class PeerLink:
             self._receipts_call = None
 
     def open(self) -> None:
-        """Take connections again."""
+        """Take connections again, and what was held back while the realm was blocked."""
         if self._state is State.CLOSED:
             self._become(State.DOWN)
+        if self._end is not None and self._end.groups is not None:
+            self._end.groups.wake()
+
+    def stop(self) -> None:
+        """Take nothing any more."""
+        self.incoming.stop()
+        self.groups.stop()
 
     # -- items of this realm
 
@@ -293,14 +309,24 @@ class PeerLink:
         if self._receipts_call is None and self._state is not State.CLOSED:
             self._receipts_call = self.clock.callLater(RECEIPT_PAUSE, self._send_receipts)
 
-    def ask(self, about: str, name: str = "") -> Deferred[dict[str, Any]]:
+    async def answer(self, ask: Ask) -> dict[str, Any]:
+        """Return what the other realm asked for.
+
+        :raises ChatError: why not.
+        """
+        if ask.about == "members":
+            page = await self.rules.copies.members(self.realm, ask.name, ask.after, MEMBERS_PAGE)
+            return dict(to_builtins(page))
+        return await self.rules.answer(ask)
+
+    def ask(self, about: str, name: str = "", after: str = "") -> Deferred[dict[str, Any]]:
         """Fire with what the other realm answers.
 
         :raises Unavailable: there is no link now.
         """
         if self._end is None or self._state is not State.UP:
             raise Unavailable
-        return self._end.questions.ask(about, name)
+        return self._end.questions.ask(about, name, after)
 
     def _send_receipts(self) -> None:
         self._receipts_call = None

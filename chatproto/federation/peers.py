@@ -18,6 +18,7 @@ from chatproto.federation.connection import Connection, LinkEnd
 from chatproto.federation.dialing import Connect, Dialer, MakeFactory
 from chatproto.federation.dropping import end_all
 from chatproto.federation.errand import Errand
+from chatproto.federation.groups import CAPABILITY, waking
 from chatproto.federation.identity import Identity, make_seed
 from chatproto.federation.incoming import IncomingStream
 from chatproto.federation.link import PeerLink, State
@@ -98,7 +99,7 @@ class Peers:
         if key is None:
             key = KeyRow(_KEY, make_seed(entropy), int(clock.seconds() * 1000))
             await realm.writer.save([key])
-        identity = Identity(realm.name, key.seed, limits=limits)
+        identity = Identity(realm.name, key.seed, limits=limits, capabilities=(CAPABILITY,))
         standings = Standings(realm.writer, clock, settings, await store.peers(), lab=lab)
         peers = cls(realm, store, clock, identity, standings, entropy)
         peers.dialer = Dialer(
@@ -113,6 +114,7 @@ class Peers:
         for name in standings.realms():
             await peers._make(name, applied.get(str(name)))
         realm.link(peers.remotes, peers.policy_of)
+        realm.copies.on_entry = waking(peers.links)
         return peers
 
     async def _make(self, name: RealmName, applied: AppliedRow | None) -> PeerLink:
@@ -184,7 +186,7 @@ class Peers:
         self._tidying.stop()
         for link in self.links.values():
             link.close(reason, retry_after)
-            link.incoming.stop()
+            link.stop()
 
     def policy_of(self, realm: RealmName) -> PeerPolicy:
         """Return what is taken from a realm."""

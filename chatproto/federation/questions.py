@@ -36,7 +36,7 @@ class Questions:
         self._answering = 0
         self._closed = False
 
-    def ask(self, about: str, name: str = "") -> Deferred[dict[str, Any]]:
+    def ask(self, about: str, name: str = "", after: str = "") -> Deferred[dict[str, Any]]:
         """Ask the other realm, and fire with what it found.
 
         :raises Busy: too many questions are under way.
@@ -50,7 +50,7 @@ class Questions:
         found: Deferred[dict[str, Any]] = Deferred(lambda _: self._drop(number))
         call = self._clock.callLater(ANSWER_SECONDS, self._fail, number)
         self._asked[number] = (found, call)
-        self._send(Ask(number=number, about=about, name=str(name)))
+        self._send(Ask(number=number, about=about, name=str(name), after=after))
         return found
 
     def answered(self, answer: Answer) -> None:

@@ -86,6 +86,10 @@ class Copies(Protocol):
         """Return the subscriptions of a realm that are not delivered to their end."""
         ...
 
+    def find(self, realm: RealmName, conversation: int) -> SubscriptionRow | None:
+        """Return a subscription that is not delivered to its end, as of the last append."""
+        ...
+
     def address(self, conversation: int) -> str:
         """Return the address, as shown, of a group that has a subscription."""
         ...

@@ -41,6 +41,7 @@ from chatproto.realm.log import Log
 from chatproto.realm.logins import Logins
 from chatproto.realm.meters import Meters, counted
 from chatproto.realm.moderation import Moderation
+from chatproto.realm.no_copies import NoCopies, NoReplicas
 from chatproto.realm.others import Others, Progress
 from chatproto.realm.outbound import Outbound
 from chatproto.realm.passwords import PasswordHasher
@@ -135,6 +136,8 @@ class Realm:
         self._questions = Questions(name, self.accounts, self.present, clock)
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)
+        self.copies = NoCopies()
+        self.replicas = NoReplicas()
         #: What administrators ask about links; set by whoever runs them.
         self.links: ILinks = NoLinks()
 
