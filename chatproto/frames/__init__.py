@@ -6,6 +6,7 @@ says which frame may follow which, and what its receiver has to do.
 
 from chatproto.frames.control import Answer, Ask, Goodbye, Ping, Pong, Receipt
 from chatproto.frames.opening import Auth, Hello, PeerLimits, Ready, Start
+from chatproto.frames.routing import Held, NoRoute, Noted, Parcel, Pass, Verdict
 from chatproto.frames.stream import Ack, Digest, Entry, Item, Skip
 
 #: What a realm may say to another.
@@ -25,6 +26,12 @@ Frame = (
     | Receipt
     | Ask
     | Answer
+    | Parcel
+    | Held
+    | NoRoute
+    | Verdict
+    | Noted
+    | Pass
 )
 
 __all__ = [
@@ -36,8 +43,13 @@ __all__ = [
     "Entry",
     "Frame",
     "Goodbye",
+    "Held",
     "Hello",
     "Item",
+    "NoRoute",
+    "Noted",
+    "Parcel",
+    "Pass",
     "PeerLimits",
     "Ping",
     "Pong",
@@ -45,4 +57,5 @@ __all__ = [
     "Receipt",
     "Skip",
     "Start",
+    "Verdict",
 ]

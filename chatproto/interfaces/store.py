@@ -218,9 +218,9 @@ class IStore(Interface):
         """Return rows of the audit log whose ``serial`` is above ``after``, by it."""
 
     def traced(mid: str, limit: int) -> Deferred[list[AuditRow]]:
-        """Return rows of the audit log about a mid, by ``serial``. It may have to read all of them.
+        """Return rows of the audit log about a mid, by ``serial``.
 
-        After each ``sent`` comes the first ``settled`` that covers it, if there is one.
+        After each ``sent`` comes the first ``settled`` that covers it, if the stream is so far.
         """
 
     def entries(conversation: int, after: int, limit: int, size: int) -> Deferred[list[MessageRow]]:
@@ -250,7 +250,7 @@ class IStore(Interface):
     def runs() -> Deferred[list[Run]]:
         """Return what is held of every epoch of every stream that this realm passes on, by its key."""
 
-    def held(
+    def relayed(
         hop: str, origin: str, realm: str, stream: str, since: int, after: int, limit: int, size: int
     ) -> Deferred[list[HeldRow]]:
         """Return what is held of an epoch with a number above ``after``, by it.

@@ -15,8 +15,8 @@ from chatproto.records.base import Record
 class HeldRow(Record, frozen=True):
     """An item that is passed on. Key: ``hop, origin, realm, stream, since, number``.
 
-    ``realm`` is the destination. ``since`` is when the epoch began, which tells old epochs from new ones; ``mid``
-    is of the item. ``body`` is signed by the origin and is passed on as it came. ``via`` are the realms that it
+    ``realm`` is the destination. ``since`` is when the epoch began, which tells old from new; ``mid``
+    is of the item. ``body`` is signed by the origin and passed on as it came. ``via`` are the realms that it
     went through, with commas between them; ``size`` is in bytes.
     """
 
@@ -54,7 +54,7 @@ class VerdictRow(Record, frozen=True):
 
 
 class Run(Struct, frozen=True):
-    """What is held of one epoch of a stream: numbers from ``first`` to ``last``, how many, and their bytes."""
+    """What is held of one epoch of a stream: numbers from ``first`` to ``last``, how many, their bytes."""
 
     hop: str
     origin: str

@@ -31,7 +31,7 @@ class MemoryRoutes(ABC):
     def runs(self) -> Deferred[list[Run]]:
         return self._now(lambda tables: _runs(sorted(tables.every(HeldRow), key=KEY_OF[HeldRow])))
 
-    def held(
+    def relayed(
         self, hop: str, origin: str, realm: str, stream: str, since: int, after: int, limit: int, size: int
     ) -> Deferred[list[HeldRow]]:
         def read(tables: MemoryTables) -> list[HeldRow]:

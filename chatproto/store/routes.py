@@ -44,7 +44,7 @@ _HELD = (
 )
 
 
-def held_after(
+def relayed(
     connection: Connection, run: tuple[str, str, str, str, int], after: int, limit: int, size: int
 ) -> list[HeldRow]:
     """Read what is held of an epoch."""

@@ -333,10 +333,10 @@ class SqlStore:
     def runs(self) -> Deferred[list[Run]]:
         return self._read(routes.runs)
 
-    def held(
+    def relayed(
         self, hop: str, origin: str, realm: str, stream: str, since: int, after: int, limit: int, size: int
     ) -> Deferred[list[HeldRow]]:
-        return self._read(routes.held_after, (hop, origin, realm, stream, since), after, limit, size)
+        return self._read(routes.relayed, (hop, origin, realm, stream, since), after, limit, size)
 
     def verdicts(self) -> Deferred[list[VerdictRow]]:
         return self._read(routes.verdicts_all)

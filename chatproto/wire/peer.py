@@ -62,7 +62,7 @@ def decode_frame(line: bytes) -> Frame | None:
         check_quotes(line, _quotes(frame))
     except (BadRequest, *_UNREADABLE):
         raise BadFrame from None
-    if _NUL in line and _has_nul(_relied_on(frame)):
+    if _NUL in line and has_nul(frame):
         raise BadFrame("a field has a NUL")
     return frame
 
@@ -101,7 +101,12 @@ def _quotes(frame: Frame) -> int:
     return _UNCOUNTED
 
 
-def _relied_on(frame: Frame) -> Any:
+def has_nul(frame: Frame | None) -> bool:
+    """Tell whether a field that no user has written has a NUL."""
+    return _has_nul(_relied_on(frame))
+
+
+def _relied_on(frame: Frame | None) -> Any:
     """Return the fields that no user has written: of the others, a NUL is trouble of that one item."""
     fields = msgspec.to_builtins(frame)
     if type(frame) in (Item, Entry):

@@ -179,7 +179,7 @@ def answers(store: IStore) -> list[Any]:
         store.runs(),
         store.verdicts(),
     ]
-    asked += [store.held("x", "y", "x", "items", number, 1, 3, 4) for number in numbers]
+    asked += [store.relayed("x", "y", "x", "items", number, 1, 3, 4) for number in numbers]
     for realm in ("x", "y", ""):
         asked.append(store.dead_letters(realm, 1, 3))
         for number in numbers:

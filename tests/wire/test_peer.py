@@ -21,10 +21,13 @@ from chatproto.frames import (
     Goodbye,
     Hello,
     Item,
+    Parcel,
+    Pass,
     PeerLimits,
     Ping,
     Ready,
     Start,
+    Verdict,
 )
 from chatproto.protocols.framing import LineFraming
 from chatproto.wire.peer import decode_frame, encode_frame
@@ -78,6 +81,10 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
     if kind is Answer:
         found = st.dictionaries(TEXT, TEXT | st.lists(TEXT, max_size=3), max_size=5)
         return st.builds(Answer, number=st.integers(0, 2**53 - 1), found=found)
+    if kind in (Parcel, Verdict, Pass):
+        name = TEXT.filter(lambda text: len(text) <= 64)
+        via, ttl = st.lists(name, max_size=8), st.integers(0, 8)
+        return st.builds(kind, origin=name, to=name, via=via, ttl=ttl, body=TEXT, signature=HEX)
     if kind is Goodbye:
         return st.builds(Goodbye, reason=st.just("shutdown"), message=TEXT, retry_after=st.floats(0, 1e9))
     return instances(kind)

@@ -74,7 +74,7 @@ class Links:
         assert await store.old_refusals(MAXIMUM, 9) == []
         assert await store.dead_letters("", 0, 9) == []
         assert await store.runs() == await store.verdicts() == []
-        assert await store.held("gamma", "beta", "delta", ITEMS, 1, 0, 9, 9) == []
+        assert await store.relayed("gamma", "beta", "delta", ITEMS, 1, 0, 9, 9) == []
 
     @pytest.mark.parametrize("question", DECIDED)
     @ensureDeferred
@@ -298,7 +298,10 @@ class Links:
         ]
         settled = AuditRow(7, 5, "settled", realm="beta", number=8)
         bounced = AuditRow(6, 5, "bounced", "alpha/1", "beta", "ani@beta", 7, "refused")
+        stream = StreamRow("beta", ITEMS, "e2", "", 1, 0, 7, 8)
         await store.commit(batch(1, entry(sent, *others, settled, bounced)))
+        assert await store.traced("alpha/1", 9) == [sent, bounced]
+        await store.commit(batch(2, entry(puts=(stream,))))
         assert await store.traced("alpha/1", 9) == [sent, settled, bounced]
         assert await store.traced("alpha/1", 1) == [sent, settled]
         assert await store.traced("alpha/2", 9) == [others[4]]

@@ -34,12 +34,12 @@ class Routes:
             Run(*run, 6, 4, 4, 1, 2**40),
             Run("gamma", *run[1:], 5, 1, 1, 1, 10),
         ]
-        assert await store.held(*run, 5, 0, 9, 100) == rows
-        assert await store.held(*run, 5, 3, 1, 100) == rows[1:2]
-        assert await store.held(*run, 5, 0, 9, 10) == rows[:1]
-        assert await store.held(*run, 5, 0, 9, 11) == rows[:2]
+        assert await store.relayed(*run, 5, 0, 9, 100) == rows
+        assert await store.relayed(*run, 5, 3, 1, 100) == rows[1:2]
+        assert await store.relayed(*run, 5, 0, 9, 10) == rows[:1]
+        assert await store.relayed(*run, 5, 0, 9, 11) == rows[:2]
         await store.commit(batch(2, entry(removes=(rows[0], rows[1]))))
-        assert await store.held(*run, 5, 0, 9, 100) == rows[2:]
+        assert await store.relayed(*run, 5, 0, 9, 100) == rows[2:]
 
     @ensureDeferred
     async def test_the_newest_verdicts_are_listed(self, store: IStore) -> None:

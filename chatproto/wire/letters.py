@@ -1,0 +1,43 @@
+"""The bodies of what passes through gateways, which are as strict as lines.
+
+A body is signed as it is written, so it is never written anew by anybody.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from chatproto.errors import BadFrame, BadRequest
+from chatproto.frames.routing import Letter, Ruling, Slip
+from chatproto.wire.peer import has_nul
+from chatproto.wire.strict import check_shape
+
+B = TypeVar("B", Letter, Ruling, Slip)
+
+_encode = msgspec.json.Encoder().encode
+_decoders = {kind: msgspec.json.Decoder(kind).decode for kind in (Letter, Ruling, Slip)}
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+_NUL = b"\\u0000"
+
+
+def encode_body(body: Letter | Ruling | Slip) -> str:
+    """Return a body as it is signed and sent."""
+    return _encode(body).decode()
+
+
+def decode_body(kind: type[B], text: str) -> B:
+    """Return the body that a text stands for.
+
+    :raises BadFrame: it is none.
+    """
+    try:
+        line = text.encode()
+        body: B = _decoders[kind](line)  # type: ignore[assignment]  # each decodes its own kind
+        check_shape(line)
+    except (BadRequest, *_UNREADABLE):
+        raise BadFrame from None
+    if _NUL in line and not isinstance(body, Ruling) and has_nul(body.frame):
+        raise BadFrame("a field has a NUL")
+    return body
