@@ -36,7 +36,7 @@ ORDER = (
         "specification",
         "supervision",
     ),
-    ("checking", "tap", "cli", "testing"),
+    ("auditing", "checking", "tap", "cli", "testing"),
     ("__main__",),
 )
 LEVELS = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

@@ -24,6 +24,8 @@ COMMANDS = {
     "user": "Add users, set passwords, invite, list, delete.",
     "group": "List groups, show, kick, transfer, delete.",
     "realm": "Links to other realms: add, approve, list, look after.",
+    "trace": "Show where a message between realms went.",
+    "audit": "Compare the audit logs of realms.",
     "session": "List and end the sessions of a user.",
     "store": "Look at a store, back it up, move it.",
     "certificate": "Make a self-signed certificate, show one.",

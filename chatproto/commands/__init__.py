@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from chatproto.commands import administration, groups, links, messages, older, people, sessions
+from chatproto.commands import administration, groups, links, messages, older, people, sessions, tracing
 from chatproto.commands.administration import (
     GroupDelete,
     GroupKick,
@@ -65,11 +65,13 @@ from chatproto.commands.sessions import (
     Revoke,
     Sessions,
 )
+from chatproto.commands.tracing import AuditPrune, Trace
 
 __all__ = [
     "HIDDEN",
     "Ack",
     "Active",
+    "AuditPrune",
     "Block",
     "Blocks",
     "Command",
@@ -130,6 +132,7 @@ __all__ = [
     "SetRole",
     "SetTopic",
     "Tag",
+    "Trace",
     "Transfer",
     "Typing",
     "Unblock",
@@ -142,7 +145,7 @@ __all__ = [
 ]
 
 #: The modules of commands, in the order in which documents list them.
-_SUBJECTS = (sessions, messages, groups, people, older, administration, links)
+_SUBJECTS = (sessions, messages, groups, people, older, administration, links, tracing)
 
 
 def all_commands() -> tuple[type[Command], ...]:

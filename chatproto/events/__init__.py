@@ -53,10 +53,12 @@ from chatproto.events.messages import (
 from chatproto.events.older import EnteredGroup, ExitedGroup, InboxEntry, InboxTaken, InfoTaken, UserInfo
 from chatproto.events.pushes import Event, Goodbye, Hint, IsTyping, LiveChange, Receipt
 from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionState
+from chatproto.events.tracing import AuditPruned, Traced, TraceStep
 
 __all__ = [
     "ActivePage",
     "AllGroups",
+    "AuditPruned",
     "BlockList",
     "ConversationPage",
     "ConversationState",
@@ -105,6 +107,8 @@ __all__ = [
     "SentEach",
     "SessionList",
     "SessionState",
+    "TraceStep",
+    "Traced",
     "UserInfo",
     "UserPage",
     "UserState",

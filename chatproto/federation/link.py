@@ -317,7 +317,7 @@ class PeerLink:
         if ask.about == "members":
             page = await self.rules.copies.members(self.realm, ask.name, ask.after, MEMBERS_PAGE)
             return dict(to_builtins(page))
-        return await self.rules.answer(ask)
+        return await self.rules.answer(self.realm, ask)
 
     def ask(self, about: str, name: str = "", after: str = "") -> Deferred[dict[str, Any]]:
         """Fire with what the other realm answers.

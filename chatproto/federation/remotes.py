@@ -117,6 +117,13 @@ class Remotes:
         except ChatError:
             return fail()
 
+    def ask(self, realm: RealmName, about: str, name: str = "") -> Deferred[dict[str, Any]]:
+        """See :meth:`IRemotes.ask`."""
+        try:
+            return self._link(realm).ask(about, name)
+        except ChatError:
+            return fail()
+
     def realms(self) -> Sequence[RealmName]:
         """See :meth:`IRemotes.realms`."""
         return self._standings.neighbours()

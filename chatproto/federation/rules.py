@@ -218,7 +218,7 @@ class Rules(Protocol):
         """Copies here of groups whose home is elsewhere."""
         ...
 
-    async def answer(self, ask: Ask) -> dict[str, object]:
+    async def answer(self, peer: RealmName, ask: Ask) -> dict[str, object]:
         """Return what another realm asked for.
 
         :raises ChatError: why not.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from zope.interface import Interface
@@ -60,6 +61,13 @@ class IRemotes(Interface):
 
         :raises NoSuchRealm: there is no link to it.
         :raises Unavailable: it does not answer.
+        """
+
+    def ask(realm: RealmName, about: str, name: str = "") -> Deferred[dict[str, Any]]:
+        """Fire with what a realm answers to a question that it may not know.
+
+        :raises NoSuchRealm: there is no way to it.
+        :raises Unavailable: it does not answer, or not this.
         """
 
     def realms() -> Sequence[RealmName]:

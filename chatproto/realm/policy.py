@@ -29,12 +29,14 @@ class PeerPolicy(Struct, frozen=True, kw_only=True):
     """What is taken from one other realm.
 
     ``addresses`` are those that are listed, folded. ``bytes_a_day`` is of text, to all recipients together;
-    0: no bound. It is counted in memory, and so anew after a restart.
+    0: no bound. It is counted in memory, and so anew after a restart. ``trace``: it is told what became here
+    of messages that went through its hands.
     """
 
     accept: Acceptance = Acceptance.OPEN
     addresses: frozenset[str] = frozenset()
     bytes_a_day: int = 0
+    trace: bool = True
 
 
 class Policy(Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from chatproto.names import RealmName, UserName
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.present import Present
 from chatproto.realm.times import Clock
+from chatproto.realm.tracing import Tracing
 
 #: Users in one answer: with the longest names of four bytes a character well below a line between realms.
 MOST_USERS = 500
@@ -18,17 +19,20 @@ MOST_USERS = 500
 class Questions:
     """Answers other realms."""
 
-    def __init__(self, realm: RealmName, accounts: Accounts, present: Present, clock: Clock) -> None:
+    def __init__(
+        self, realm: RealmName, accounts: Accounts, present: Present, clock: Clock, tracing: Tracing
+    ) -> None:
         self._realm = realm
         self._accounts = accounts
         self._present = present
         self._clock = clock
+        self._tracing = tracing
 
-    async def answer(self, ask: Ask) -> dict[str, Any]:
+    async def answer(self, peer: RealmName, ask: Ask) -> dict[str, Any]:
         """Return what was asked for.
 
         ``active``: ``users``, as pairs of a name and a name to show, ``as_of`` and ``complete``. ``user``:
-        ``user`` and ``name`` likewise.
+        ``user`` and ``name`` likewise. ``trace``: ``rows`` of the audit log about a mid.
 
         :raises NoSuchUser: the realm has no such user.
         :raises NotSupported: that is no question that it knows.
@@ -38,6 +42,8 @@ class Questions:
             return await self._active()
         if ask.about == "user":
             return await self._user(ask.name)
+        if ask.about == "trace":
+            return await self._tracing.answer(peer, ask.name)
         raise NotSupported("that is no question that this realm knows")
 
     async def _active(self) -> dict[str, Any]:

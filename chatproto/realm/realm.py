@@ -54,6 +54,7 @@ from chatproto.realm.router import Router
 from chatproto.realm.routes import Routes
 from chatproto.realm.sending import Sending
 from chatproto.realm.times import Clock
+from chatproto.realm.tracing import Tracing
 from chatproto.realm.upkeep import Upkeep
 from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, EpochRow, Record, StoreState
@@ -133,7 +134,8 @@ class Realm:
             size,
         )
         self.bounces = Bounces(log, self.writer, self.router, self.routes, progress, self.audit)
-        self._questions = Questions(name, self.accounts, self.present, clock)
+        self.tracing = Tracing(name, store, self.writer, clock, self.audit)
+        self._questions = Questions(name, self.accounts, self.present, clock, self.tracing)
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)
         self.copies = NoCopies()
@@ -185,17 +187,17 @@ class Realm:
         """
         if not isinstance(self.outbound.remotes, NoRemotes):
             raise RuntimeError("the realm is linked already")
-        self.outbound.remotes = self.routes.remotes = self.hints.remotes = remotes
+        self.outbound.remotes = self.routes.remotes = self.hints.remotes = self.tracing.remotes = remotes
         if policy_of is not None:
-            self.arrivals.policy_of = policy_of
+            self.arrivals.policy_of = self.tracing.policy_of = policy_of
 
-    async def answer(self, ask: Ask) -> dict[str, Any]:
+    async def answer(self, peer: RealmName, ask: Ask) -> dict[str, Any]:
         """Answer another realm, which has proved who it is; see
         :class:`~chatproto.realm.questions.Questions`.
 
         :raises ChatError: with the code to answer instead.
         """
-        return await self._questions.answer(ask)
+        return await self._questions.answer(peer, ask)
 
     async def display_name(self, address: str) -> str:
         """Return the name to show of a user of this realm, for a message to another one; perhaps ``""``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
@@ -50,6 +51,10 @@ class NoRemotes:
 
     def active(self, realm: RealmName) -> Deferred[tuple[list[tuple[str, str]], int]]:
         """See :meth:`IRemotes.active`."""
+        return fail(NoSuchRealm())
+
+    def ask(self, realm: RealmName, about: str, name: str = "") -> Deferred[dict[str, Any]]:
+        """See :meth:`IRemotes.ask`."""
         return fail(NoSuchRealm())
 
     def realms(self) -> Sequence[RealmName]:

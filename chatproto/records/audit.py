@@ -15,6 +15,8 @@ SENT = "sent"
 SETTLED = "settled"
 #: An item of ours came back to its sender; ``code`` says why.
 BOUNCED = "bounced"
+#: The same, but its sender waited for it and was answered with the code; there is no bounce.
+ANSWERED = "answered"
 #: The same, but its bounce could not be stored.
 UNBOUNCED = "unbounced"
 #: An item of ``realm`` had its effect here.
@@ -34,8 +36,8 @@ RENEWED = "renewed"
 EPOCH = "epoch"
 #: This store is an older copy of itself: the batch ``number`` was once committed.
 OLDER = "older"
-#: Rows up to ``number`` about what we sent to ``realm``, it sent to us, or the group ``address`` were removed,
-#: or never written.
+#: Rows up to ``number`` about what we sent to ``realm``, it sent to us, or the group ``address`` are gone, or
+#: were never written.
 PRUNED_SENT = "pruned-sent"
 PRUNED_APPLIED = "pruned-applied"
 PRUNED_ENTRY = "pruned-entry"

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, BindParameter, Connection, bindparam, case, c
 
 from chatproto.names import fold
 from chatproto.records import (
+    ITEMS,
     AppliedRow,
     Arrived,
     AuditRow,
@@ -240,6 +241,13 @@ _OF_MID = where(audit, "mid").order_by(audit.c.serial).limit(bindparam("limit"))
 _SETTLED = (
     _AUDIT.where(audit.c.event == SETTLED, audit.c.realm == bindparam("realm"))
     .where(audit.c.number >= bindparam("number"))
+    # What waits is not looked for in all the rows that came after it.
+    .where(
+        select(streams)
+        .where(streams.c.realm == bindparam("realm"), streams.c.stream == ITEMS)
+        .where(streams.c.settled >= bindparam("number"))
+        .exists()
+    )
     .limit(1)
 )
 

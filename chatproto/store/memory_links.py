@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 
 from chatproto.names import fold
 from chatproto.records import (
+    ITEMS,
     AppliedRow,
     Arrived,
     AuditRow,
@@ -136,7 +137,8 @@ class MemoryLinks(ABC):
             found: list[AuditRow] = []
             for row in [row for row in _audit(tables, 0) if row.mid == mid][:limit]:
                 found.append(row)
-                if row.event == SENT:
+                stream = tables.find(StreamRow, (row.realm, ITEMS))
+                if row.event == SENT and stream is not None and stream.settled >= row.number:
                     found += [each for each in _audit(tables, row.serial) if _covers(each, row)][:1]
             return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
@@ -91,6 +91,9 @@ class Links:
 
     def active(self, realm: RealmName) -> Deferred[tuple[list[tuple[str, str]], int]]:
         return succeed(self.present) if realm in self.linked else fail(NoSuchRealm())
+
+    def ask(self, realm: RealmName, about: str, name: str = "") -> Deferred[dict[str, Any]]:
+        return fail(NoSuchRealm())
 
     def realms(self) -> Sequence[RealmName]:
         return sorted(self.linked)

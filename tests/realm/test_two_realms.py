@@ -271,7 +271,7 @@ class TestPresence:
     def test_another_realm_is_answered(self, pair: Pair, messi: Client) -> None:
         house = pair.alpha
         now = int(house.clock.seconds() * 1000)
-        answer = house.wait(house.realm.answer(Ask(number=1, about="active")))
+        answer = house.wait(house.realm.answer(BETA, Ask(number=1, about="active")))
         assert answer == {"users": [["messi", "messi"]], "as_of": now, "complete": True}
 
     def test_an_answer_is_bounded(self, pair: Pair) -> None:
@@ -279,21 +279,21 @@ class TestPresence:
         for number in range(501):
             house.add(f"u{number:03}")
             house.realm.present.enter(f"u{number:03}", house.client())  # type: ignore[arg-type]
-        answer = house.wait(house.realm.answer(Ask(number=1, about="active")))
+        answer = house.wait(house.realm.answer(BETA, Ask(number=1, about="active")))
         assert (len(answer["users"]), answer["complete"]) == (500, False)
 
     def test_whether_there_is_a_user_is_told(self, pair: Pair, messi: Client) -> None:
         house = pair.alpha
         for name in ("MESSI", "messi@alpha"):
-            answer = house.wait(house.realm.answer(Ask(number=1, about="user", name=name)))
+            answer = house.wait(house.realm.answer(BETA, Ask(number=1, about="user", name=name)))
             assert answer == {"user": "messi", "name": "messi"}
         for name in ("nobody", "not a name", "", "messi@beta"):
             with pytest.raises(NoSuchUser):
-                house.wait(house.realm.answer(Ask(number=1, about="user", name=name)))
+                house.wait(house.realm.answer(BETA, Ask(number=1, about="user", name=name)))
 
     def test_other_questions_are_not_known(self, pair: Pair) -> None:
         with pytest.raises(NotSupported):
-            pair.alpha.wait(pair.alpha.realm.answer(Ask(number=1, about="secrets")))
+            pair.alpha.wait(pair.alpha.realm.answer(BETA, Ask(number=1, about="secrets")))
 
 
 def test_what_is_known_of_receipts_is_bounded() -> None:

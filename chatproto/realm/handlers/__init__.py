@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 from chatproto import commands
 from chatproto.commands import Command
 from chatproto.events import Reply
-from chatproto.realm.handlers import administration, groups, links, messages, older, people, sessions
+from chatproto.realm.handlers import (
+    administration,
+    groups,
+    links,
+    messages,
+    older,
+    people,
+    sessions,
+    tracing,
+)
 from chatproto.realm.sending import Answer
 
 if TYPE_CHECKING:
@@ -78,6 +87,8 @@ REPLIES: dict[type[Command], Callable[[ClientSession, Any, Any], Coroutine[Any, 
     commands.RealmDrop: links.drop,
     commands.RealmQueue: links.queue,
     commands.RealmDeadLetters: links.dead_letters,
+    commands.Trace: tracing.trace,
+    commands.AuditPrune: tracing.audit_prune,
 }
 
 #: Commands whose handler answers by itself.

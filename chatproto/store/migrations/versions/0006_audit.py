@@ -31,6 +31,7 @@ def upgrade() -> None:
         _column("number", _Number),
         _column("code"),
     )
+    op.create_index("audit_mid", "audit", ["mid"])
     _begin("pruned-sent", "SELECT realm, MAX(number) FROM outbox GROUP BY realm")
     _begin("pruned-applied", "SELECT realm, number FROM applied WHERE stream = 'items'")
 

@@ -1,0 +1,206 @@
+"""Where a message went: what the own audit log says, and those of the realms on its way, which are asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred, DeferredList
+
+from chatproto.errors import BadName, NotAllowed
+from chatproto.events import AuditPruned, TraceStep
+from chatproto.interfaces import IRemotes, IStore
+from chatproto.names import RealmName
+from chatproto.realm.audit import Audit
+from chatproto.realm.policy import PeerPolicy
+from chatproto.realm.remotes import NoRemotes
+from chatproto.realm.times import Clock, Timestamps
+from chatproto.realm.writer import Writer
+from chatproto.records import AuditRow
+from chatproto.records.audit import (
+    APPLIED,
+    DROPPED,
+    ENTRY,
+    EPOCH,
+    HELD,
+    OLDER,
+    PASSED,
+    PRUNED_APPLIED,
+    PRUNED_ENTRY,
+    PRUNED_SENT,
+    REFUSED,
+    RENEWED,
+    SENT,
+)
+
+#: Rows of one message that are told: a group's entry has one, an item a few, on a route a few more.
+_ROWS = 200
+#: Realms that are asked about one message: more than routes are long. A group's copies are asked up to this.
+_REALMS = 32
+#: Rows of the log that are removed at once: so few that nobody waits for it.
+_PORTION = 1000
+#: A word of another realm's, as it may be told.
+_WORD = re.compile(r"[a-z-]{1,64}")
+
+#: The newest number of what is removed, by what it was: which rows stand for it from then on.
+_REMOVED = {SENT: PRUNED_SENT, APPLIED: PRUNED_APPLIED, REFUSED: PRUNED_APPLIED, ENTRY: PRUNED_ENTRY}
+_MARKS = frozenset(_REMOVED.values())
+#: What explains differences to other logs for ever; there is little of it.
+_KEPT = frozenset({OLDER, RENEWED, EPOCH, DROPPED})
+#: Characters of another realm's names that are told: the longest address has so many.
+_LONGEST = 128
+#: Above every number, and above every time that can be written.
+_END = 2**53
+_NEVER = 2**45
+
+
+class _Told(msgspec.Struct, frozen=True, array_like=True):
+    """A row as it is told to another realm."""
+
+    event: str
+    at: int
+    realm: str
+    address: str
+    number: int
+    code: str
+
+
+class Tracing:
+    """Finds messages. ``remotes``, ``policy_of`` and ``copies_of`` are replaced once, before anybody asks."""
+
+    def __init__(self, realm: RealmName, store: IStore, writer: Writer, clock: Clock, audit: Audit) -> None:
+        self.remotes: IRemotes = NoRemotes()
+        self.policy_of: Callable[[RealmName], PeerPolicy] = lambda _: PeerPolicy()
+        #: The realms that have a copy of a group here, by its address.
+        self.copies_of: Callable[[str], Iterable[RealmName]] = lambda _: ()
+        self._realm = realm
+        self._store = store
+        self._writer = writer
+        self._clock = clock
+        self._audit = audit
+        self._text = Timestamps().text
+        #: What stands for rows that were removed since the start; a newer one takes the place of an older.
+        self._marks: dict[tuple[str, str, str], AuditRow] = {}
+
+    async def trace(self, mid: str) -> list[TraceStep]:
+        """Return what happened to a message, by realm, its origin's first.
+
+        :raises Unavailable: not now.
+        """
+        origin = mid.partition("/")[0]
+        own = [_told(row) for row in await self._store.traced(mid, _ROWS)]
+        known: dict[str, list[_Told] | None] = {str(self._realm): own}
+        wanted = self._named(origin, own)
+        while wanted:
+            asked = [realm for realm in wanted if realm not in known][: _REALMS - len(known)]
+            found = await DeferredList([self._ask(realm, mid) for realm in asked], consumeErrors=True)
+            wanted = []
+            for realm, (fine, told) in zip(asked, found, strict=True):
+                known[realm] = told if fine else None
+                if told and fine:
+                    wanted += self._named(origin, told)
+        first = [origin] if origin in known else []
+        return [
+            step for realm in dict.fromkeys([*first, *known]) for step in self._steps(realm, known[realm])
+        ]
+
+    def _named(self, origin: str, rows: Sequence[_Told]) -> list[str]:
+        """Return the realms that rows say to have had to do with the message."""
+        names = dict.fromkeys([origin, *(row.realm for row in rows)])
+        names.update(dict.fromkeys(row.address for row in rows if row.event in (HELD, PASSED)))
+        for row in rows:
+            if row.event == ENTRY and not row.realm:
+                names.update(dict.fromkeys(map(str, self.copies_of(row.address))))
+        return [name for name in names if name != self._realm and _is_realm(name)]
+
+    def _ask(self, realm: str, mid: str) -> Deferred[list[_Told]]:
+        asking = self.remotes.ask(RealmName(realm), "trace", mid)
+        return asking.addCallback(lambda found: msgspec.convert(found["rows"], list[_Told])[:_ROWS])
+
+    def _steps(self, realm: str, rows: Sequence[_Told] | None) -> list[TraceStep]:
+        if rows is None:
+            return [TraceStep(realm=realm, event="silent", code="unavailable")]
+        return [
+            TraceStep(
+                realm=realm,
+                event=_word(row.event),
+                at=self._text(min(max(row.at, 0), _NEVER)),
+                with_=row.realm[:_LONGEST],
+                to=row.address[:_LONGEST],
+                number=min(max(row.number, 0), _END - 1),
+                code=_word(row.code) if row.code else "",
+            )
+            for row in rows
+        ]
+
+    # -- for other realms
+
+    async def answer(self, peer: RealmName, mid: str) -> dict[str, Any]:
+        """Tell a realm through whose hands a message went what became of it here: ``rows``.
+
+        :raises NotAllowed: it is no affair of that realm, or the operator tells it nothing.
+        """
+        if not self.policy_of(peer).trace:
+            raise NotAllowed
+        rows = [_told(row) for row in await self._store.traced(mid, _ROWS)]
+        if peer != mid.partition("/")[0] and peer not in self._named("", rows):
+            raise NotAllowed
+        return {"rows": msgspec.to_builtins(rows)}
+
+    # -- removing
+
+    async def prune(self, older: int) -> AuditPruned:
+        """Remove the oldest rows that are older than so many seconds, a portion of them.
+
+        What they were about is remembered by its numbers, so that nobody takes it for lost.
+
+        :raises Unavailable: not now.
+        """
+        before = int((self._clock.seconds() - older) * 1000)
+        page = await self._store.audit(0, _PORTION)
+        old = list(takewhile(lambda row: row.at < before, page))
+        gone = [row for row in old if row.event not in _KEPT]
+        removed = sum(row.event not in _MARKS for row in gone)
+        if not removed:
+            return AuditPruned(removed=0, complete=True)
+        marks = [
+            self._audit.row(event, "", realm, address, number)
+            for (event, realm, address), number in _newest(gone).items()
+        ]
+        replaced = [self._marks[key] for key in map(_key, marks) if key in self._marks]
+        await self._writer.save(marks, removes=[*{row.serial: row for row in [*gone, *replaced]}.values()])
+        self._marks.update((_key(row), row) for row in marks)
+        return AuditPruned(removed=removed, complete=len(old) < _PORTION)
+
+
+def _told(row: AuditRow) -> _Told:
+    return _Told(row.event, row.at, row.realm, row.address, row.number, row.code)
+
+
+def _word(text: str) -> str:
+    return text if _WORD.fullmatch(text) else "unknown"
+
+
+def _is_realm(text: str) -> bool:
+    try:
+        return RealmName.parse(text) == text
+    except BadName:
+        return False
+
+
+def _newest(rows: Iterable[AuditRow]) -> dict[tuple[str, str, str], int]:
+    """Return for each kind of rows that are removed what is to stand for them: their greatest number."""
+    found: dict[tuple[str, str, str], int] = {}
+    for row in rows:
+        event = _REMOVED.get(row.event, row.event)
+        if event in _MARKS:
+            key = event, row.realm, row.address if event == PRUNED_ENTRY else ""
+            found[key] = max(found.get(key, 0), row.number)
+    return found
+
+
+def _key(mark: AuditRow) -> tuple[str, str, str]:
+    return mark.event, mark.realm, mark.address
