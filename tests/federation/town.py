@@ -78,6 +78,7 @@ class Place(House):
         self.process = ProcessClock(self.town.time, self.name)
         self.clock: Any = self.process
         super().open()
+        self.furnish()
         self.peers = self.wait(
             Peers.open(
                 self.realm,
@@ -89,6 +90,9 @@ class Place(House):
                 random=lambda: 0.5,
             )
         )
+
+    def furnish(self) -> None:
+        """Replace parts of the realm, before it is linked."""
 
     def crash(self) -> None:
         """End without a word, and open again."""
@@ -211,6 +215,8 @@ class Wire:
         one.other, other.other = other, one
         for port in (one, other):
             port.peer_limits = port.other.place.peers.identity.limits
+            both = (each.place.peers.identity.capabilities for each in (one, other))
+            port.capabilities = frozenset.intersection(*map(frozenset, both))
         self._lives = {name: port.place.process for name, port in self.ports.items()}
 
     def connect(self) -> None:
@@ -274,11 +280,13 @@ class Wire:
 class Town:
     """Both realms, and what is between them."""
 
+    place = Place
+
     def __init__(self, limits: Limits | None = None, peer_limits: PeerLimits | None = None) -> None:
         self.time = Time()
         self.wires: list[Wire] = []
-        self.alpha = Place(self, ALPHA, limits, peer_limits)
-        self.beta = Place(self, BETA, limits, peer_limits)
+        self.alpha = self.place(self, ALPHA, limits, peer_limits)
+        self.beta = self.place(self, BETA, limits, peer_limits)
         self.alpha.add("messi", "henderson")
         self.beta.add("amsal", "lineker")
 
