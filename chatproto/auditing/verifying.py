@@ -1,8 +1,8 @@
 """The comparison: every item of one realm for another has one end, in the order in which they were sent.
 
-What only a store held that was replaced by an older copy is lost, and known to be: after that the sender begins
-a new epoch of its stream, and both logs say where. What was settled or came before that may be missing on the
-other side; what came after it may not.
+What only a store held that was replaced by an older copy is lost, and known to be: after that the sender
+begins a new epoch of its stream, and both logs say where. What was settled or came before that may be missing
+on the other side; what came after it may not.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class _Verifying:
         )
 
     def _is_unnoticed(self, store: str, events: Sequence[str], other: str) -> bool:
-        """Tell whether a store is an older copy, and has not exchanged anything with the other realm since."""
+        """Tell whether a store is an older copy, and has exchanged nothing with the other realm since."""
         older = self._newest(store, OLDER, "")
         return older > max(self._newest(store, event, other) for event in (*events, RENEWED))
 
@@ -214,7 +214,7 @@ class _Verifying:
             newest = max(newest, serial)
 
     def _compare_with_messages(self, realm: str) -> None:
-        """See that what an audit log tells of is in its own store: entries, and bounces with their letters."""
+        """See that what an audit log tells of is in its own store: entries, bounces, dead letters."""
         groups = {
             f"{name}@{realm}" for (name,) in self._ask("SELECT name FROM groups WHERE store = ?", realm)
         }

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, bindparam, or_, select
 
 from chatproto.records import LifeRow, MessageRow, ReplicaRow, SubscriptionRow
 from chatproto.store.keys import within
-from chatproto.store.schema import HAS_ARRIVED, lives, messages, replicas, subscriptions
+from chatproto.store.link_schema import lives, replicas, subscriptions
+from chatproto.store.schema import HAS_ARRIVED, messages
 from chatproto.store.selecting import list_rows, where
 
 _LOG = where(messages, "conversation").where(messages.c.gseq > 0)

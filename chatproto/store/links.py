@@ -27,19 +27,8 @@ from chatproto.records import (
     Waiting,
 )
 from chatproto.records.audit import SENT, SETTLED
-from chatproto.store.schema import (
-    HAS_ARRIVED,
-    applied,
-    audit,
-    conversations,
-    dead_letters,
-    dials,
-    messages,
-    outbox,
-    peers,
-    refusals,
-    streams,
-)
+from chatproto.store.link_schema import applied, audit, dead_letters, dials, outbox, peers, refusals, streams
+from chatproto.store.schema import HAS_ARRIVED, conversations, messages
 from chatproto.store.selecting import find_row, list_rows, where
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Connection, bindparam, cast, func, select
 
 from chatproto.records import HeldRow, Run, VerdictRow
-from chatproto.store.schema import held, verdicts
+from chatproto.store.link_schema import held, verdicts
 from chatproto.store.selecting import list_rows, where
 
 _PARTS = ("hop", "origin", "realm", "stream", "since")
