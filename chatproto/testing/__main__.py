@@ -23,6 +23,7 @@ from chatproto.testing.simulation import SECONDS, Mode, Options, Report, simulat
 @click.option("--seeds", type=click.IntRange(1), default=None, help="How many seeds to run.")
 @click.option("--seed", type=int, default=None, help="The first seed; without --seeds the only one.")
 @click.option("--realms", type=click.IntRange(1), default=3, show_default=True, help="Realms in each run.")
+@click.option("--groups", type=click.IntRange(0), default=0, show_default=True, help="Groups across realms.")
 @click.option(
     "--mode", type=click.Choice([mode.value for mode in Mode]), default=Mode.SAFETY.value, show_default=True
 )
@@ -34,6 +35,7 @@ def main(
     seeds: int | None,
     seed: int | None,
     realms: int,
+    groups: int,
     mode: str,
     store: str,
     seconds: float,
@@ -41,7 +43,7 @@ def main(
     trace: bool,
 ) -> None:
     """Run a federation in one process, with everything going wrong that a seed says."""
-    options = Options(realms=realms, mode=Mode(mode), seconds=seconds)
+    options = Options(realms=realms, groups=groups, mode=Mode(mode), seconds=seconds)
     first = int.from_bytes(os.urandom(4)) if seed is None else seed
     count = (100 if seed is None else 1) if seeds is None else seeds
     begun = time.monotonic()
@@ -50,7 +52,7 @@ def main(
     for report in _reports(range(first, first + count), options, store, jobs, trace):
         reports.append(report)
         if report.broken:
-            made = f"--realms {realms} --mode {mode} --store {store} --seconds {seconds:g}"
+            made = f"--realms {realms} --groups {groups} --mode {mode} --store {store} --seconds {seconds:g}"
             again = f"python -m chatproto.testing --seed {report.seed} {made} --trace"
             click.echo(f"seed {report.seed}: {report.broken}\n  again: {again}", err=True)
     _summarise(reports, time.monotonic() - begun)

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from chatproto.names import fold
 from chatproto.records import ARRIVED, Batch, ConversationRow, MessageRow, OutboxRow, Record
+from chatproto.testing.group_ledger import GroupLedger
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.mirror import Mirror
 
@@ -65,6 +66,7 @@ class Ledger:
         self._gone: set[str] = set()
         #: The first rule that was broken.
         self.broken: str | None = None
+        self.groups = GroupLedger(self.mirrors, self.counts, self.broke, self._reset)
 
     def broke(self, what: str) -> None:
         """Note that a rule was broken; the first one counts."""
@@ -90,6 +92,7 @@ class Ledger:
     def sent(self, sendings: Sequence[Sending]) -> None:
         """Hear that a user asks for this, and will until it is answered."""
         self._sendings += sendings
+        self.groups.sent(sendings)
 
     def acknowledged(self, sending: Sending, mid: str) -> None:
         """Hear that a user was told that a message is stored."""
@@ -116,6 +119,7 @@ class Ledger:
         if realm not in self._reset and mid in heard:
             self.broke(f"once: {user} heard {mid} twice")
         heard.add(mid)
+        self.groups.heard(user, mid)
         self.counts["heard"] += 1
 
     # -- what stores do
@@ -125,7 +129,9 @@ class Ledger:
         for row in mirror.commit(batch, failed):
             if isinstance(row, MessageRow):
                 self._ever[host.name].add(row.mid)
-                self._check_not_both(row)
+                self.groups.committed(host.name, row)
+                if not mirror.is_of_group(row):
+                    self._check_not_both(row)
                 self._check_origin(host.name, row)
         for mid in mirror.twice:
             self.broke(f"once: {mid} is on the disk of {host.name} twice")
@@ -171,9 +177,10 @@ class Ledger:
     def put_back(self, host: RealmHost, backup: Backup, *, unnoticed: bool = False) -> None:
         """Put a copy back, and note what may be lost by that: what only this store held."""
         mirror = self.mirrors[host.name]
-        before = dict(mirror.by_mid)
+        before, in_groups = dict(mirror.by_mid), self.groups.mids(host.name)
         host.put_back(backup.copy, unnoticed=unnoticed)
         mirror.roll_back(backup.mark)
+        self.groups.lost(host.name, in_groups)
         self._reset.add(host.name)
         for mid, row in before.items():
             if mid not in mirror.by_mid and mid in self._by_mid:
@@ -193,6 +200,8 @@ class Ledger:
     def open(self, realms: Container[str]) -> Iterable[str]:
         """Return the messages between these realms that have neither an entry nor a bounce yet."""
         for mid, sending in self._by_mid.items():
+            if self.groups.has(sending.to):
+                continue
             between = realm_of(sending.sender) in realms and realm_of(sending.to) in realms
             if between and not sending.excused and not self._ends(sending) and not self._is_over(mid):
                 yield f"{mid} to {sending.to}"
@@ -214,7 +223,9 @@ class Ledger:
         """
         self.look()
         for sending in self._sendings:
-            self._check_sending(sending)
+            if not self.groups.has(sending.to):
+                self._check_sending(sending)
+        self.groups.check()
         for name, mirror in self.mirrors.items():
             self._check_order(name, mirror)
         self.look()
@@ -226,6 +237,7 @@ class Ledger:
         """
         for lost in self.open(realms):
             self.broke(f"no-loss: {lost} has neither an entry nor a bounce")
+        self.groups.settled(realms)
         self.look()
 
     def _check_sending(self, sending: Sending) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from chatproto.records import Batch, MessageRow, Record
+from chatproto.records import Batch, ConversationRow, MessageRow, Record
 from chatproto.store.keys import KEY_OF
 from chatproto.testing.disks import rows_of
 
@@ -18,8 +18,13 @@ class Mirror:
     def __init__(self) -> None:
         self._rows: dict[type[Record], dict[Any, Record]] = {}
         self._journal: list[tuple[Sequence[Record], Sequence[Record]]] = []
-        #: Messages by mid; each has one entry.
+        #: Messages of two by mid; each has one entry.
         self.by_mid: dict[str, MessageRow] = {}
+        #: Entries of groups by number, for each conversation; and the numbers of groups' conversations.
+        self.logs: dict[int, dict[int, MessageRow]] = {}
+        self.groups: dict[str, int] = {}
+        #: Posts to groups of other realms, by mid: of these a realm keeps what waits.
+        self.posts: dict[str, MessageRow] = {}
         #: And by the first word of their text.
         self.by_word: dict[str, list[MessageRow]] = {}
         #: The mids that were stored more than once.
@@ -52,19 +57,41 @@ class Mirror:
         """Forget everything after a mark."""
         journal, self._journal = self._journal[:mark], []
         self._rows.clear()
-        self.by_mid.clear()
-        self.by_word.clear()
+        for kept in (self.by_mid, self.by_word, self.logs, self.groups, self.posts):
+            kept.clear()
         for rows, removes in journal:
             self._apply(rows, removes)
         self._journal = journal
 
     def _apply(self, rows: Sequence[Record], removes: Sequence[Record]) -> None:
         for row in rows:
-            self._rows.setdefault(type(row), {})[KEY_OF[type(row)](row)] = row
+            key = KEY_OF[type(row)](row)
+            before = self._rows.setdefault(type(row), {}).get(key)
+            self._rows[type(row)][key] = row
             if isinstance(row, MessageRow):
-                if row.mid in self.by_mid:
-                    self.twice.append(row.mid)
-                self.by_mid[row.mid] = row
-                self.by_word.setdefault(row.text.partition(" ")[0], []).append(row)
+                self._file(row, before)
+            elif isinstance(row, ConversationRow) and row.is_group:
+                self.groups[row.a] = row.conversation
         for row in removes:
-            self._rows.get(type(row), {}).pop(KEY_OF[type(row)](row), None)
+            before = self._rows.get(type(row), {}).pop(KEY_OF[type(row)](row), None)
+            if isinstance(before, MessageRow):
+                self.posts.pop(before.mid, None)
+
+    def _file(self, row: MessageRow, before: Record | None) -> None:
+        if not row.conversation:
+            self.posts[row.mid] = row
+        elif self.is_of_group(row):
+            log = self.logs.setdefault(row.conversation, {})
+            if isinstance(before, MessageRow) and log.get(before.gseq) is before:
+                del log[before.gseq]  # it has taken another number, or none
+            if row.gseq:
+                log[row.gseq] = row
+        else:
+            if row.mid in self.by_mid:
+                self.twice.append(row.mid)
+            self.by_mid[row.mid] = row
+            self.by_word.setdefault(row.text.partition(" ")[0], []).append(row)
+
+    def is_of_group(self, row: MessageRow) -> bool:
+        """Tell whether a message is one of a group, here or on its way to one."""
+        return not row.conversation or row.conversation in self.groups.values()

@@ -17,6 +17,7 @@ from chatproto.errors import StoreError
 from chatproto.testing.adversary import STRANGER_SECONDS, Adversary
 from chatproto.testing.bounds import Bounds
 from chatproto.testing.clock import ProcessClock
+from chatproto.testing.group_life import GroupLife
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.ledger import Broken, Ledger
 from chatproto.testing.network import Network
@@ -48,9 +49,13 @@ class Mode(enum.Enum):
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What a run is made of, beside its seed. ``folder`` is for stores in SQLite."""
+    """What a run is made of, beside its seed: ``groups`` have members in all realms.
+
+    ``folder`` is for stores in SQLite.
+    """
 
     realms: int = 3
+    groups: int = 0
     mode: Mode = Mode.SAFETY
     seconds: float = SECONDS
     folder: Path | None = None
@@ -104,6 +109,10 @@ class Simulation:
         network.on_step.append(self._look)
         self._adversary = Adversary(network, ledger, self.hosts, network.random("adversary"))
         self._rogue = RogueRealm(network, [host.name for host in self.hosts], network.random("rogue"))
+        self._groups = [
+            f"group{number}@{self.random.choice(self.hosts).name}" for number in range(options.groups)
+        ]
+        ledger.groups.names.update(self._groups)
         self.users = [user for host in self.hosts for user in self._users(host)]
         self._troubles = Troubles(
             network,
@@ -179,7 +188,8 @@ class Simulation:
         names = {host.name for host in hosts}
         left = [f"{host.name} does not serve" for host in hosts if not host.serving]
         left += [f"{user.address} waits for {user.waiting}" for user in users if not user.done]
-        return left or [f"{message} is open" for message in self.ledger.open(names)]
+        left = left or [f"{message} is open" for message in self.ledger.open(names)]
+        return left or list(self.ledger.groups.open(names))
 
     def _look(self, clock: ProcessClock) -> None:
         self.bounds.look(clock)
@@ -202,6 +212,7 @@ class Simulation:
         everybody = [f"{user}@{other.name}" for other in self.hosts for user in other.users]
         everybody += [f"nobody@{other.name}" for other in self.hosts]
         everybody.append(f"u0@{ROGUE}")
+        everybody += self._groups * 3  # where they are members, or not
         return [
             SimulatedUser(
                 self.network,
@@ -210,9 +221,20 @@ class Simulation:
                 host.name,
                 Habits(self.random.choice((1.0, 10.0, 60.0)), everybody, self.random.randint(5, 40)),
                 self.network.random(f"user {name}@{host.name}"),
+                self._group_life(name, host),
             )
             for name in host.users
         ]
+
+    def _group_life(self, name: str, host: RealmHost) -> GroupLife | None:
+        """Return what a user does about groups; the first user of a realm makes those of it."""
+        if not self._groups:
+            return None
+        own = [group for group in self._groups if group.endswith(f"@{host.name}") and name == "u0"]
+        people = [f"{user}@{other.name}" for other in self.hosts for user in other.users]
+        pause = self.random.choice((3.0, 15.0, 60.0))
+        random = self.network.random(f"groups of {name}@{host.name}")
+        return GroupLife(random, pause, own, self._groups, people)
 
 
 def _name(number: int) -> str:

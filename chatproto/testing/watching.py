@@ -13,6 +13,7 @@ from chatproto.frames import Ack, Auth, Frame, Goodbye, Hello, Item, PeerLimits,
 from chatproto.names import fold
 from chatproto.records import ITEMS, AppliedRow, Batch, OutboxRow, RefusalRow, StreamRow
 from chatproto.testing.disks import rows_of
+from chatproto.testing.group_watching import GroupSpeaker
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.ledger import Ledger, realm_of
 from chatproto.testing.names import PEER
@@ -40,6 +41,7 @@ class Speaker:
         #: Whether it gave the proof of who it is.
         self.proved = False
         self.limits = PeerLimits()
+        self.groups = GroupSpeaker(realm, watch.ledger.mirrors, self._broke)
         #: Of the stream that it sends: the newest number, and up to where it said that it knows the verdicts.
         self.sent: int | None = None
         self.settled = 0
@@ -72,6 +74,8 @@ class Speaker:
                 self.limits = frame.limits
             elif isinstance(frame, Auth):
                 self._take_proof()
+            elif isinstance(frame, Ack | Start) and frame.stream != ITEMS:
+                pass
             elif isinstance(frame, Ack):
                 self.acked = max(self.acked, frame.number)
             elif isinstance(frame, Item | Skip | Start):
@@ -91,9 +95,11 @@ class Speaker:
         self._watch.note(f"{self.realm} to {self._peer}: {frame}")
         if not isinstance(frame, _TO_STRANGERS) and not self._watch.may_hear(self.other, self._peer):
             self._broke(f"stranger: {frame}")
+        if self.groups.take(frame):
+            return
         match frame:
             case Hello():
-                self.limits = frame.limits
+                self.limits = self.groups.limits = frame.limits
             case Auth():
                 self._take_proof()
             case Ready():
@@ -199,6 +205,7 @@ class Watch:
         near = Speaker(self, here, there, dialled=True)
         far = Speaker(self, there, here, dialled=False)
         near.other, far.other = far, near
+        near.groups.other, far.groups.other = far.groups, near.groups
         # What others say is theirs; only realms are held to what they say.
         for end, speaker in ((wire.near, near), (wire.far, far)):
             end.taps.append(speaker.wrote if speaker.realm in self.ledger.mirrors else speaker.overheard)

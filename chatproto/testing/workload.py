@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from chatproto.client import ChatClient, Message, Position, State
 from chatproto.errors import ChatError, ConnectionUnavailable
 from chatproto.events import Sent, SentEach
+from chatproto.testing.group_life import GroupLife
 from chatproto.testing.ledger import Ledger, Sending
 from chatproto.testing.network import Network
 
@@ -36,7 +37,14 @@ class SimulatedUser:
     """One user with one device. What it must not lose, it keeps over its own crashes."""
 
     def __init__(
-        self, network: Network, ledger: Ledger, name: str, realm: str, habits: Habits, random: Random
+        self,
+        network: Network,
+        ledger: Ledger,
+        name: str,
+        realm: str,
+        habits: Habits,
+        random: Random,
+        groups: GroupLife | None = None,
     ) -> None:
         self._network = network
         self._ledger = ledger
@@ -45,6 +53,7 @@ class SimulatedUser:
         self.realm = realm
         self._habits = habits
         self._random = random
+        self._groups = groups
         self.address = f"{name}@{realm}"
         self.machine = network.machine(self.address)
         #: Kept over crashes: how far it has heard, its session, and what it has no answer for.
@@ -78,6 +87,8 @@ class SimulatedUser:
         for cid, sendings in self._unanswered.items():
             self._ask(client, cid, sendings)
         self._plan()
+        if self._groups is not None:
+            self._groups.begin(self.machine.clock, client)
 
     def crash(self, *, power: bool = False) -> None:
         """Lose everything that is only in memory, and come back later."""
@@ -89,6 +100,8 @@ class SimulatedUser:
     def stop_writing(self) -> None:
         """Write no more than was written."""
         self._habits = Habits(self._habits.pause, self._habits.to, self._written)
+        if self._groups is not None:
+            self._groups.end()
 
     def _connected(self, _: None) -> None:
         assert self.client is not None
@@ -113,7 +126,8 @@ class SimulatedUser:
         if self._random.random() < self._habits.long:
             text += "." * self._random.randint(100, _LONG)
         sendings = [
-            Sending(self.address, to, cid, text) for to in self._random.sample(self._habits.to, count)
+            Sending(self.address, to, cid, text)
+            for to in dict.fromkeys(self._random.sample(self._habits.to, count))
         ]
         self._unanswered[cid] = sendings
         self._ledger.sent(sendings)
