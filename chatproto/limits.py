@@ -141,6 +141,12 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outbox_items: Count = 100_000
     #: Bytes of text that wait for one other realm: what an outage may take of the disk.
     outbox_bytes: Count = 256 * 1024 * 1024
+    #: Items of one stream that a gateway holds until their destination has them: some hours of a busy one.
+    held_items: Count = 10_000
+    #: Bytes of them, signatures and all.
+    held_bytes: Count = 64 * 1024 * 1024
+    #: Bytes that a gateway holds of all streams together: what others may take of its disk.
+    held_total_bytes: Count = 1024 * 1024 * 1024
     #: The time in which another realm has to prove who it is: two round trips, and signatures of a tenth of a
     #: millisecond.
     link_handshake_seconds: Time = 10.0

@@ -98,3 +98,24 @@ LATER_FACTOR = 12
 ESTABLISHED = 60.0
 #: A dial that has neither failed nor become a link after so long has failed: its parts may take less.
 DIAL_SECONDS = 60.0
+
+#: What both sides of a link have to be able to, so that frames of routes go on it.
+ROUTES = "routes"
+#: Seconds in which what was sent on a route should have moved; then it is sent again, each time after twice
+#: as long: a destination that is away for a week costs a frame an hour.
+PATIENCE = 60.0
+PATIENCE_MOST = 3600.0
+#: Seconds between two questions where a destination stands, and between two of its answers that say nothing
+#: new: who replays what is old gets no more than that.
+ROUTE_PAUSE = 1.0
+#: Seconds that a direct link may be down until a route is used instead.
+ROUTE_GRACE = 10.0
+#: Parcels of a stream that wait until it is known where it stands: what may be sent without an answer.
+EARLY_PARCELS = 256
+#: Streams that one neighbour may have passed on, each with its place in memory, and verdicts that are kept.
+RUNS = 1024
+ROUTE_VERDICTS = 10_000
+#: Rows removed at once when a destination has them.
+FREED_AT_ONCE = 1000
+#: What a row takes on disk beside its body.
+HELD_EXTRA = 512

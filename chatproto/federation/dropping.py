@@ -41,6 +41,7 @@ async def end_all(
             await writer.room()
             continue
         items = await store.outgoing(stream.realm, row.settled, 1 if silent else PORTION_ITEMS, PORTION_BYTES)
+        await bounces.prepare(items)
         if not stream.loaded or stream.row != row:
             continue
         codes = dict.fromkeys((item.row.number for item in items), "outcome-unknown")
@@ -55,5 +56,16 @@ async def end_all(
     if row.first <= stream.newest:  # else this has been done
         number = stream.newest
         await stream.replace(
-            StreamRow(row.realm, row.stream, epoch(), row.epoch, number + 1, number, number, number, number)
+            StreamRow(
+                realm=row.realm,
+                stream=row.stream,
+                epoch=epoch(),
+                previous=row.epoch,
+                first=number + 1,
+                repeats=number,
+                settled=number,
+                offered=number,
+                late=number,
+                since=stream.next_since(),
+            )
         )

@@ -30,13 +30,19 @@ from chatproto.frames import (
     Entry,
     Frame,
     Goodbye,
+    Held,
     Item,
+    NoRoute,
+    Noted,
+    Parcel,
+    Pass,
     Ping,
     Pong,
     Ready,
     Receipt,
     Skip,
     Start,
+    Verdict,
 )
 from chatproto.records import ITEMS
 
@@ -167,6 +173,7 @@ class End:
                 next=after + 1,
                 repeats=row.repeats,
                 settled=link.outgoing.settled,
+                since=row.since,
             )
         )
         link.outgoing.on_marked = self._sender.wake
@@ -292,6 +299,9 @@ class End:
                 link.incoming.start(frame)
                 self._started = True
                 self._check_up()
+            case Parcel() | Held() | NoRoute() | Verdict() | Noted() | Pass():
+                if link.carrier is not None:
+                    link.carrier.received(link, frame)
             case Entry() | Digest():
                 self._take_of_group(frame)
             case Ready() | Start() | Ack() if frame.stream != ITEMS:
@@ -312,6 +322,18 @@ class End:
         if not self._connection.send(*frames):
             self._full = True
         return not self._full
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What both sides can do beyond the least."""
+        return self._connection.capabilities
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be sent now."""
+        return not self._full
+
+    post = _write
 
     def _acknowledge(self) -> None:
         self._ack_due = True
@@ -339,3 +361,5 @@ class End:
             self._sender.drained()
         if self.groups is not None:
             self.groups.drained()
+        if self._link.carrier is not None:
+            self._link.carrier.drained(self._link)

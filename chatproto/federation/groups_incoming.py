@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatproto.errors import Conflict
+from chatproto.errors import ChatError, Conflict
 from chatproto.faults import Discreet
 from chatproto.federation.bounds import GROUPS
 from chatproto.federation.errand import Errand, Step, tell
@@ -75,6 +75,12 @@ class Taken(Step):
             tell(effect.told)
         self.stored(self)
         super().committed()
+
+    def failed(self, error: ChatError) -> None:
+        """Undo what was begun for them."""
+        for effect in self.effects:
+            effect.lost()
+        super().failed(error)
 
 
 class GroupReceiver:

@@ -31,6 +31,7 @@ from chatproto.federation.errand import Errand
 from chatproto.federation.judging import Entry, Judge, Sent, size_of
 from chatproto.federation.rules import Arrivals
 from chatproto.frames import Ack, Item, PeerLimits, Ready, Skip, Start
+from chatproto.frames.routing import Ruling
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
 from chatproto.realm.audit import Audit
@@ -128,7 +129,9 @@ class IncomingStream:
             self._refusals = {each.number: each.code for each in rows}
             self._refusals_of = row.epoch
             self._sent.settled = row.settled
-        return Ready(epoch=row.epoch, number=row.number, mid=row.mid, settled=row.settled)
+        return Ready(
+            epoch=row.epoch, number=row.number, mid=row.mid, settled=row.settled, since=row.since
+        )
 
     def attach(self, on_stored: Callable[[], None], give_up: Callable[[str], None]) -> None:
         """Take items of a connection, in the turn in which it was told where the stream stands."""
@@ -184,6 +187,7 @@ class IncomingStream:
 
     def _begin(self, start: Start) -> None:
         self._sent.epoch, self._sent.repeats = start.epoch, start.repeats
+        self._sent.since = start.since
         self._first = start.first
         self._received = start.next - 1
 
@@ -211,6 +215,47 @@ class IncomingStream:
             self._items += 1
             self._bytes += size_of(frame)
             self._errand.soon()
+
+    @property
+    def received(self) -> int | None:
+        """The newest number that came; None as long as nothing is said of the epoch."""
+        return self._received
+
+    @property
+    def epoch(self) -> str:
+        """The epoch of what comes now."""
+        return self._sent.epoch
+
+    @property
+    def since(self) -> int:
+        """When that epoch began, as the other side says."""
+        return self._sent.since
+
+    def takes(self, frame: Item | Skip) -> bool:
+        """Tell whether a frame is the next one, and there is room for it."""
+        room = self._items < self.limits.items and self._bytes < self.limits.bytes
+        known = len(self._refusals) + self._items < REFUSALS
+        return self._received is not None and frame.number == self._received + 1 and room and known
+
+    def settled(self, number: int) -> None:
+        """Hear up to where the other side has made our verdicts durable."""
+        self._settle(min(number, self._applied()))
+
+    def ruling(self) -> Ruling | None:
+        """Return where the stream stands, with the verdicts; None if they are not at hand."""
+        row = self.row
+        if row is None:
+            return Ruling()
+        if self._refusals_of != row.epoch:
+            return None
+        return Ruling(
+            epoch=row.epoch,
+            since=row.since,
+            number=row.number,
+            mid=row.mid,
+            settled=min(self._sent.settled, row.number),
+            refused=sorted(self._refusals.items()),
+        )
 
     def _applied(self) -> int:
         """Return the number up to which items of the present epoch are on disk."""

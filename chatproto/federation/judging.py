@@ -14,13 +14,22 @@ from chatproto.errors import ChatError, StoreError
 from chatproto.faults import Discreet
 from chatproto.federation.bounds import EXPIRES, REFUSAL_KEPT
 from chatproto.federation.errand import Step, tell
-from chatproto.federation.rules import Arrival, Arrivals, Effect
+from chatproto.federation.rules import Arrival, Arrivals
 from chatproto.frames import Item, Skip
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName, fold
 from chatproto.realm.audit import Audit
 from chatproto.realm.times import Clock
-from chatproto.records import ITEMS, AppliedRow, AuditRow, MemberRow, Record, RefusalRow
+from chatproto.records import (
+    ITEMS,
+    AppliedRow,
+    AuditRow,
+    MemberRow,
+    Record,
+    RefusalRow,
+    StreamRow,
+    SubscriptionRow,
+)
 from chatproto.records.audit import APPLIED, REFUSED
 
 #: Items in one entry: a question of the store for their mids stays short.
@@ -28,7 +37,7 @@ _ENTRY_ITEMS = 256
 #: How often the rules may read for one item and still not be able to judge it.
 _PREPARATIONS = 10
 #: Fields of the key where it is not only the first one.
-_KEYS: dict[type[Record], int] = {MemberRow: 2, RefusalRow: 3}
+_KEYS: dict[type[Record], int] = {MemberRow: 2, RefusalRow: 3, StreamRow: 2, SubscriptionRow: 2}
 
 
 class Known(Struct):
@@ -45,6 +54,7 @@ class Sent(Struct):
     epoch: str = ""
     repeats: int = 0
     settled: int = 0
+    since: int = 0
 
 
 class Entry(Step):
@@ -60,7 +70,7 @@ class Entry(Step):
         #: By which connection they came.
         self.connection = connection
         self.frames: list[Item | Skip] = []
-        self.effects: list[Effect] = []
+        self.effects: list[Arrival] = []
         #: The refusals by number.
         self.codes: dict[int, str] = {}
 
@@ -70,6 +80,12 @@ class Entry(Step):
             tell(effect.told)
         self.stored(self)
         super().committed()
+
+    def failed(self, error: ChatError) -> None:
+        """Undo what was begun for them."""
+        for effect in self.effects:
+            effect.lost()
+        super().failed(error)
 
 
 class Judge:
@@ -168,9 +184,10 @@ class Judge:
         self._preparations = 0
         last = entry.frames[-1]
         entry.row = AppliedRow(
-            str(self._realm), ITEMS, sent.epoch, last.number, last.mid, sent.settled, sent.repeats
+            str(self._realm), ITEMS, sent.epoch, last.number, last.mid, sent.settled, sent.repeats, sent.since
         )
         entry.inserts = [*inserts.values(), *told]
+        entry.otherwise = [row for effect in entry.effects for row in effect.otherwise]
         entry.puts = [*puts.values(), entry.row]
         entry.size = sum(map(size_of, entry.frames))
         return True

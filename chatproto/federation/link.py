@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field, to_builtins
 from twisted.internet.defer import Deferred
@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from chatproto.errors import NoSuchRealm, PeerBlocked, TextTooLong, Unavailable
-from chatproto.federation.bounds import CODES, MEMBERS_PAGE, RECEIPT_PAUSE, VERDICTS
+from chatproto.federation.bounds import CODES, MEMBERS_PAGE, RECEIPT_PAUSE, ROUTES, VERDICTS
 from chatproto.federation.connection import Connection
 from chatproto.federation.end import End
 from chatproto.federation.end import State as EndState
@@ -31,13 +31,16 @@ from chatproto.federation.rules import Rules
 from chatproto.federation.sending import text_limit
 from chatproto.federation.settling import Ended
 from chatproto.federation.standing import Standing
-from chatproto.frames import Ask, PeerLimits
+from chatproto.frames import Ask, Frame, PeerLimits
 from chatproto.interfaces import IStore
 from chatproto.limits import TEXT_BYTES, Limits
 from chatproto.names import RealmName
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import Outgoing
+
+if TYPE_CHECKING:
+    from chatproto.federation.routes import Routes
 
 
 class State(enum.Enum):
@@ -122,6 +125,8 @@ class PeerLink:
         self._second: End | None = None
         #: What the other realm took when it was last connected.
         self._takes = PeerLimits()
+        #: What goes by routes, to this realm or past it.
+        self.carrier: Routes | None = None
         self.receipts = Receipts()
         self._receipts_call: IDelayedCall | None = None
         self._waiting: dict[int, list[Deferred[str]]] = {}
@@ -169,6 +174,8 @@ class PeerLink:
         return (self.home < self.realm) is dialled
 
     def _take(self, end: End) -> None:
+        if self.carrier is not None:
+            self.carrier.connecting(self)
         self._end = end
         self._become(State.OPENING)
         end.begin()
@@ -324,6 +331,8 @@ class PeerLink:
 
         :raises Unavailable: there is no link now.
         """
+        if self._end is None and self.carrier is not None:
+            return self.carrier.ask(self, about, name, after)
         if self._end is None or self._state is not State.UP:
             raise Unavailable
         return self._end.questions.ask(about, name, after)
@@ -332,3 +341,26 @@ class PeerLink:
         self._receipts_call = None
         if self._end is not None:
             self._end.flush()
+        elif self.carrier is not None:
+            self.carrier.tell_receipts(self)
+
+    # -- routes
+
+    @property
+    def routes(self) -> bool:
+        """Whether both sides know frames of routes."""
+        return self._end is not None and ROUTES in self._end.capabilities
+
+    @property
+    def carries(self) -> bool:
+        """Whether frames of routes can be sent."""
+        return self._state is State.UP and self.routes
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more than a few of them may be sent now."""
+        return self.carries and self._end is not None and self._end.has_room
+
+    def post(self, frame: Frame) -> bool:
+        """Send a frame of a route, if there is a connection; False if no more should be sent for now."""
+        return self.carries and self._end is not None and self._end.post(frame)

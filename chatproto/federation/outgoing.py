@@ -75,9 +75,12 @@ class OutgoingStream:
         limits: Limits,
         entropy: Callable[[int], bytes],
         audit: Audit,
+        now: Callable[[], int] = lambda: 0,
     ) -> None:
+        """``now`` is in milliseconds; epochs are told from older ones by it."""
         self.realm = realm
         self.audit = audit
+        self._now = now
         self._store = store
         self._writer = writer
         self._limits = limits
@@ -145,7 +148,9 @@ class OutgoingStream:
             rows = {(row.realm, row.stream): row for row in await self._store.streams()}
             row = rows.get((self.realm, ITEMS))
             stored = row is not None
-            row = row or StreamRow(self.realm, ITEMS, self._new_epoch(), "", 1, 0, 0, 0)
+            row = row or StreamRow(
+                self.realm, ITEMS, self._new_epoch(), "", 1, 0, 0, 0, since=self._now()
+            )
             oldest = await self._store.outbox(self.realm, 0, MAXIMUM, 1, False)
             newest = await self._store.outbox(self.realm, 0, MAXIMUM, 1, True)
             waiting = await self._store.waiting(self.realm, row.settled)
@@ -168,6 +173,10 @@ class OutgoingStream:
 
     def _new_epoch(self) -> str:
         return self._entropy(_EPOCH_BYTES).hex()
+
+    def next_since(self, known: int = 0) -> int:
+        """Return when the next epoch begins: after the present one, and any that the other side knows."""
+        return max(self._now(), self.row.since + 1, known + 1)
 
     # -- numbering
 
@@ -302,6 +311,7 @@ class OutgoingStream:
             settled=self.oldest - 1,
             offered=self.newest,
             late=self.row.late,
+            since=self.next_since(ready.since),
         )
         self.renewals += 1
         return await self.replace(row, RENEWED)
@@ -320,6 +330,19 @@ class OutgoingStream:
         if self.row.epoch != row.epoch:
             raise Unavailable
         return row.first - 1
+
+    async def keep(self) -> None:
+        """Return when the row is on disk, so that others may hear of its epoch."""
+        # What was withdrawn may be on its way to the disk; read before that, it would be sent.
+        await come_to_rest(self._writer)
+        await self.load()
+        if not self._stored:
+            await self._save(self.row)
+
+    async def mid_of(self, number: int) -> str:
+        """Return the mid of an item that is kept, ``""`` if it is not."""
+        found = await self._store.outbox(self.realm, number - 1, number + 1, 1, False)
+        return found[0].mid if found else ""
 
     async def count_as_offered(self) -> None:
         """Let only the other side decide on what there is: that it was sent may be forgotten here."""

@@ -88,6 +88,7 @@ class Overdue:
         generation = stream.generation
         after = max(stream.row.late, stream.row.settled)
         late, more = await self._overdue(after, stream.row.offered + 1)
+        await self._bounces.prepare(late)
         if not late or not stream.loaded or generation != stream.generation or stream.at_risk:
             return False
         settled = stream.row.settled
@@ -101,6 +102,7 @@ class Overdue:
         stream = self._stream
         generation = stream.generation
         late, more = await self._overdue(self._passed, stream.newest + 1)
+        await self._bounces.prepare(late)
         if not stream.loaded or generation != stream.generation:
             return False
         # Between here and the append nothing waits: what was offered meanwhile may be on its way.

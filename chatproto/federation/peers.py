@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from chatproto.errors import ChatError, LinkError, NoSuchRealm, StoreError, WrongKey
 from chatproto.faults import Discreet
-from chatproto.federation.bounds import OVERDUE_PERIOD, UPKEEP_PERIOD
+from chatproto.federation.bounds import OVERDUE_PERIOD, ROUTES, UPKEEP_PERIOD
 from chatproto.federation.connection import Connection, LinkEnd
 from chatproto.federation.dialing import Connect, Dialer, MakeFactory
 from chatproto.federation.dropping import end_all
@@ -25,7 +25,8 @@ from chatproto.federation.link import PeerLink, State
 from chatproto.federation.outgoing import OutgoingStream
 from chatproto.federation.overdue import Overdue
 from chatproto.federation.remotes import Remotes
-from chatproto.federation.setting import PeerSetting
+from chatproto.federation.routes import Routes
+from chatproto.federation.setting import PeerSetting, RouteTable
 from chatproto.federation.standing import Standing, Standings
 from chatproto.federation.trust import Trust
 from chatproto.federation.upkeep import remove_refusals, remove_settled
@@ -65,6 +66,7 @@ class Peers:
         self.links: dict[RealmName, PeerLink] = {}
         self.remotes = Remotes(self.links, standings, clock)
         self.dialer: Dialer
+        self.routes: Routes
         self._realm = realm
         self._store = store
         self._clock = clock
@@ -85,6 +87,7 @@ class Peers:
         *,
         limits: PeerLimits | None = None,
         lab: bool = False,
+        table: RouteTable | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
         random: Callable[[], float] | None = None,
     ) -> Peers:
@@ -99,9 +102,13 @@ class Peers:
         if key is None:
             key = KeyRow(_KEY, make_seed(entropy), int(clock.seconds() * 1000))
             await realm.writer.save([key])
-        identity = Identity(realm.name, key.seed, limits=limits, capabilities=(CAPABILITY,))
+        identity = Identity(realm.name, key.seed, limits=limits, capabilities=(CAPABILITY, ROUTES))
         standings = Standings(realm.writer, clock, settings, await store.peers(), lab=lab)
         peers = cls(realm, store, clock, identity, standings, entropy)
+        peers.routes = Routes(
+            realm, store, clock, identity, peers.links, standings, table or RouteTable(), entropy
+        )
+        await peers.routes.load()
         peers.dialer = Dialer(
             realm.writer,
             clock,
@@ -120,7 +127,9 @@ class Peers:
     async def _make(self, name: RealmName, applied: AppliedRow | None) -> PeerLink:
         realm, store, writer, clock = self._realm, self._store, self._writer, self._clock
         limits = realm.policy.limits
-        outgoing = OutgoingStream(name, store, writer, limits, self._entropy, realm.audit)
+        outgoing = OutgoingStream(
+            name, store, writer, limits, self._entropy, realm.audit, lambda: int(clock.seconds() * 1000)
+        )
         incoming = IncomingStream(
             name,
             store,
@@ -151,6 +160,7 @@ class Peers:
         if not realm.vouched:
             await outgoing.count_as_offered()
         self.links[name] = link
+        self.routes.made(link)
         self._overdue[name] = Overdue(outgoing, store, writer, clock, realm.bounces, link.ended)
         self._apply_standing(link)
         return link
@@ -168,6 +178,7 @@ class Peers:
             self.dialer.add(link.realm, self.standings.endpoint(link.realm))
         else:
             self.dialer.keep(link.realm)
+        self.routes.decided(link)
 
     def start(self, connect: Connect, factory: MakeFactory) -> None:
         """Begin to dial, and to look for what is overdue and what may go."""
@@ -184,6 +195,7 @@ class Peers:
         self.dialer.stop()
         self._looking.stop()
         self._tidying.stop()
+        self.routes.close()
         for link in self.links.values():
             link.close(reason, retry_after)
             link.stop()
@@ -230,10 +242,12 @@ class Peers:
     def _up(self, link: PeerLink) -> None:
         self._log.info("{realm}: the link is up", realm=link.realm)
         self.dialer.up(link.realm)
+        self.routes.up(link)
 
     def _down(self, link: PeerLink, reason: str, retry_after: float) -> None:
         self._log.info("{realm}: the link is down: {reason}", realm=link.realm, reason=link.last_reason)
         self.dialer.lost(link.realm, reason, retry_after)
+        self.routes.down(link)
 
     def _ended(self, item: Outgoing, code: str) -> None:
         self.remotes.ended(item, code)
@@ -319,6 +333,7 @@ class Peers:
         link = self.link(realm)
         await self._decide(realm, Standing.DROPPED)
         before = link.counts.refused
+        await self._realm.forget(realm)
         await self._end_all(link)
         return link.counts.refused - before
 

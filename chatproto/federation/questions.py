@@ -27,11 +27,13 @@ class Questions:
         clock: Clock,
         answer: Callable[[Ask], Awaitable[dict[str, Any]]],
         send: Callable[[Frame], bool],
+        number: int = 0,
     ) -> None:
+        """Questions are numbered from the one after ``number``."""
         self._clock = clock
         self._answer = answer
         self._send = send
-        self._number = 0
+        self._number = number
         self._asked: dict[int, tuple[Deferred[dict[str, Any]], IDelayedCall]] = {}
         self._answering = 0
         self._closed = False

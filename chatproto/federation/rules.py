@@ -40,7 +40,16 @@ class Arrival(Effect, Protocol):
 
     @property
     def puts(self) -> Sequence[Record]:
-        """Rows that replace others: at most the one of the sender."""
+        """Rows that replace others."""
+        ...
+
+    @property
+    def otherwise(self) -> Sequence[Record]:
+        """Rows to be stored if the others break a constraint."""
+        ...
+
+    def lost(self) -> None:
+        """Hear that the rows are not on disk and never will be."""
         ...
 
 
@@ -58,6 +67,10 @@ class Arrivals(Protocol):
 
 class Bounces(Protocol):
     """Who tells senders here what became of what they sent."""
+
+    async def prepare(self, outgoings: Sequence[Outgoing]) -> None:
+        """Read what is needed for the next two, in the turn in which this returns."""
+        ...
 
     def bounce(self, outgoing: Outgoing, code: str) -> Effect:
         """Return the bounce of an item, and its dead letter."""

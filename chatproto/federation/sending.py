@@ -175,7 +175,8 @@ class Sender:
         It has not applied it, or it would be further; but in an earlier epoch it may have.
         """
         await self._stream.load()
-        if self._closed:
+        await self._bounces.prepare([item])
+        if self._closed or not self._stream.loaded:
             return False
         number = item.row.number
         code = "text-too-long" if number > self._stream.row.repeats else "outcome-unknown"
@@ -225,6 +226,7 @@ class Sender:
             items = self._of_memory(after)
             if items is None:
                 items = await self._store.outgoing(self._stream.realm, after, WINDOW_ITEMS, WINDOW_BYTES)
+            await self._bounces.prepare([item for item in items if item.row.number in self._codes])
             if self._closed or not self._stream.loaded or self._stream.row.settled != after:
                 continue
             if not await self._settle([item for item in items if item.row.number <= self._told]):

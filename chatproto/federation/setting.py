@@ -17,6 +17,16 @@ from chatproto.tls.connecting import client_endpoint
 _EXAMPLE = "tcp:127.0.0.1:8890 or tls:chat.example.org:8890"
 
 
+class RouteTable(Struct, frozen=True, kw_only=True):
+    """By which realm others are reached that are not linked directly, and whether we are such a realm."""
+
+    ways: dict[RealmName, RealmName] = {}
+    #: By which all those go that have no endpoint; None: by none.
+    default: RealmName | None = None
+    #: Whether this realm passes on what is for others.
+    relay: bool = False
+
+
 class PeerSetting(Struct, frozen=True, kw_only=True):
     """One other realm: how to get there, how it is known, and what is taken from it."""
 
@@ -30,6 +40,10 @@ class PeerSetting(Struct, frozen=True, kw_only=True):
     policy: PeerPolicy = PeerPolicy()
     #: Messages taken in a second; the rest waits over there. 0: no bound.
     messages: float = 0.0
+    #: The linked realm by which it is reached, if it cannot be dialled.
+    via: RealmName | None = None
+    #: Whether, at a gateway, its items are passed on, and those for it.
+    relay: bool = True
 
 
 def parse_connect(text: str, *, insecure: bool) -> str:

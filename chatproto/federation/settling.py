@@ -18,7 +18,7 @@ from chatproto.faults import Discreet
 from chatproto.federation.errand import Step, tell
 from chatproto.federation.outgoing import OutgoingStream
 from chatproto.federation.rules import Bounces, Effect
-from chatproto.records import AuditRow, Outgoing, Record, StreamRow
+from chatproto.records import NOWHERE, AuditRow, Outgoing, Record, StreamRow
 from chatproto.records.audit import SETTLED, UNBOUNCED
 
 #: Hears of an item that has ended: its code, ``""`` if it was applied.
@@ -53,6 +53,7 @@ class Settlement(Step):
         self._refused: list[tuple[Outgoing, str]] = []
         inserts: list[Record] = []
         puts: list[Record] = []
+        removes: list[Record] = []
         #: What the audit log has of it, which breaks no constraint.
         told: list[Record] = []
         for item in items:
@@ -66,6 +67,8 @@ class Settlement(Step):
                 continue
             self._refused.append((item, code))
             puts.append(replace(item.row, seq=0))
+            if item.message.conversation == NOWHERE:  # it lived in the outbox only
+                removes.append(item.message)
             effect = None if silent else self._bounce(item, code)
             if effect is not None:
                 self._effects.append(effect)
@@ -82,6 +85,7 @@ class Settlement(Step):
             stream.risk()
         self.inserts = inserts + told
         self.puts = puts
+        self.removes = removes
         self.size = sum(item.row.size for item, _ in self._refused)
 
     def _bounce(self, item: Outgoing, code: str) -> Effect | None:

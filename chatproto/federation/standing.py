@@ -107,6 +107,11 @@ class Standings:
         self._show(realm, key, "not-linked")
         return None
 
+    def key_of(self, realm: RealmName) -> str:
+        """Return the key that a realm is known to have, ``""`` if none is."""
+        trust = self.setting(realm).trust
+        return (trust.key if trust is not None else "") or self.row(realm).key
+
     def refused(self, realm: RealmName, key: str, error: LinkError) -> None:
         """Hear that somebody dialled who said to be a realm and did not prove it."""
         self._show(realm, key, error.code)

@@ -13,7 +13,7 @@ from chatproto.federation.outgoing import OutgoingStream
 from chatproto.interfaces import IStore
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
-from chatproto.records import AppliedRow, OutboxRow, Record, RefusalRow
+from chatproto.records import NOWHERE, AppliedRow, MessageRow, OutboxRow, Record, RefusalRow
 
 if TYPE_CHECKING:
     from chatproto.federation.link import PeerLink
@@ -52,9 +52,14 @@ async def _removed(
         kept -= row.size if row.seq else 0
     if not gone:
         return kept, False
-    await writer.save(removes=gone)
+    await writer.save(removes=[*gone, *(_post(row.seq) for row in gone if row.to and row.seq)])
     stream.oldest = gone[-1].number + 1
     return kept, len(gone) == PORTION_ITEMS
+
+
+def _post(seq: int) -> MessageRow:
+    """Return a message that lived in the outbox only, as its key tells it."""
+    return MessageRow(seq, NOWHERE, "", "", 0, 0, "", 0, "")
 
 
 async def remove_refusals(store: IStore, writer: Writer, clock: Clock, links: Iterable[PeerLink]) -> None:

@@ -65,7 +65,8 @@ class Ready(Base, frozen=True, kw_only=True, tag="ready"):
 
     ``epoch`` is ``""`` if it knows none. ``number`` is applied, ``mid`` is its mid, and up to ``settled``
     it was told that its verdicts are known. Of a group, ``lives`` are the newest few lives of the home's
-    store, the newest first, each with the last number that is held of it.
+    store, the newest first, each with the last number that is held of it. ``since`` is when the epoch began,
+    as its sender said.
     """
 
     stream: _Stream = ITEMS
@@ -74,6 +75,7 @@ class Ready(Base, frozen=True, kw_only=True, tag="ready"):
     mid: _Mid = ""
     settled: _Number = 0
     last: bool = True
+    since: _Number = 0
     lives: Annotated[list[tuple[_Name, _Number]], Meta(max_length=LIVES)] = []
 
 
@@ -83,6 +85,7 @@ class Start(Base, frozen=True, kw_only=True, tag="start"):
     ``first`` is the first number of the epoch, ``next`` the one that comes next; numbers up to ``repeats``
     may have been sent in an earlier epoch. Of a group, ``epoch`` is the life of the home's store in which
     the number before ``next`` was given. ``over``: there is no such stream, or no longer.
+    ``since`` is when the epoch began, in milliseconds: it rises from one epoch to the next.
     """
 
     stream: _Stream = ITEMS
@@ -91,4 +94,5 @@ class Start(Base, frozen=True, kw_only=True, tag="start"):
     next: _Number
     repeats: _Number = 0
     settled: _Number = 0
+    since: _Number = 0
     over: bool = False

@@ -10,13 +10,14 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 
 from chatproto.errors import ChatError
 from chatproto.federation.peers import Peers
-from chatproto.federation.setting import PeerSetting
+from chatproto.federation.setting import PeerSetting, RouteTable
 from chatproto.federation.standing import Standing
 from chatproto.federation.trust import Kind, Trust
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
 from chatproto.protocols.peer_factory import RealmPeerFactory
 from chatproto.realm import Realm
+from chatproto.records import KeyRow
 from chatproto.testing.names import PEER, SECRET
 
 if TYPE_CHECKING:
@@ -44,15 +45,36 @@ class Links:
         return self.factory.drain()
 
 
+def _by_route(host: RealmHost, name: str) -> PeerSetting:
+    """Return what is configured about a realm that is reached by another one, and perhaps dialled, too."""
+    return PeerSetting(
+        realm=RealmName(name),
+        connect=name if name in host.peers else "",
+        trust=Trust.pin(host.key_of(name)),
+        via=RealmName(host.routes[name]),
+    )
+
+
 async def link(
     host: RealmHost, realm: Realm, store: IStore, connect: Callable[[str], IStreamClientEndpoint]
 ) -> Links:
     """Link a realm that was just opened to its peers, each of which is dialled by its name."""
     clock = host.clock
     trust = Trust(Kind.SECRET, secret=SECRET)
-    settings = [PeerSetting(realm=RealmName(name), connect=name, trust=trust) for name in host.peers]
+    linked = [name for name in host.peers if name not in host.routes]
+    settings = [PeerSetting(realm=RealmName(name), connect=name, trust=trust) for name in linked]
+    settings += [_by_route(host, name) for name in host.routes]
+    if await store.key("realm") is None:
+        await realm.writer.save([KeyRow("realm", host.seed, 0)])
     peers = await Peers.open(
-        realm, store, clock, settings, limits=host.peer_limits, entropy=host.entropy, random=host.random
+        realm,
+        store,
+        clock,
+        settings,
+        limits=host.peer_limits,
+        table=RouteTable(relay=host.relay),
+        entropy=host.entropy,
+        random=host.random,
     )
     factory = RealmPeerFactory(peers, clock, limits=host.policy.limits, random_bytes=host.entropy)
     realm.writer.on_fatal(lambda _: factory.abort())

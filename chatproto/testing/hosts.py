@@ -15,9 +15,11 @@ from twisted.python.failure import Failure
 
 from chatproto.errors import ChatError, NameTaken, StoreError
 from chatproto.executors import InlineExecutor
+from chatproto.federation.identity import Identity
 from chatproto.frames import PeerLimits
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits, without_rates
+from chatproto.names import RealmName
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.realm import PasswordHasher, Policy, Realm
 from chatproto.records import Batch
@@ -58,6 +60,9 @@ class RealmHost:
         self.disk = disk
         self.users = users
         self.peers = peers
+        #: Realms that are reached by others, and by which; whether it is a gateway.
+        self.routes: dict[str, str] = {}
+        self.relay = False
         #: What it takes from its peers, if that is not the usual.
         self.peer_limits: PeerLimits | None = None
         self.policy = policy or Policy(limits=without_rates(Limits()))
@@ -86,6 +91,16 @@ class RealmHost:
         """Whether clients can connect."""
         return self.machine.running and self.machine.listening(CLIENT) is not None
 
+    @property
+    def seed(self) -> bytes:
+        """Its private key."""
+        return self._network.random(f"key {self.name}").randbytes(32)
+
+    def key_of(self, name: str) -> str:
+        """Return the public key of a realm."""
+        seed = self._network.random(f"key {name}").randbytes(32)
+        return Identity(RealmName(name), seed).key
+
     def start(self) -> Deferred[None]:
         """Begin a process that opens the store and serves; fires when it does."""
         self._network.note(f"{self.name} starts")
@@ -106,7 +121,7 @@ class RealmHost:
         for user in self.users:
             with contextlib.suppress(NameTaken):
                 await realm.add_user(user, PASSWORD)
-        if self.peers:
+        if self.peers or self.routes:
             connect = partial(self._network.endpoint, self.machine, port=PEER)
             self.links = await link(self, realm, store, connect)
         self.factory = ChatServerFactory(realm, clock, random=self.random)

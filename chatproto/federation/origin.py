@@ -1,0 +1,460 @@
+"""The origin's end of a route: our items for a realm that is reached through another one.
+
+The stream is the one that a direct connection sends, with the same numbers, marks and settlements; here its
+items go as letters that only this realm can have signed. What becomes of them only the destination says, in
+rulings that only it can have signed. A ruling is believed when it fits what is known here. One that does not
+may be old, or mean that one of the two has an older copy of its store. So the destination is asked where it
+stands, with a nonce; only an answer with that nonce begins a new epoch.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from chatproto.federation.bounds import PATIENCE_MOST, ROUTE_PAUSE
+from chatproto.federation.errand import Errand
+from chatproto.federation.identity import Identity
+from chatproto.federation.outgoing import MAXIMUM
+from chatproto.federation.pacing import Pace, Patience
+from chatproto.federation.sealing import seal
+from chatproto.federation.sending import Sender
+from chatproto.frames import Held, Noted, Parcel, PeerLimits, Ready
+from chatproto.frames.routing import Letter, Ruling
+from chatproto.names import RealmName
+from chatproto.records import Outgoing
+from chatproto.wire.letters import encode_body
+
+if TYPE_CHECKING:
+    from chatproto.federation.link import PeerLink
+
+_NONCE_BYTES = 8
+
+
+class RoutedSender(Sender):
+    """Sends a stream in letters, and makes the destination's verdicts durable."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        link: PeerLink,
+        post: Callable[[Letter], bool],
+        has_room: Callable[[], bool],
+        settled: Callable[[], None],
+        pace: Pace,
+    ) -> None:
+        """``post`` sends a letter, and tells whether there is room for more; ``settled`` hears of progress."""
+        super().__init__(
+            link.outgoing,
+            link.store,
+            link.writer,
+            link.clock,
+            link.rules.bounces,
+            link.ended,
+            link.rules.display_name,
+            lambda *_: False,
+            lambda _: self.close(),
+            PeerLimits(),
+            pace.confirmed,
+        )
+        self._post = post
+        self._has_room = has_room
+        self._on_settled = settled
+        self.pace = pace
+        self._told_settled = MAXIMUM  # letters say it
+        #: The mid of the newest that was sent, and its number.
+        self._last = (-1, "")
+        #: Up to here what the next realm says that it has is not believed, as nothing moved.
+        self._doubted = 0
+
+    async def _send_some(self) -> None:
+        stream, pace = self._stream, self.pace
+        while (room := self._room()) is not None:
+            after = pace.sent
+            if self._last[0] != after:
+                mid = await stream.mid_of(after) if after >= stream.row.first else ""
+                self._last = (after, mid)
+            page = await self._store.outgoing(stream.realm, after, *room)
+            names: dict[str, str] = {}
+            for item in page:
+                if item.message is not None and item.message.sender not in names:
+                    names[item.message.sender] = await self._name_of(item.message.sender)
+            if self._closed or not page:
+                return
+            if pace.sent == after:
+                self._send(page, names)
+
+    def _room(self) -> tuple[int, int] | None:
+        room = self.pace.room()
+        if self._closed or room is None or not self._has_room():
+            return None
+        items = min(room[0], self._stream.offered - self.pace.sent)
+        return (items, room[1]) if items > 0 else None
+
+    def _send(self, page: Sequence[Outgoing], names: dict[str, str]) -> None:
+        row = self._stream.row
+        for item in page:
+            number = item.row.number
+            if number != self.pace.sent + 1:
+                self._log.error("the outbox for {realm} has no {number}", realm=row.realm, number=number)
+                self.close()
+                return
+            letter = Letter(
+                epoch=row.epoch,
+                since=row.since,
+                first=row.first,
+                repeats=row.repeats,
+                settled=self._stream.settled,
+                after=self._last[1] if number > row.first else "",
+                frame=self._frame(item, names),  # type: ignore[arg-type]  # an item or a skip
+            )
+            self._last = (number, item.row.mid)
+            self.pace.went(number, item.row.size)
+            if not self._post(letter):
+                return
+
+    def _is_too_large(self, item: Outgoing) -> bool:
+        return False  # it may have gone another way before, so only the destination can tell
+
+    # -- what comes back
+
+    def held(self, held: Held) -> None:
+        """Hear what the next realm has on disk, and how much it takes."""
+        pace = self.pace
+        if held.epoch != self._stream.row.epoch:
+            return
+        pace.most = held.most
+        if pace.sent < self._doubted:
+            pass  # it said so before, and nothing came of it
+        elif held.again:
+            pace.go_back(max(held.number, self._stream.settled))
+        elif held.number <= pace.sent:
+            pace.confirm(held.number)
+        self._sending.wake()
+
+    def ruled(self, ruling: Ruling) -> None:
+        """Take the destination's verdicts on everything up to a number."""
+        stream = self._stream
+        if ruling.number <= self._told:
+            return
+        self._told = ruling.number
+        for number, code in ruling.refused:
+            if stream.settled < number <= ruling.number:
+                self._codes[number] = code
+        self.pace.confirm(ruling.number)
+        self._settling.wake()
+        self._sending.wake()
+
+    def repeat(self) -> None:
+        """Send again from the oldest that is not settled, whatever the next realm says that it has."""
+        self._doubted = max(self._doubted, self.pace.sent)
+        self.pace.rewind(max(self._told, self._stream.settled))
+        self._sending.wake()
+
+    def _forget_settled(self) -> None:
+        super()._forget_settled()
+        self._on_settled()
+
+
+class State(enum.Enum):
+    """How the origin's end of a route stands; see :data:`_NEXT`."""
+
+    OFF = "off"  # there is a direct connection, or no way
+    IDLE = "idle"  # there is nothing to send
+    OPENING = "opening"  # the next realm was asked whether it passes on
+    OPEN = "open"
+    REFUSED = "refused"  # it does not
+
+
+#: What may follow what.
+_NEXT = {
+    State.OFF: {State.OFF, State.IDLE},
+    State.IDLE: {State.OFF, State.OPENING},
+    State.OPENING: {State.OFF, State.OPENING, State.OPEN, State.REFUSED},
+    State.OPEN: {State.OFF, State.OPENING},
+    State.REFUSED: {State.OFF, State.OPENING},
+}
+
+
+class Origin:
+    """Sends what there is for one realm by a route, while there is one."""
+
+    _log = Logger()
+
+    def __init__(self, link: PeerLink, identity: Identity, entropy: Callable[[int], bytes]) -> None:
+        self._link = link
+        self._identity = identity
+        self._entropy = entropy
+        self._stream = link.outgoing
+        self._state = State.OFF
+        self._hop: PeerLink | None = None
+        self._sender: RoutedSender | None = None
+        self._work = Errand(link.writer, link.clock, "sending by a route", self._go_on)
+        self._patience = Patience(link.clock, self._lost_patience)
+        self._nonce = ""
+        #: What was settled when the newest nonce was made: who answers with it and is not there lost something.
+        self._floor = 0
+        self._must_ask = False
+        self._asked_at = float("-inf")
+        self._ask_call: IDelayedCall | None = None
+        self._held: Held | None = None
+        self._ruling: Ruling | None = None
+        #: Who brought the newest ruling.
+        self._brought: PeerLink | None = None
+        #: Why the route was refused last.
+        self.error = ""
+
+    @property
+    def state(self) -> State:
+        """How it stands."""
+        return self._state
+
+    @property
+    def hop(self) -> RealmName | None:
+        """The next realm, if it takes what there is."""
+        return self._hop.realm if self._hop is not None and self._state is State.OPEN else None
+
+    def _is_off(self) -> bool:
+        return self._state is State.OFF
+
+    def _become(self, state: State) -> None:
+        assert state in _NEXT[self._state], (self._state, state)
+        self._state = state
+
+    # -- there is a way, or not
+
+    def attach(self, hop: PeerLink, *, doubtful: bool) -> None:
+        """Send by a linked realm; ``doubtful``: the destination should be asked where it stands in any case."""
+        self.detach()
+        self._hop = hop
+        self._become(State.IDLE)
+        self._stream.on_marked = self._numbered
+        if doubtful or self._stream.waiting_items:
+            self._open()
+
+    def detach(self) -> None:
+        """Send nothing more by the route."""
+        if self._state is State.OFF:
+            return
+        self._become(State.OFF)
+        self._hop = None
+        self._stop_sender()
+        self._stream.stop_marking()
+        self._patience.stop()
+        if self._ask_call is not None:
+            self._ask_call.cancel()
+            self._ask_call = None
+
+    def close(self) -> None:
+        """End for good."""
+        self.detach()
+        self._work.stop()
+
+    def drained(self) -> None:
+        """Hear that the next realm's connection has room again."""
+        if self._sender is not None:
+            self._sender.drained()
+
+    def _stop_sender(self) -> None:
+        if self._sender is not None:
+            self._sender.close()
+            self._sender = None
+        self._held = None
+
+    def _numbered(self) -> None:
+        if self._state is State.IDLE and self._stream.waiting_items:
+            self._open()
+
+    def _open(self) -> None:
+        self._become(State.OPENING)
+        self._held = None
+        self._must_ask = True
+        self._patience.begin()
+        self._work.wake()
+
+    def _lost_patience(self) -> None:
+        """Begin anew: nothing has moved for a while."""
+        if self._state is State.OPEN and self._sender is not None:
+            if self._stream.settled < self._sender.pace.sent:
+                self._sender.repeat()
+                self._ask_soon()
+                self._patience.begin()
+        elif self._state in (State.OPENING, State.REFUSED):
+            self._open()
+
+    # -- one thing after another
+
+    async def _go_on(self) -> None:
+        """Do what there is to do, in the order in which one thing builds on another."""
+        stream = self._stream
+        if self._is_off():
+            if self._ruling is not None and self._note_if_settled(self._ruling):
+                self._ruling = None
+            return
+        if self._must_ask:
+            await stream.keep()
+            if not self._is_off():
+                self._must_ask = False
+                self._ask()
+        if self._held is not None and self._state is State.OPENING:
+            await self._begin(self._held)
+        # While it is being opened there is nobody yet who could settle anything.
+        if self._ruling is not None and self._state not in (State.OFF, State.OPENING):
+            ruling, self._ruling = self._ruling, None
+            await self._rule(ruling)
+
+    def _ask(self) -> None:
+        """Ask the next realm whether it passes on, and the destination where it stands."""
+        row = self._stream.row
+        self._nonce = self._entropy(_NONCE_BYTES).hex()
+        self._floor = self._stream.settled
+        self._asked_at = self._link.clock.seconds()
+        self._post(
+            Letter(
+                epoch=row.epoch,
+                since=row.since,
+                first=row.first,
+                repeats=row.repeats,
+                settled=self._stream.settled,
+                nonce=self._nonce,
+            )
+        )
+
+    def _ask_soon(self) -> None:
+        """Ask again, but not all the time."""
+        if self._ask_call is None:
+            wait = self._asked_at + ROUTE_PAUSE - self._link.clock.seconds()
+            self._ask_call = self._link.clock.callLater(min(max(wait, 0.0), ROUTE_PAUSE), self._ask_now)
+
+    def _ask_now(self) -> None:
+        self._ask_call = None
+        self._must_ask = True
+        self._work.wake()
+
+    def _post(self, letter: Letter) -> bool:
+        hop, link = self._hop, self._link
+        if hop is None:
+            return False
+        parcel = Parcel(origin=str(link.home), to=str(link.realm), body=encode_body(letter), signature="")
+        self._patience.begin()
+        return hop.post(seal(self._identity, parcel))
+
+    async def _begin(self, held: Held) -> None:
+        stream, hop = self._stream, self._hop
+        await stream.keep()
+        after = stream.row.settled
+        if held.epoch == stream.row.epoch and after < held.number <= stream.offered:
+            if await stream.mid_of(held.number) == held.mid:
+                after = held.number
+        if self._state is not State.OPENING or self._hop is not hop or self._held is not held:
+            return
+        self._become(State.OPEN)
+        self._patience.moved(False)
+        self._held = None
+        self.error = ""
+        most = held.most if held.epoch == stream.row.epoch else after + 1
+        self._sender = RoutedSender(
+            self._link, self._post, lambda: hop is not None and hop.has_room, self._settled, Pace(after, most)
+        )
+        stream.on_marked = self._sender.wake
+        stream.begin_marking()
+        self._sender.wake()
+
+    # -- what comes back
+
+    def held(self, held: Held) -> None:
+        """Hear what the next realm has, or that it is willing."""
+        if self._state is State.OPENING:
+            self._held = held
+            self._work.wake()
+        elif self._sender is not None:
+            self._sender.held(held)
+
+    def no_route(self, code: str) -> None:
+        """Hear that the next realm, or one behind it, does not pass on."""
+        self.error = code
+        if self._state is State.OPENING and self._held is None:
+            self._become(State.REFUSED)
+
+    def ruled(self, ruling: Ruling, hop: PeerLink) -> None:
+        """Hear where the destination stands; it has signed that, some time ago."""
+        self._brought = hop
+        waiting = self._ruling
+        if waiting is None or (ruling.since, ruling.number) >= (waiting.since, waiting.number):
+            self._ruling = ruling
+        self._work.wake()
+
+    async def _rule(self, ruling: Ruling) -> None:
+        stream, nonce = self._stream, self._nonce
+        await stream.load()
+        row = stream.row
+        fresh = ruling.nonce == nonce != ""
+        if ruling.epoch == row.epoch and ruling.settled <= row.settled and ruling.number <= stream.offered:
+            if ruling.number > row.settled:
+                if await stream.mid_of(ruling.number) == ruling.mid and stream.row.epoch == ruling.epoch:
+                    if self._sender is not None:
+                        self._sender.ruled(ruling)
+                        self._moved()
+                    return
+            elif not fresh or ruling.number >= self._floor:
+                self._note_if_settled(ruling)
+                return
+        elif ruling.epoch in (row.previous, "") and row.settled == row.first - 1:
+            return  # it has not heard of this epoch
+        if self._state is State.OFF:
+            return
+        if fresh and nonce == self._nonce:
+            await self._renew(ruling)
+        else:
+            self._ask_soon()
+
+    async def _renew(self, ruling: Ruling) -> None:
+        """Begin a new epoch: the destination says that one of us has an older copy."""
+        self._nonce = ""
+        self._stop_sender()
+        self._stream.stop_marking()
+        self._stream.on_marked = self._numbered
+        if self._state is State.OPEN:
+            self._become(State.OPENING)
+        await self._stream.resume(
+            Ready(
+                epoch=ruling.epoch,
+                number=ruling.number,
+                mid=ruling.mid,
+                settled=ruling.settled,
+                since=ruling.since,
+            )
+        )
+        if self._state is State.OPENING:
+            self._ask_soon()
+        self._numbered()
+
+    def _moved(self) -> None:
+        sender = self._sender
+        self._patience.moved(sender is not None and self._stream.settled < sender.pace.sent)
+
+    def _settled(self) -> None:
+        """Hear that verdicts are on disk: whoever keeps them for us need not any more."""
+        self._moved()
+        row = self._stream.row
+        self._note(row.epoch, self._stream.settled)
+
+    def _note_if_settled(self, ruling: Ruling) -> bool:
+        """Let go of a ruling that tells nothing new."""
+        row = self._stream.row
+        known = ruling.epoch == row.epoch and ruling.number <= self._stream.settled
+        if not self._stream.loaded or not (known or ruling.since < row.since):
+            return False
+        self._note(ruling.epoch, ruling.number)
+        return True
+
+    def _note(self, epoch: str, number: int) -> None:
+        hop = self._brought or self._hop
+        if hop is not None:
+            link = self._link
+            hop.post(Noted(origin=str(link.home), to=str(link.realm), epoch=epoch, number=number))

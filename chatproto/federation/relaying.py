@@ -1,0 +1,379 @@
+"""A gateway: what this realm passes on between others.
+
+It believes nobody and is believed by nobody. What it holds was signed by the origin, what frees it by the
+destination; it can lose time for them, and nothing else. What it holds is bounded, for each stream, for each
+neighbour, and in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec.structs import replace
+
+from chatproto.federation.bounds import HELD_EXTRA, ROUTE_VERDICTS, RUNS
+from chatproto.federation.errand import come_to_rest
+from chatproto.federation.runs import Fit, Key, Run
+from chatproto.frames import Frame, Held, NoRoute, Noted, Parcel, Pass, Verdict
+from chatproto.frames.routing import Letter, Ruling
+from chatproto.interfaces import IStore
+from chatproto.limits import Limits
+from chatproto.names import RealmName
+from chatproto.realm.audit import Audit
+from chatproto.realm.times import Clock
+from chatproto.realm.writer import Work, Writer
+from chatproto.records import HeldRow, VerdictRow
+from chatproto.records import Run as Sum
+
+if TYPE_CHECKING:
+    from chatproto.federation.link import PeerLink
+
+#: Above the size of every row.
+_ALL = 2**53
+
+
+class Ways(Protocol):
+    """Who knows which realm is next."""
+
+    def onward(self, realm: str, but: str) -> PeerLink | None:
+        """Return the link by which something for a realm goes now, which is not where it came from."""
+        ...
+
+    def neighbour(self, realm: str) -> PeerLink | None:
+        """Return the link to a realm, if it is up."""
+        ...
+
+    def refusal(self, hop: PeerLink, realm: str) -> str:
+        """Return the code why nothing is passed on from one realm to another, ``""`` if it is."""
+        ...
+
+
+class Relaying:
+    """What passes through this realm."""
+
+    def __init__(
+        self,
+        home: RealmName,
+        store: IStore,
+        writer: Writer,
+        clock: Clock,
+        audit: Audit,
+        limits: Limits,
+        ways: Ways,
+    ) -> None:
+        self._home = home
+        self.store = store
+        self.writer = writer
+        self.clock = clock
+        self.audit = audit
+        self.limits = limits
+        self._ways = ways
+        self._runs: dict[Key, Run] = {}
+        #: The same by origin, destination and stream.
+        self._of_stream: dict[tuple[str, str, str], list[Run]] = {}
+        self._verdicts: dict[tuple[str, str, str], VerdictRow] = {}
+        #: Bytes that are held, of all streams.
+        self.bytes = 0
+
+    async def load(self) -> None:
+        """Learn what is held."""
+        self._verdicts = {(row.origin, row.realm, row.stream): row for row in await self.store.verdicts()}
+        newest = {
+            (found.hop, found.origin, found.realm, found.stream): found for found in await self.store.runs()
+        }
+        for key, found in newest.items():  # the newest epoch of each
+            await self._know(self._add(key), found)
+
+    async def read(self, run: Run) -> None:
+        """Learn again what is held of one stream."""
+        await come_to_rest(self.writer)
+        runs = await self.store.runs()
+        of_run = [each for each in runs if (each.hop, each.origin, each.realm, each.stream) == run.key]
+        if of_run:
+            await self._know(run, of_run[-1])
+        else:
+            run.forget()
+
+    async def _know(self, run: Run, found: Sum) -> None:
+        of_run = (*run.key, found.since)
+        (first,) = await self.store.relayed(*of_run, found.first - 1, 1, _ALL)
+        (last,) = await self.store.relayed(*of_run, found.last - 1, 1, _ALL)
+        run.known(first, last, found.items, found.bytes)
+
+    def _add(self, key: Key) -> Run:
+        run = self._runs[key] = Run(self, key)
+        self._of_stream.setdefault(key[1:], []).append(run)
+        return run
+
+    def _remove(self, run: Run) -> None:
+        run.close()
+        del self._runs[run.key]
+        of_stream = self._of_stream[run.key[1:]]
+        of_stream.remove(run)
+        if not of_stream:
+            del self._of_stream[run.key[1:]]
+
+    def held_for(self, realm: str) -> tuple[int, int]:
+        """Return how many items are held for a realm, and their bytes."""
+        runs = [run for run in self._runs.values() if run.to == realm]
+        return sum(run.items for run in runs), sum(run.bytes for run in runs)
+
+    def close(self) -> None:
+        """Pass nothing on any more."""
+        for run in self._runs.values():
+            run.close()
+
+    # -- for runs
+
+    def has_room(self, realm: str, but: str) -> bool:
+        """Tell whether something can be passed on now."""
+        link = self._ways.onward(realm, but)
+        return link is not None and link.has_room
+
+    def on(self, realm: str, but: str, frame: Frame) -> str | None:
+        """Pass a frame on; return by which realm, None if there is no way now."""
+        link = self._ways.onward(realm, but)
+        if link is None:
+            return None
+        link.post(frame)
+        return str(link.realm)
+
+    def back(self, hop: str, frame: Frame) -> None:
+        """Say something to a neighbour, if it is there."""
+        link = self._ways.neighbour(hop)
+        if link is not None:
+            link.post(frame)
+
+    # -- links
+
+    def up(self, link: PeerLink) -> None:
+        """Hear that a neighbour is there: what is for it, or goes by it, goes on."""
+        for run in self._runs.values():
+            if self._ways.onward(run.to, run.hop) is link:
+                run.linked()
+        for row in list(self._verdicts.values()):
+            if row.hop == link.realm:
+                self._say(row)
+
+    def drained(self, link: PeerLink) -> None:
+        """Hear that a neighbour's connection has room again."""
+        for run in self._runs.values():
+            if run.pace.sent < run.on_disk and self._ways.onward(run.to, run.hop) is link:
+                run.wake()
+
+    # -- towards the destination
+
+    def parcel(self, hop: PeerLink, parcel: Parcel, letter: Letter) -> None:
+        """Hold a parcel, or pass a question on."""
+        key = (str(hop.realm), parcel.origin, parcel.to, parcel.stream)
+        run = self._runs.get(key)
+        code = "loop" if self._is_loop(parcel) else self._ways.refusal(hop, parcel.to)
+        if run is None and not code and letter.frame is not None:
+            run = self._new_run(key)
+            code = "" if run is not None else "queue-full"
+        if code:
+            if run is None or run.idle:
+                answer = NoRoute(origin=parcel.origin, to=parcel.to, stream=parcel.stream, code=code)
+                hop.post(answer)
+            return
+        if letter.frame is None:
+            self._opening(hop, parcel, letter, run)
+        elif run is not None:
+            self._take(run, parcel, letter)
+
+    def _is_loop(self, frame: Parcel | Verdict | Pass) -> bool:
+        return frame.ttl == 0 or self._home in frame.via or frame.origin == self._home
+
+    def _further(self, frame: Parcel | Verdict | Pass) -> Parcel | Verdict | Pass:
+        return replace(frame, via=[*frame.via, str(self._home)], ttl=frame.ttl - 1)
+
+    def _new_run(self, key: Key) -> Run | None:
+        of_hop = [run for run in self._runs.values() if run.hop == key[0]]
+        if len(of_hop) >= RUNS:
+            idle = next((run for run in of_hop if run.idle), None)
+            if idle is None:
+                return None
+            self._remove(idle)
+        return self._add(key)
+
+    def _opening(self, hop: PeerLink, parcel: Parcel, letter: Letter, run: Run | None) -> None:
+        """Say what is held, or that this realm is willing."""
+        if run is not None and (run.unknown or run.epoch == letter.epoch):
+            run.tell()
+        else:
+            self._welcome(hop, parcel, letter, again=False)
+        row = self._verdicts.get((parcel.origin, parcel.to, parcel.stream))
+        if row is not None and row.hop == hop.realm:
+            self._say(row)
+        if self.has_room(parcel.to, hop.realm):
+            self.on(parcel.to, hop.realm, self._further(parcel))
+
+    def _welcome(self, hop: PeerLink, parcel: Parcel, letter: Letter, *, again: bool) -> None:
+        """Take a stream of which nothing is held, from the first that is not settled."""
+        hop.post(
+            Held(
+                origin=parcel.origin,
+                to=parcel.to,
+                stream=parcel.stream,
+                epoch=letter.epoch,
+                number=letter.settled,
+                most=letter.settled + self.limits.held_items,
+                again=again,
+            )
+        )
+
+    def _take(self, run: Run, parcel: Parcel, letter: Letter) -> None:
+        assert letter.frame is not None
+        if run.unknown:
+            run.tell(again=True)
+            return
+        fit = run.fit(letter, letter.frame.number)
+        if fit is Fit.NEXT and not run.full and not self.writer.links_full:
+            run.hold(self._row(run, parcel, letter), letter)
+        elif fit is Fit.AGAIN:
+            run.replace(self._row(run, parcel, letter))
+        elif fit is Fit.GAP and letter.epoch != run.epoch:
+            link = self._ways.neighbour(run.hop)
+            if link is not None:
+                self._welcome(link, parcel, letter, again=True)
+        elif fit is not Fit.OLD:
+            run.tell(again=True)
+
+    def _row(self, run: Run, parcel: Parcel, letter: Letter) -> HeldRow:
+        assert letter.frame is not None
+        return HeldRow(
+            *run.key,
+            since=letter.since,
+            number=letter.frame.number,
+            epoch=letter.epoch,
+            mid=letter.frame.mid,
+            via=",".join((*parcel.via, self._home)),
+            ttl=parcel.ttl - 1,
+            body=parcel.body,
+            signature=parcel.signature,
+            size=len(parcel.body.encode()) + HELD_EXTRA,
+        )
+
+    def held(self, hop: PeerLink, held: Held) -> None:
+        """Hear what the next gateway holds."""
+        for run in self._runs_of(held.origin, held.to, held.stream):
+            if self._ways.onward(run.to, run.hop) is hop:
+                run.held(held)
+
+    def no_route(self, hop: PeerLink, frame: NoRoute) -> None:
+        """Tell whoever brought a stream that it goes no further; what is held stays."""
+        before = {run.hop for run in self._runs_of(frame.origin, frame.to, frame.stream)}
+        if not before:
+            link = self._ways.onward(frame.origin, hop.realm)
+            before = {str(link.realm)} if link is not None and link.realm == frame.origin else set()
+        for name in before - {str(hop.realm)}:
+            self.back(name, frame)
+
+    def passing(self, hop: PeerLink, frame: Pass) -> None:
+        """Pass something on that nobody keeps, if there is room for it now."""
+        if not self._is_loop(frame) and not self._ways.refusal(hop, frame.to):
+            if self.has_room(frame.to, hop.realm):
+                self.on(frame.to, hop.realm, self._further(frame))
+
+    # -- back to the origin
+
+    def verdict(self, hop: PeerLink, frame: Verdict, ruling: Ruling) -> None:
+        """Free what the destination has, and tell the origin, now or when it is there."""
+        key = (frame.origin, frame.to, frame.stream)
+        if self._is_loop(frame):
+            return
+        runs = self._runs_of(*key)
+        if not runs and self._ways.refusal(hop, frame.origin):
+            return
+        before = {run.hop for run in runs}
+        known = self._verdicts.get(key)
+        if not before:
+            link = self._ways.onward(frame.origin, hop.realm)
+            before = {known.hop} if known is not None else {str(link.realm)} if link is not None else set()
+        for name in before:
+            self.back(name, self._further(frame))
+        noted = Noted(
+            origin=frame.origin, to=frame.to, stream=frame.stream, epoch=ruling.epoch, number=ruling.number
+        )
+        newer = known is None or (ruling.since, ruling.number) > (known.since, known.number)
+        if newer and before and (known is not None or len(self._verdicts) < ROUTE_VERDICTS):
+            row = VerdictRow(
+                *key,
+                min(before),
+                ruling.since,
+                ruling.number,
+                ruling.epoch,
+                frame.body,
+                frame.signature,
+            )
+            self._verdicts[key] = row
+            self.writer.append(_Keeping(self, row, known, lambda: hop.post(noted)))
+        else:
+            hop.post(noted)
+        for run in runs:
+            run.settled(ruling.epoch, ruling.since, ruling.number)
+
+    def not_kept(self, row: VerdictRow, before: VerdictRow | None) -> None:
+        """Hear that a verdict is not on disk: the destination will say it again."""
+        key = (row.origin, row.realm, row.stream)
+        if self._verdicts.get(key) is row:
+            if before is None:
+                del self._verdicts[key]
+            else:
+                self._verdicts[key] = before
+
+    def noted(self, hop: PeerLink, frame: Noted) -> None:
+        """Forget a verdict that is on disk nearer to its origin."""
+        key = (frame.origin, frame.to, frame.stream)
+        row = self._verdicts.get(key)
+        if (
+            row is not None
+            and row.hop == hop.realm
+            and row.epoch == frame.epoch
+            and row.number <= frame.number
+        ):
+            del self._verdicts[key]
+            self.writer.append(Work(removes=[row]))
+
+    def _say(self, row: VerdictRow) -> None:
+        verdict = Verdict(
+            origin=row.origin, to=row.realm, stream=row.stream, body=row.body, signature=row.signature
+        )
+        self.back(row.hop, self._further(verdict))
+
+    def _runs_of(self, origin: str, realm: str, stream: str) -> list[Run]:
+        return self._of_stream.get((origin, realm, stream), [])
+
+    def forget(self, realm: str) -> None:
+        """Let go of what a realm brought, and of what is for it: the operator wants nothing to do with it."""
+        for run in [run for run in self._runs.values() if realm in (run.hop, run.to)]:
+            run.remove()
+            self._remove(run)
+        for key, row in list(self._verdicts.items()):
+            if realm in (row.hop, row.origin, row.realm):
+                del self._verdicts[key]
+                self.writer.append(Work(removes=[row]))
+
+
+class _Keeping(Work):
+    """A verdict that is to be kept."""
+
+    __slots__ = ("_before", "_kept", "_relaying", "_row")
+
+    def __init__(
+        self, relaying: Relaying, row: VerdictRow, before: VerdictRow | None, kept: Callable[[], object]
+    ) -> None:
+        super().__init__(puts=[row], size=len(row.body))
+        self._relaying = relaying
+        self._row = row
+        self._before = before
+        self._kept = kept
+
+    def committed(self) -> None:
+        """See :class:`Work`."""
+        self._kept()
+
+    def failed(self, error: object) -> None:
+        """See :class:`Work`."""
+        self._relaying.not_kept(self._row, self._before)
