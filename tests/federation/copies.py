@@ -181,7 +181,11 @@ class Effect:
     def __init__(self, inserts: Sequence[Record], puts: Sequence[Record], told: Callable[[], None]) -> None:
         self.inserts = inserts
         self.puts = puts
+        self.otherwise: Sequence[Record] = ()
         self.told = told
+
+    def lost(self) -> None:
+        """Nothing was begun for it."""
 
 
 class Copied:
