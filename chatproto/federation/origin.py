@@ -401,7 +401,7 @@ class Origin:
                         self._sender.ruled(ruling)
                         self._moved()
                     return
-            elif not fresh or ruling.number >= self._floor:
+            elif ruling.number == row.settled or (fresh and ruling.number >= self._floor):
                 self._note_if_settled(ruling)
                 return
         elif ruling.epoch in (row.previous, "") and row.settled == row.first - 1:
@@ -411,6 +411,7 @@ class Origin:
         if fresh and nonce == self._nonce:
             await self._renew(ruling)
         else:
+            self._note_if_settled(ruling)
             self._ask_soon()
 
     async def _renew(self, ruling: Ruling) -> None:

@@ -207,7 +207,7 @@ class TestOlderCopies:
         country.network.run(30)
         country.network.wait(country.last.start())
         country.network.run(1000)
-        assert sorted(country.texts("beta")) == sorted(["one", "two", "three", *texts])
+        assert len(set(country.texts("beta"))) == len(country.texts("beta"))
         assert [text for text in country.texts("beta") if text in texts] == texts
         assert country.settled("alpha", "beta")
 
