@@ -220,7 +220,7 @@ class IStore(Interface):
     def traced(mid: str, limit: int) -> Deferred[list[AuditRow]]:
         """Return rows of the audit log about a mid, by ``serial``.
 
-        After each ``sent`` comes the first ``settled`` that covers it, if the stream is so far.
+        With each ``sent`` comes the first ``settled`` that covers it, if the stream is so far.
         """
 
     def entries(conversation: int, after: int, limit: int, size: int) -> Deferred[list[MessageRow]]:

@@ -249,4 +249,4 @@ def traced(connection: Connection, mid: str, limit: int) -> list[AuditRow]:
         if row.event == SENT:
             values = {"after": row.serial, "realm": row.realm, "number": row.number}
             rows += list_rows(connection, AuditRow, _SETTLED, **values)
-    return rows
+    return sorted(rows, key=lambda row: row.serial)

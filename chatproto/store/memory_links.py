@@ -140,7 +140,7 @@ class MemoryLinks(ABC):
                 stream = tables.find(StreamRow, (row.realm, ITEMS))
                 if row.event == SENT and stream is not None and stream.settled >= row.number:
                     found += [each for each in _audit(tables, row.serial) if _covers(each, row)][:1]
-            return found
+            return _sorted(found, "serial")
 
         return self._now(read)
 

@@ -54,6 +54,22 @@ def link_of(realm: RunningRealm) -> dict[str, Any]:
     return dict(json.loads(line))
 
 
+def compared(*realms: RunningRealm, code: int = 0) -> dict[str, Any]:
+    """End realms, and return what a comparison of their audit logs found."""
+    for realm in realms:
+        assert realm.terminate() == 0
+    stores = [str(realm.store) for realm in realms]
+    done = here("audit", "verify", "--json", *stores)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return dict(json.loads(done.stdout))
+
+
+def pair_of(found: dict[str, Any], sender: str, receiver: str) -> dict[str, Any]:
+    """Return what became of one realm's messages for another, without what there is none of."""
+    (pair,) = [each for each in found["pairs"] if (each["sender"], each["receiver"]) == (sender, receiver)]
+    return {name: value for name, value in pair.items() if value and name not in ("sender", "receiver")}
+
+
 def wait_for(realm: RunningRealm, **expected: Any) -> dict[str, Any]:
     """Return how the link of a realm stands, once it is as expected."""
     until = time.monotonic() + SECONDS

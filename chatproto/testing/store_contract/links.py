@@ -302,7 +302,7 @@ class Links:
         await store.commit(batch(1, entry(sent, *others, settled, bounced)))
         assert await store.traced("alpha/1", 9) == [sent, bounced]
         await store.commit(batch(2, entry(puts=(stream,))))
-        assert await store.traced("alpha/1", 9) == [sent, settled, bounced]
+        assert await store.traced("alpha/1", 9) == [sent, bounced, settled]
         assert await store.traced("alpha/1", 1) == [sent, settled]
         assert await store.traced("alpha/2", 9) == [others[4]]
         assert await store.traced("alpha/3", 9) == []
