@@ -40,6 +40,7 @@ from chatproto.events.links import (
     RealmKey,
 )
 from chatproto.events.messages import (
+    PENDING,
     ConversationPage,
     ConversationState,
     HistoryItem,
@@ -56,6 +57,7 @@ from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionSt
 from chatproto.events.tracing import AuditPruned, Traced, TraceStep
 
 __all__ = [
+    "PENDING",
     "ActivePage",
     "AllGroups",
     "AuditPruned",

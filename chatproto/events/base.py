@@ -12,7 +12,12 @@ class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Done(Reply, frozen=True, kw_only=True):
-    """The command was carried out and there is nothing to add."""
+    """The command was carried out and there is nothing to add.
+
+    ``state`` is ``pending`` where another realm, whose group it is about, has not said yet that it was.
+    """
+
+    state: str | None = None
 
 
 class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True):

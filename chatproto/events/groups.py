@@ -8,9 +8,13 @@ from chatproto.events.base import Reply
 
 
 class GroupChanged(Reply, frozen=True, kw_only=True):
-    """The group was made, joined or left. ``group`` is its full address."""
+    """The group was made, joined or left. ``group`` is its full address.
+
+    ``state`` is ``pending`` where another realm, whose group it is, has not said yet that it is so.
+    """
 
     group: str
+    state: str | None = None
 
 
 class MemberPage(Reply, frozen=True, kw_only=True):

@@ -6,12 +6,20 @@ from msgspec import Struct, field
 
 from chatproto.events.base import Reply
 
+#: The state of what is on its way to a group of another realm: its place in the group's log is not known yet.
+PENDING = "pending"
+
 
 class Sent(Reply, frozen=True, kw_only=True):
-    """The message is stored. ``seq`` is its place in the log of this realm."""
+    """The message is stored. ``seq`` is its place in the log of this realm.
+
+    To a group of another realm its ``state`` is ``pending``, and it has no ``seq``: it comes back as a
+    message with the same ``mid``, or as a bounce.
+    """
 
     mid: str
     seq: int | None = None
+    state: str | None = None
 
 
 class Result(Struct, frozen=True, omit_defaults=True):
@@ -20,6 +28,7 @@ class Result(Struct, frozen=True, omit_defaults=True):
     to: str
     mid: str
     seq: int | None = None
+    state: str | None = None
 
 
 class SentEach(Reply, frozen=True, kw_only=True):

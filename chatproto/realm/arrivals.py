@@ -16,15 +16,18 @@ from chatproto.limits import TEXT_BYTES
 from chatproto.names import Address, RealmName, fold, parse_display_name
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.blocks import Blocks
+from chatproto.realm.changes import Change
+from chatproto.realm.conversations import Conversation, Group
+from chatproto.realm.guests import Guests
 from chatproto.realm.log import Log
 from chatproto.realm.others import Others
 from chatproto.realm.outbound import size_of
 from chatproto.realm.policy import Acceptance, PeerPolicy
 from chatproto.realm.rates import Buckets, Rate
 from chatproto.realm.router import Audience, Router
-from chatproto.realm.routes import Conversation, Routes
+from chatproto.realm.routes import Routes
 from chatproto.realm.writer import Writer
-from chatproto.records import ARRIVED, MessageRow, Record, RemoteRow
+from chatproto.records import ARRIVED, ConversationRow, MessageRow, Record, RemoteRow
 
 #: A mid is kept for ever and told to everybody, so it is plain.
 _MID = re.compile(r"[A-Za-z0-9._:-]{1,96}")
@@ -35,13 +38,15 @@ _RECORDED = 30 * 86400 * 1000
 #: Messages that are looked at for one of the recipient: the sender may be written otherwise in some.
 _AMONG_THEIRS = 16
 _DAY = 86400.0
+#: What may come for a user; all else is for groups.
+_KINDS = ("text", "invitation")
 _END = 2**53
 
 
 class Arrival:
     """The rows of an item that becomes a message: to be appended in the turn in which it was judged."""
 
-    __slots__ = ("_log", "_message", "_way", "inserts", "puts")
+    __slots__ = ("_log", "_message", "_way", "inserts", "otherwise", "puts")
 
     def __init__(
         self, log: Log, way: _Way, message: MessageRow, inserts: list[Record], puts: list[Record]
@@ -51,6 +56,10 @@ class Arrival:
         self._message = message
         self.inserts = inserts
         self.puts = puts
+        self.otherwise: list[Record] = []
+
+    def lost(self) -> None:
+        """Hear that it is not stored: then nothing has happened."""
 
     def told(self) -> None:
         """Tell the recipient's listeners: it is durable."""
@@ -60,7 +69,7 @@ class Arrival:
 class _Way:
     """Where items of one address to one other go, or the code with which they are refused."""
 
-    __slots__ = ("audience", "code", "conversation", "generation", "remote", "sender", "to", "wrote")
+    __slots__ = ("audience", "code", "conversation", "generation", "group", "remote", "sender", "to", "wrote")
 
     def __init__(self, generation: int, sender: str, to: str, code: str) -> None:
         self.generation = generation
@@ -74,6 +83,8 @@ class _Way:
         self.conversation: Conversation
         self.audience: Audience
         self.remote: RemoteRow | None = None
+        #: The group that it is, and then no conversation of two.
+        self.group: Group | None = None
 
 
 class Arrivals:
@@ -90,8 +101,10 @@ class Arrivals:
         router: Router,
         log: Log,
         others: Others,
+        guests: Guests,
         size: int,
     ) -> None:
+        self._guests = guests
         self.policy_of: Callable[[RealmName], PeerPolicy] = lambda _: PeerPolicy()
         self._realm = realm
         self._store = store
@@ -105,7 +118,7 @@ class Arrivals:
         self._ways: dict[tuple[str, str], _Way] = {}
         self._used: Buckets[RealmName] = Buckets(size)
 
-    def judge(self, peer: RealmName, item: Item) -> Arrival | str | None:
+    def judge(self, peer: RealmName, item: Item) -> Arrival | Change | str | None:
         """Return what becomes of an item that an authenticated realm sent, and that did not come before.
 
         A code refuses it. None: :meth:`prepare` has to be awaited, and the item to be judged again in the
@@ -127,9 +140,23 @@ class Arrivals:
         if way.code:
             del self._ways[key]  # the next one may be welcome: an account be made, a first message be written
             return way.code
-        if not self._take(peer, policy, size_of(item.text), now):
+        return self._act(peer, item, way, policy, now)
+
+    def _act(
+        self, peer: RealmName, item: Item, way: _Way, policy: PeerPolicy, now: int
+    ) -> Arrival | Change | str | None:
+        """Return what becomes of an item that is welcome."""
+        if way.group is None and item.kind not in _KINDS:
+            return "not-supported"
+        if item.kind in _KINDS and not self._take(peer, policy, size_of(item.text), now):
             return "quota-reached"
-        return self._arrival(way, item, min(item.at, now))
+        at = min(item.at, now)
+        if way.group is None:
+            return self._arrival(way, item, at)
+        verdict = self._guests.judge(way.group, item, at)
+        if isinstance(verdict, Change):
+            verdict.put(*self._learn(way, item))
+        return verdict
 
     def _unfit(self, peer: RealmName, item: Item, policy: PeerPolicy, now: int) -> str:
         """Return why an item is refused whatever the realm knows of its sender and recipient, or nothing."""
@@ -138,8 +165,6 @@ class Arrivals:
             return "not-yours"
         if policy.accept is Acceptance.BLOCK:
             return "blocked"
-        if item.kind != "text":
-            return "not-supported"
         if size_of(item.text) > TEXT_BYTES or "\0" in item.text:
             return "text-too-long"
         if now > item.expires:
@@ -165,13 +190,15 @@ class Arrivals:
             inserts.extend(self._routes.born(way.conversation))
         conversation = way.conversation.row.conversation
         message = MessageRow(
-            self._writer.next_seq(), conversation, item.mid, item.from_, ARRIVED, at, "text", 0, item.text
+            self._writer.next_seq(), conversation, item.mid, item.from_, ARRIVED, at, item.kind, 0, item.text
         )
         inserts.append(message)
         return Arrival(self._log, way, message, inserts, puts)
 
     def _learn(self, way: _Way, item: Item) -> list[Record]:
         """Return the rows that say how the sender is called now, where that is news."""
+        if item.kind == "invitation":  # from a group
+            return []
         try:
             name = parse_display_name(item.name)
         except BadName:
@@ -182,7 +209,7 @@ class Arrivals:
             way.remote = row
             self._others.change(row)
             rows.append(row)
-        if item.from_ not in (way.conversation.row.shown_a, way.conversation.row.shown_b):
+        if way.group is None and item.from_ not in _both(way.conversation.row):
             rows.extend(self._routes.respell(way.conversation, item.from_))
         return rows
 
@@ -191,6 +218,8 @@ class Arrivals:
         while True:
             generation = self._routes.generation
             way = await self._find(peer, item, generation)
+            if way.group is not None and item.kind != "text":
+                await self._guests.prepare(item, way.group)
             if generation == self._routes.generation:  # else a rule changed while this was read
                 break
         if len(self._ways) >= _WAYS:
@@ -207,7 +236,7 @@ class Arrivals:
             return _Way(generation, "", "", "no-such-realm")
         account = await self._accounts.find(recipient.name)
         if account is None:
-            return _Way(generation, "", "", "no-such-user")
+            return await self._find_group(peer, item, generation, sender, recipient)
         way = _Way(generation, sender.folded, self._routes.shown(account.shown), "")
         if await self._blocks.has(account.name, way.sender):
             way.code = "refused"
@@ -219,6 +248,18 @@ class Arrivals:
             way.wrote = await self._has_written(way)
         return way
 
+    async def _find_group(
+        self, peer: RealmName, item: Item, generation: int, sender: Address, recipient: Address
+    ) -> _Way:
+        group = await self._routes.group_ever(recipient.name.folded)
+        if group is None or group.settings.deleted:
+            return _Way(generation, "", "", "no-such-user" if item.kind == "text" else "no-such-group")
+        way = _Way(generation, sender.folded, group.row.shown_a, "")
+        way.group = group
+        way.remote = await self._others.find(way.sender)
+        way.wrote = way.sender in group.members or await self._guests.is_invited(group, way.sender)
+        return way
+
     async def _has_written(self, way: _Way) -> bool:
         """Tell whether the recipient ever wrote in the conversation."""
         row = way.conversation.row
@@ -228,6 +269,10 @@ class Arrivals:
             row.conversation, 0, _END, _AMONG_THEIRS, False, (row.recipient(way.to),)
         )
         return any(fold(message.sender) == fold(way.to) for message in found)
+
+
+def _both(row: ConversationRow) -> tuple[str, str]:
+    return row.shown_a, row.shown_b
 
 
 def _parse(address: str, home: RealmName) -> Address | None:

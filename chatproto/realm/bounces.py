@@ -8,17 +8,21 @@ is never more than one, it comes by every way by which messages come, and it obe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from chatproto.frames import Receipt
 from chatproto.names import RealmName, fold
 from chatproto.realm.audit import Audit
+from chatproto.realm.conversations import Conversation
 from chatproto.realm.log import Log
 from chatproto.realm.others import Progress
+from chatproto.realm.outbound import refusal
 from chatproto.realm.router import Router
 from chatproto.realm.routes import Routes
+from chatproto.realm.waiters import Waiters
 from chatproto.realm.writer import Writer
-from chatproto.records import DeadRow, MessageRow, Outgoing, Record
+from chatproto.records import NOWHERE, DeadRow, MessageRow, Outgoing, Record
 from chatproto.records.audit import BOUNCED
 
 #: A code as it may come from another realm. It stands before a blank in the text of a bounce.
@@ -33,19 +37,41 @@ class Bounce:
     def __init__(self, bounces: Bounces, message: MessageRow, to: str, *others: Record) -> None:
         self._bounces = bounces
         self._message = (message, to)
-        self.inserts: list[Record] = [message, *others]
+        self.inserts: list[Record] = [*others, message]
 
     def told(self) -> None:
         """Tell the sender's listeners: it is durable."""
         self._bounces.publish(*self._message)
 
 
+class Ending:
+    """The rows of what nobody is told by a message."""
+
+    __slots__ = ("inserts", "told")
+
+    def __init__(self, told: Callable[[], None], *rows: Record) -> None:
+        self.told = told
+        self.inserts: list[Record] = list(rows)
+
+
 class Bounces:
     """Makes what senders are told."""
 
     def __init__(
-        self, log: Log, writer: Writer, router: Router, routes: Routes, progress: Progress, audit: Audit
+        self,
+        log: Log,
+        writer: Writer,
+        router: Router,
+        routes: Routes,
+        progress: Progress,
+        audit: Audit,
+        waiters: Waiters,
     ) -> None:
+        self.waiters = waiters
+        #: The conversations for what is told of items that stand in none, by sender and group, as prepared.
+        self._pairs: dict[tuple[str, str], Conversation] = {}
+        self._resets = 0
+        writer.on_reset(self._forget)
         self._log = log
         self._writer = writer
         self._router = router
@@ -53,25 +79,60 @@ class Bounces:
         self._progress = progress
         self._audit = audit
 
-    def bounce(self, outgoing: Outgoing, code: str) -> Bounce:
+    def _forget(self) -> None:
+        self._pairs.clear()
+        self._resets += 1
+
+    async def prepare(self, outgoings: Sequence[Outgoing]) -> None:
+        """Read what is needed to tell of items; that is done in the turn in which this returns."""
+        wanted = {
+            (each.message.sender, each.to): each.message
+            for each in outgoings
+            if each.message is not None and each.message.conversation == NOWHERE
+        }
+        while wanted:
+            resets = self._resets
+            pairs = {key: await self._routes.between(*key) for key in wanted}
+            if resets == self._resets:
+                self._pairs = pairs
+                return
+
+    def bounce(self, outgoing: Outgoing, code: str) -> Bounce | Ending:
         """Tell that a message came to nothing, and keep a record of it. Its sender may not exist any more."""
         message = _message_of(outgoing)
         row = outgoing.row
         code = code if _CODE.fullmatch(code) else "unknown"
-        notice = self._notice(outgoing, "bounce", f"{code} {row.mid}")
-        dead = DeadRow(row.mid, row.realm, row.number, row.seq, message.sender, outgoing.to, code, notice.at)
         told = self._audit.row(BOUNCED, row.mid, row.realm, outgoing.to, row.number, code)
-        return Bounce(self, notice, message.sender, dead, told)
+        dead = DeadRow(
+            row.mid, row.realm, row.number, row.seq, message.sender, outgoing.to, code, self._log.now()
+        )
+        if message.kind == "invitation":  # it was the group's
+            return Ending(lambda: None, dead, told)
+        if message.conversation == NOWHERE and message.kind != "text" and self.waiters.decide(row.mid):
+            return Ending(partial(self.waiters.refused, row.mid, refusal(code)), told)
+        rows, notice = self._notice(outgoing, "bounce", f"{code} {row.mid}")
+        return Bounce(self, notice, message.sender, *rows, dead, told)
 
-    def delayed(self, outgoing: Outgoing) -> Bounce:
+    def delayed(self, outgoing: Outgoing) -> Bounce | Ending:
         """Tell that a message still waits, though it is too late for it. Told twice it has the same mid."""
-        notice = self._notice(outgoing, "delayed", outgoing.row.mid)
-        return Bounce(self, notice, _message_of(outgoing).sender)
+        message = _message_of(outgoing)
+        if message.kind == "invitation":
+            return Ending(lambda: None)
+        rows, notice = self._notice(outgoing, "delayed", outgoing.row.mid)
+        return Bounce(self, notice, message.sender, *rows)
 
-    def _notice(self, outgoing: Outgoing, kind: str, text: str) -> MessageRow:
-        return MessageRow(
+    def _notice(self, outgoing: Outgoing, kind: str, text: str) -> tuple[Sequence[Record], MessageRow]:
+        """Return a message to the sender, and the rows that make its conversation if it is new."""
+        message = _message_of(outgoing)
+        rows: Sequence[Record] = ()
+        conversation = message.conversation
+        if conversation == NOWHERE:
+            pair = self._pairs[message.sender, outgoing.to]
+            rows = self._routes.born(pair) if pair.unborn else ()
+            conversation = pair.row.conversation
+        return rows, MessageRow(
             self._writer.next_seq(),
-            _message_of(outgoing).conversation,
+            conversation,
             f"{outgoing.row.mid}.{kind}",
             outgoing.to,
             0,
@@ -87,7 +148,11 @@ class Bounces:
 
     def stored(self, outgoings: Iterable[Outgoing]) -> None:
         """Hear that another realm took messages."""
-        self._progress.stored((each.message, each.to) for each in outgoings if each.message is not None)
+        found = [(each.message, each.to) for each in outgoings if each.message is not None]
+        for message, _ in found:
+            if message.conversation == NOWHERE:
+                self.waiters.taken(message.mid)
+        self._progress.stored(each for each in found if each[0].conversation != NOWHERE)
 
     def receipt(self, peer: RealmName, receipt: Receipt) -> None:
         """Hear from a realm how far one of its users has got with what one of ours wrote."""

@@ -20,6 +20,7 @@ from chatproto.realm.groups import Groups, with_role
 from chatproto.realm.live import Live
 from chatproto.realm.logins import Login
 from chatproto.realm.routes import Routes
+from chatproto.realm.spelling import Spelling
 from chatproto.realm.times import Timestamps
 from chatproto.records import GroupRow
 
@@ -27,7 +28,16 @@ from chatproto.records import GroupRow
 class Catalogue:
     """Describes groups."""
 
-    def __init__(self, routes: Routes, changes: Changes, groups: Groups, live: Live, store: IStore) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        changes: Changes,
+        groups: Groups,
+        spelling: Spelling,
+        live: Live,
+        store: IStore,
+    ) -> None:
+        self._spelling = spelling
         self._routes = routes
         self._changes = changes
         self._groups = groups
@@ -40,7 +50,7 @@ class Catalogue:
         :raises NoSuchGroup: there is no such group.
         :raises NotMember: it is none of the caller's business.
         """
-        group = await self._routes.group(name)
+        group = await self._routes.any_group(name)
         own = fold(login.address)
         row = group.members.get(own) or await self._changes.outsider(group, own)
         role = "" if row is None or row.role in ("left", "kicked") else row.role
@@ -51,7 +61,7 @@ class Catalogue:
         return GroupState(
             group=group.row.shown_a,
             topic=settings.topic,
-            owner=None if owner is None else await self._groups.shown(owner.member),
+            owner=None if owner is None else await self._spelling.look_up(owner.member),
             history=settings.history,
             access=settings.access,
             created=Timestamps().text(settings.created),

@@ -14,9 +14,9 @@ from chatproto.commands import Command
 from chatproto.endpoints import network_of
 from chatproto.errors import RateLimited
 from chatproto.limits import RATES, Limits
+from chatproto.realm.conversations import Route
 from chatproto.realm.logins import Login
 from chatproto.realm.rates import Allowance, Allowances, Buckets, Rate
-from chatproto.realm.routes import Route
 from chatproto.realm.times import Clock
 
 _HOUR = 3600.0

@@ -20,11 +20,15 @@ from chatproto.events import GroupChanged, MemberPage
 from chatproto.interfaces import IStore
 from chatproto.limits import TOPIC_CHARACTERS, Limits
 from chatproto.names import GroupName, fold, parse_shown
-from chatproto.realm.accounts import Accounts, Names
+from chatproto.realm.accounts import Names
+from chatproto.realm.actors import Actor, Guest
 from chatproto.realm.changes import Change, Changes, is_member
+from chatproto.realm.conversations import Group, Route
 from chatproto.realm.gate import Gate
 from chatproto.realm.logins import Login
-from chatproto.realm.routes import Group, Routes
+from chatproto.realm.mail import Mail
+from chatproto.realm.routes import Routes
+from chatproto.realm.spelling import Spelling
 from chatproto.records import GroupRow, MemberRow, MessageRow
 
 #: Members in one page, all of whom may be admins with the longest names: just below SERVER_LINE_BYTES.
@@ -42,15 +46,15 @@ _RIGHTS = {
 }
 
 
-def allow(group: Group, login: Login | None, what: str) -> None:
-    """Return if a session's account may do something to a group.
+def allow(group: Group, actor: Actor | None, what: str) -> None:
+    """Return if somebody may do something to a group.
 
     :raises NotMember: it is no member.
     :raises NotAllowed: it takes a role that the account does not have.
     """
-    if login is None:
+    if actor is None:
         return
-    member = group.members.get(fold(login.address))
+    member = group.members.get(fold(actor.address))
     if member is None:
         raise NotMember
     if member.role not in _RIGHTS[what]:
@@ -74,15 +78,17 @@ class Groups:
         self,
         routes: Routes,
         names: Names,
-        accounts: Accounts,
+        spelling: Spelling,
         changes: Changes,
+        mail: Mail,
         store: IStore,
         limits: Limits,
     ) -> None:
         self._routes = routes
         self._names = names
-        self._accounts = accounts
+        self._spelling = spelling
         self._changes = changes
+        self._mail = mail
         self._store = store
         self._limits = limits
 
@@ -95,7 +101,7 @@ class Groups:
         """
         name = GroupName.parse(command.group)
         topic = parse_shown(command.topic or "", TOPIC_CHARACTERS, "a topic")
-        await self._check_quota(login)
+        await self.check_quota(login)
         await self._names.check_free(name, GroupExists)
         if login.ended:
             raise BadToken
@@ -127,17 +133,25 @@ class Groups:
         :raises NotAllowed: the caller was kicked, or the group is for the invited.
         :raises QuotaReached: the group is full, or the caller is in too many.
         """
-        own = fold(login.address)
-        await self._check_quota(login)
+        await self.check_quota(login)
         while True:
             group = await self._routes.group(name)
-            before = await self._changes.outsider(group, own)
+            before = await self._changes.outsider(group, fold(login.address))
             if self._routes.holds(group):
                 break
-        if own in group.members:
-            raise AlreadyMember
         if login.ended:  # or the account is being deleted
             raise BadToken
+        await self._changes.save(self.admit(login, group, before))
+        return GroupChanged(group=group.row.shown_a)
+
+    def admit(self, actor: Actor, group: Group, before: MemberRow | None) -> Change:
+        """Let somebody join, of whom as a stranger to the group the row is known.
+
+        :raises ChatError: as :meth:`join`.
+        """
+        own = fold(actor.address)
+        if own in group.members:
+            raise AlreadyMember
         self._check_welcome(group, before)
         newest = self._changes.newest_seq
         since = 0 if group.settings.history == "all" else newest
@@ -145,9 +159,10 @@ class Groups:
         role = "member" if group.members else "owner"
         change = self._changes.begin()
         change.member(group, MemberRow(group.row.conversation, own, since, 0, role, newest))
-        change.notice(login, group, "joined")
-        await self._changes.save(change)
-        return GroupChanged(group=group.row.shown_a)
+        change.notice(actor, group, "joined")
+        if role == "owner" and isinstance(actor, Guest):  # the log tells other realms all that there is
+            change.notice(None, group, "owner", actor.address)
+        return change
 
     def _check_welcome(self, group: Group, before: MemberRow | None) -> None:
         role = "" if before is None else before.role
@@ -159,7 +174,11 @@ class Groups:
         if len(group.members) >= self._limits.members_per_group:
             raise QuotaReached(f"a group has at most {self._limits.members_per_group} members")
 
-    async def _check_quota(self, login: Login) -> None:
+    async def check_quota(self, login: Login) -> None:
+        """Return if an account may join one more group.
+
+        :raises QuotaReached: it may not.
+        """
         most = self._limits.groups_per_account
         memberships = await self._store.memberships(fold(login.address))
         if sum(entry.conversation.is_group and is_member(entry.member) for entry in memberships) >= most:
@@ -173,24 +192,30 @@ class Groups:
         :raises NoSuchGroup: there is no such group.
         :raises NotMember: the caller is not a member.
         """
-        own = fold(login.address)
         group = await self._find(name)
+        await self._changes.save(self.part(login, group))
+        return GroupChanged(group=group.row.shown_a)
+
+    def part(self, actor: Actor, group: Group) -> Change:
+        """Let somebody leave.
+
+        :raises NotMember: it is not a member.
+        """
+        own = fold(actor.address)
         if own not in group.members:
             raise NotMember
         change = self._changes.begin()
-        self.depart(change, login, group, own)
-        await self._changes.save(change)
-        return GroupChanged(group=group.row.shown_a)
+        self.depart(change, actor, group, own)
+        return change
 
-    def depart(self, change: Change, login: Login | None, group: Group, address: str) -> None:
+    def depart(self, change: Change, actor: Actor | None, group: Group, address: str) -> None:
         """Let a member leave a group."""
-        notice = change.notice(login, group, "left", author=self._accounts.shown(address))
-        self._go(change, login, group, address, notice, "left")
+        notice = change.notice(actor, group, "left", author=self._spelling.shown(address))
+        self._go(change, group, address, notice, "left")
 
     def _go(
         self,
         change: Change,
-        login: Login | None,
         group: Group,
         address: str,
         notice: MessageRow,
@@ -205,7 +230,7 @@ class Groups:
         heir = with_role(group, "admin") or with_role(group, "member")
         if member.role == "owner" and heir is not None:
             change.member(group, msgspec.structs.replace(heir, role="owner"))
-            change.notice(None, group, "owner", self._accounts.shown(heir.member))
+            change.notice(None, group, "owner", self._spelling.shown(heir.member))
 
     async def invite(self, login: Login, name: str, user: str, gate: Gate) -> None:
         """Let a user join, and tell it so by a message.
@@ -222,28 +247,44 @@ class Groups:
         while True:
             group = await self._routes.group(name)
             route = await self._routes.find(login, user)
-            if route.group is not None:
+            if route.group is not None or route.copy is not None:
                 raise NoSuchUser
-            address = fold(route.to)
-            before = await self._changes.outsider(group, address)
+            before = await self._changes.outsider(group, fold(route.to))
+            if route.peer is not None:
+                await self._mail.prepare(route.peer)
             if self._routes.known(login, user) is route and self._routes.holds(group):
                 break
-        if fold(login.address) not in group.members:
+        if not self.may_invite(login, group, fold(route.to), before):
+            return
+        gate.delivery(login, [route], "")
+        await self._changes.save(self.invited(login, group, route, before))
+
+    def may_invite(self, actor: Actor, group: Group, address: str, before: MemberRow | None) -> bool:
+        """Tell whether an invitation changes anything.
+
+        :raises ChatError: as :meth:`invite`.
+        """
+        if fold(actor.address) not in group.members:
             raise NotMember
         if address in group.members:
             raise AlreadyMember("the user is a member already")
         role = "" if before is None else before.role
         if group.settings.access == "invited" or role == "kicked":
-            allow(group, login, "invite")
-        if role == "invited":
-            return
-        gate.delivery(login, [route], "")
+            allow(group, actor, "invite")
+        return role != "invited"
+
+    def invited(self, actor: Actor, group: Group, route: Route, before: MemberRow | None) -> Change:
+        """Let somebody join who may be invited, and tell it so; of another realm in the group's name."""
         # A window that nothing is in, as until 0 would be that of a member.
-        blank = MemberRow(group.row.conversation, address, 1, 1, "invited", 1)
+        blank = MemberRow(group.row.conversation, fold(route.to), 1, 1, "invited", 1)
         change = self._changes.begin()
         change.member(group, blank if before is None else msgspec.structs.replace(before, role="invited"))
-        change.message(login, route, "invitation", group.row.shown_a)
-        await self._changes.save(change)
+        shown = group.row.shown_a
+        if route.peer is None:
+            change.message(actor, route, "invitation", shown)
+        else:
+            self._mail.add(change, shown, 0, route.to, "invitation", shown)
+        return change
 
     async def kick(self, login: Login | None, name: str, user: str) -> None:
         """Remove a member, who reads nothing of the group any more but that.
@@ -252,22 +293,29 @@ class Groups:
         :raises NotMember: the caller, or the user, is not a member.
         :raises NotAllowed: the caller's role is not above the user's.
         """
-        address = self._routes.address(user).folded
+        address = self._routes.any_address(user).folded
         group = await self._find(name, address)
-        allow(group, login, "kick")
+        await self._changes.save(self.remove(login, group, address))
+
+    def remove(self, actor: Actor | None, group: Group, address: str) -> Change:
+        """Remove a member.
+
+        :raises ChatError: as :meth:`kick`.
+        """
+        allow(group, actor, "kick")
         if address not in group.members:
             raise NotMember("there is no such member in the group")
-        if login is not None:
-            if address == fold(login.address):
+        if actor is not None:
+            if address == fold(actor.address):
                 raise NotAllowed("to go yourself, leave")
             if group.members[address].role == "owner":
                 raise NotAllowed("the owner of a group cannot be kicked")
             if group.members[address].role != "member":
-                allow(group, login, "role")
+                allow(group, actor, "role")
         change = self._changes.begin()
-        notice = change.notice(login, group, "kicked", self._accounts.shown(address))
-        self._go(change, login, group, address, notice, "kicked")
-        await self._changes.save(change)
+        notice = change.notice(actor, group, "kicked", self._spelling.shown(address))
+        self._go(change, group, address, notice, "kicked")
+        return change
 
     async def _find(self, name: str, *addresses: str) -> Group:
         """Return a group, with what those are called whom a notice may name."""
@@ -281,7 +329,7 @@ class Groups:
         """Have at hand what those are called whom a notice may name."""
         heir = with_role(group, "admin") or with_role(group, "member")
         for address in (*addresses, *([heir.member] if heir else [])):
-            await self._accounts.ever(address.partition("@")[0])
+            await self._spelling.look_up(address)
 
     async def members(self, login: Login, name: str, after: str, limit: int) -> MemberPage:
         """Return members by name, to members.
@@ -289,7 +337,7 @@ class Groups:
         :raises NoSuchGroup: there is no such group.
         :raises NotMember: the caller is not a member.
         """
-        group = await self._routes.group(name)
+        group = await self._routes.any_group(name)
         if fold(login.address) not in group.members:
             raise NotMember
         return await self.page(group, after, limit)
@@ -297,19 +345,12 @@ class Groups:
     async def page(self, group: Group, after: str, limit: int) -> MemberPage:
         """Return members of a group by name, with the roles of those that have one."""
         rows = sorted(group.members.items())
-        if after and "@" not in after:
-            after = f"{after}@{group.row.a.partition('@')[2]}"
-        start = bisect_right(rows, fold(after), key=lambda item: item[0])
+        start = bisect_right(rows, self._routes.key(after), key=lambda item: item[0])
         limit = min(limit, _PAGE)
         page = rows[start : start + limit]
-        shown = {address: await self.shown(address) for address, _ in page}
+        shown = {address: await self._spelling.look_up(address) for address, _ in page}
         return MemberPage(
             members=list(shown.values()),
             roles={shown[address]: row.role for address, row in page if row.role != "member"},
             complete=start + limit >= len(rows),
         )
-
-    async def shown(self, address: str) -> str:
-        """Return a folded address as it was registered."""
-        await self._accounts.ever(address.partition("@")[0])
-        return self._accounts.shown(address)

@@ -13,10 +13,11 @@ from chatproto.interfaces import IRemotes, ISubscriber
 from chatproto.limits import HINTED_MEMBERS
 from chatproto.names import fold
 from chatproto.realm.blocks import Blocks
+from chatproto.realm.conversations import Group, Route
 from chatproto.realm.logins import Login
 from chatproto.realm.remotes import NoRemotes
 from chatproto.realm.router import Audience, Router
-from chatproto.realm.routes import Group, Route, Routes
+from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
 
 #: A hint that somebody is writing holds for some seconds, so more of them in that time say nothing new.

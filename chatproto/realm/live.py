@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from chatproto.errors import QuotaReached
 from chatproto.events import LiveChange
+from chatproto.realm.conversations import Group
 from chatproto.realm.logins import Login
-from chatproto.realm.routes import Group
 
 #: Connections that are live in one group: each hears of each other's coming and going, and all are one list.
 _MOST = 1000

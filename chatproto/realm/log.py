@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from chatproto.events import HistoryItem, Message
-from chatproto.realm.logins import Login
-from chatproto.realm.router import Audience, GroupAudience, Router
+from chatproto.realm.actors import Actor, Guest
+from chatproto.realm.router import Hearer, Router
 from chatproto.realm.times import Clock, Timestamps
 from chatproto.realm.writer import Writer
 from chatproto.records import MessageRow
@@ -69,13 +69,23 @@ class Log:
         )
 
     def entry_by(
-        self, login: Login | None, conversation: int, author: str, kind: str, gseq: int, text: str
+        self, actor: Actor | None, conversation: int, author: str, kind: str, gseq: int, text: str
     ) -> MessageRow:
-        """Return the next message, from a session, or from the ``author`` where there is none."""
-        sender, device = (author, 0) if login is None else (login.address, login.device)
+        """Return the next message, from whoever did something, or from the ``author`` where nobody did."""
+        if isinstance(actor, Guest):
+            return self.arrived(actor, conversation, kind, gseq, text)
+        sender, device = (author, 0) if actor is None else (actor.address, actor.device)
         return self.entry(conversation, sender, device, self.now(), kind, gseq, text)
 
-    def publish(self, row: MessageRow, to: str, audiences: Sequence[Audience | GroupAudience]) -> None:
+    def arrived(self, guest: Guest, conversation: int, kind: str, gseq: int, text: str) -> MessageRow:
+        """Return the message that an item of another realm makes, or a further one that comes of it."""
+        mid = guest.take_mid()
+        if not mid:
+            return self.entry(conversation, guest.address, 0, guest.at, kind, gseq, text)
+        seq = self._writer.next_seq()
+        return MessageRow(seq, conversation, mid, guest.address, guest.device, guest.at, kind, gseq, text)
+
+    def publish(self, row: MessageRow, to: str, audiences: Sequence[Hearer]) -> None:
         """Tell the listeners of a message that is durable."""
         event = told(Message, row, to, self._timestamps.text(row.at))
         self._router.published = row.seq

@@ -25,7 +25,7 @@ from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, DeviceRow, LoginRow
 
 if TYPE_CHECKING:
-    from chatproto.realm.routes import Route
+    from chatproto.realm.conversations import Route
 
 #: How old the stored time of last use may get; exact times would cost a write for each command.
 _USED_SECONDS = 3600

@@ -7,15 +7,19 @@ import contextlib
 import msgspec
 
 from chatproto.commands import Configure
-from chatproto.errors import NoSuchGroup, NotAllowed, NotMember
+from chatproto.errors import ChatError, NoSuchGroup, NotAllowed, NotMember
 from chatproto.interfaces import IStore
 from chatproto.limits import TOPIC_CHARACTERS
-from chatproto.names import parse_shown
+from chatproto.names import RealmName, parse_shown
 from chatproto.realm.accounts import Accounts
+from chatproto.realm.actors import Actor
 from chatproto.realm.changes import Change, Changes, is_member
+from chatproto.realm.conversations import Group
 from chatproto.realm.groups import Groups, allow, with_role
 from chatproto.realm.logins import Login
-from chatproto.realm.routes import Group, Routes
+from chatproto.realm.mail import Mail
+from chatproto.realm.routes import Routes
+from chatproto.realm.spelling import Spelling
 from chatproto.records import AccountRow, MemberRow
 
 
@@ -26,8 +30,17 @@ class Moderation:
     """
 
     def __init__(
-        self, routes: Routes, accounts: Accounts, changes: Changes, groups: Groups, store: IStore
+        self,
+        routes: Routes,
+        accounts: Accounts,
+        spelling: Spelling,
+        changes: Changes,
+        groups: Groups,
+        mail: Mail,
+        store: IStore,
     ) -> None:
+        self._spelling = spelling
+        self._mail = mail
         self._routes = routes
         self._accounts = accounts
         self._changes = changes
@@ -39,80 +52,101 @@ class Moderation:
 
         :raises BadName: the topic has more than one line, or other characters that it must not have.
         """
+        await self._save(self.describe(login, await self._routes.group(name), text))
+
+    async def _save(self, change: Change | None) -> None:
+        if change is not None:
+            await self._changes.save(change)
+
+    def describe(self, actor: Actor, group: Group, text: str) -> Change | None:
+        """Return what another topic changes, None if it is the same."""
         topic = parse_shown(text, TOPIC_CHARACTERS, "a topic")
-        group = await self._routes.group(name)
-        allow(group, login, "topic")
+        allow(group, actor, "topic")
         if topic == group.settings.topic:
-            return
+            return None
         change = self._changes.begin()
         change.settings(group, msgspec.structs.replace(group.settings, topic=topic))
-        change.notice(login, group, "topic", topic)
-        await self._changes.save(change)
+        change.notice(actor, group, "topic", topic)
+        return change
 
     async def configure(self, login: Login, command: Configure) -> None:
         """Say what newcomers may read, and who may join."""
         group = await self._routes.group(command.group)
-        allow(group, login, "configure")
+        await self._save(self.set_up(login, group, command.history, command.access))
+
+    def set_up(self, actor: Actor, group: Group, history: str | None, access: str | None) -> Change | None:
+        """Return what other options change, None if they are the same."""
+        allow(group, actor, "configure")
         settings = group.settings
         change = self._changes.begin()
-        if command.history not in (None, settings.history):
-            settings = msgspec.structs.replace(settings, history=command.history)
+        if history not in (None, settings.history):
+            settings = msgspec.structs.replace(settings, history=history)
             if settings.history == "all":
-                _open_past(change, group)
-            change.notice(login, group, "history", settings.history)
-        if command.access not in (None, settings.access):
-            settings = msgspec.structs.replace(settings, access=command.access)
-            change.notice(login, group, "access", settings.access)
-        if settings is not group.settings:
-            change.settings(group, settings)
-            await self._changes.save(change)
+                open_past(change, group)
+            change.notice(actor, group, "history", settings.history)
+        if access not in (None, settings.access):
+            settings = msgspec.structs.replace(settings, access=access)
+            change.notice(actor, group, "access", settings.access)
+        if settings is group.settings:
+            return None
+        change.settings(group, settings)
+        return change
 
     async def set_role(self, login: Login, name: str, user: str, role: str) -> None:
         """Make a member an admin, or an admin a member."""
-        group, address = await self._member(name, user)
-        allow(group, login, "role")
+        await self._save(self.raise_to(login, *await self._member(name, user), role))
+
+    def raise_to(self, actor: Actor, group: Group, address: str, role: str) -> Change | None:
+        """Return what another role of a member changes, None if it is the same."""
+        allow(group, actor, "role")
         member = _require(group, address)
         if member.role == "owner":
             raise NotAllowed("transfer the group first")
         if member.role == role:
-            return
+            return None
         change = self._changes.begin()
         change.member(group, msgspec.structs.replace(member, role=role))
         kind = "promoted" if role == "admin" else "demoted"
-        change.notice(login, group, kind, self._accounts.shown(address))
-        await self._changes.save(change)
+        change.notice(actor, group, kind, self._spelling.shown(address))
+        return change
 
     async def transfer(self, login: Login | None, name: str, user: str) -> None:
         """Make a member the owner; the one before becomes an admin."""
-        group, address = await self._member(name, user)
-        allow(group, login, "transfer")
+        await self._save(self.pass_on(login, *await self._member(name, user)))
+
+    def pass_on(self, actor: Actor | None, group: Group, address: str) -> Change | None:
+        """Return what another owner changes, None if it is the same."""
+        allow(group, actor, "transfer")
         member = _require(group, address)
         owner = with_role(group, "owner")
         if owner is member:
-            return
+            return None
         change = self._changes.begin()
         if owner is not None:
             change.member(group, msgspec.structs.replace(owner, role="admin"))
         change.member(group, msgspec.structs.replace(member, role="owner"))
-        change.notice(login, group, "owner", self._accounts.shown(address))
-        await self._changes.save(change)
+        change.notice(actor, group, "owner", self._spelling.shown(address))
+        return change
 
     async def _member(self, name: str, user: str) -> tuple[Group, str]:
         """Return a group and the folded address of a user, whose shown name is then at hand."""
-        address = self._routes.address(user)
-        await self._accounts.ever(address.name)
-        return await self._routes.group(name), address.folded
+        address = self._routes.any_address(user).folded
+        await self._spelling.look_up(address)
+        return await self._routes.group(name), address
 
     async def delete(self, login: Login | None, name: str) -> None:
         """Delete a group; its name stays taken, and what was said readable to those who could read it."""
-        group = await self._routes.group(name)
-        allow(group, login, "delete")
+        await self._changes.save(self.end(login, await self._routes.group(name)))
+
+    def end(self, actor: Actor | None, group: Group) -> Change:
+        """Return what the end of a group changes."""
+        allow(group, actor, "delete")
         change = self._changes.begin()
         change.settings(group, msgspec.structs.replace(group.settings, deleted=self._changes.log.now()))
-        notice = change.notice(login, group, "deleted")
+        notice = change.notice(actor, group, "deleted")
         for member in list(group.members.values()):
             change.member(group, msgspec.structs.replace(member, until=notice.seq, role="left"))
-        await self._changes.save(change)
+        return change
 
     async def delete_account(self, account: AccountRow) -> None:
         """Delete an account, whose sessions have ended, and let it leave its groups.
@@ -124,14 +158,28 @@ class Moderation:
             own = await self._groups_of(address)
             for group in own:
                 await self._groups.look_up(group)
-            if all(self._routes.holds(group) for group in own):
+            homes = await self._homes(own)
+            if all(self._routes.holds(group) for group in own) and all(map(self._mail.ready, homes)):
                 break
         change = self._changes.begin()
         change.put(*self._accounts.deleted(account))
         for group in own:
-            if address in group.members:
+            if address not in group.members:
+                continue
+            if not group.settings.home:
                 self._groups.depart(change, None, group, address)
+            elif group.settings.home in homes:
+                self._mail.add(change, self._spelling.shown(address), 0, group.row.shown_a, "leave")
         await self._changes.save(change)
+
+    async def _homes(self, groups: list[Group]) -> set[RealmName]:
+        """Return the other realms that have to be told, as far as anything goes there."""
+        homes = set()
+        for realm in {RealmName(group.settings.home) for group in groups if group.settings.home}:
+            with contextlib.suppress(ChatError):
+                await self._mail.prepare(realm)
+                homes.add(realm)
+        return homes
 
     async def _groups_of(self, address: str) -> list[Group]:
         """Return the groups that an address is in, also if that is not on disk yet."""
@@ -140,7 +188,7 @@ class Moderation:
         for entry in memberships:
             if entry.conversation.is_group and is_member(entry.member):
                 with contextlib.suppress(NoSuchGroup):  # it was deleted just now
-                    group = await self._routes.group(entry.conversation.a)
+                    group = await self._routes.any_group(entry.conversation.a)
                     found[group.name] = group
         for group in self._routes.groups_in_memory():
             if address in group.members:
@@ -155,7 +203,7 @@ def _require(group: Group, address: str) -> MemberRow:
     return member
 
 
-def _open_past(change: Change, group: Group) -> None:
+def open_past(change: Change, group: Group) -> None:
     """Let everybody in a group read everything."""
     for member in list(group.members.values()):
         if member.since:

@@ -30,6 +30,10 @@ class Others:
         """Return what is known of a folded address."""
         return await self._known.find(address, lambda: self._store.remote(address))
 
+    def get(self, address: str) -> RemoteRow | None:
+        """Return what is known of a folded address, if it is in memory."""
+        return self._known.get(address)
+
     def change(self, row: RemoteRow) -> None:
         """Keep what the open batch makes known."""
         self._known.change(row.address, row)

@@ -13,9 +13,14 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from chatproto.errors import (
+    AlreadyMember,
+    BadName,
     Blocked,
     ChatError,
+    NoSuchGroup,
     NoSuchUser,
+    NotAllowed,
+    NotMember,
     NotSupported,
     PeerBlocked,
     QuotaReached,
@@ -26,11 +31,11 @@ from chatproto.events import Reply
 from chatproto.interfaces import IRemotes
 from chatproto.names import RealmName, fold
 from chatproto.realm.audit import Audit
+from chatproto.realm.conversations import Route
 from chatproto.realm.others import Progress
 from chatproto.realm.remotes import NoRemotes
-from chatproto.realm.routes import Route
 from chatproto.realm.times import Clock
-from chatproto.records import MessageRow, Record
+from chatproto.records import NOWHERE, MessageRow, Record
 from chatproto.records.audit import SENT
 
 #: How long who gave ``wait`` waits for another realm: two round trips over a bad line, and a slow disk there.
@@ -40,7 +45,19 @@ VERDICT_SECONDS = 3.0
 #: What a client is told for the code of a refusal; others are named.
 _REFUSALS: dict[str, type[ChatError]] = {
     refusal.code: refusal
-    for refusal in (Blocked, NoSuchUser, NotSupported, PeerBlocked, QuotaReached, TextTooLong)
+    for refusal in (
+        AlreadyMember,
+        BadName,
+        Blocked,
+        NoSuchGroup,
+        NoSuchUser,
+        NotAllowed,
+        NotMember,
+        NotSupported,
+        PeerBlocked,
+        QuotaReached,
+        TextTooLong,
+    )
 }
 
 _Answer = Callable[[Reply | ChatError], None]
@@ -108,6 +125,8 @@ class Outbound:
                 items.append(None)
                 continue
             row, mark = self.remotes.number(route.peer, message, size)
+            if message.conversation == NOWHERE:  # which does not tell to whom
+                row = msgspec.structs.replace(row, to=route.to)
             items.append((route.peer, row.number))
             inserts.append(row)
             inserts.append(self._audit.row(SENT, message.mid, route.peer, route.to, row.number))
@@ -126,7 +145,7 @@ class Outbound:
     def wake(self, routes: Sequence[Route], messages: Sequence[MessageRow]) -> None:
         """Let messages go: they are durable."""
         for route, message in zip(routes, messages, strict=True):
-            if route.peer is not None:
+            if route.peer is not None and message.conversation != NOWHERE:
                 self._progress.sent(message, route.to)
         for peer in dict.fromkeys(route.peer for route in routes if route.peer is not None):
             self.remotes.wake(peer)

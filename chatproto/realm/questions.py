@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from chatproto.errors import BadName, NoSuchUser, NotSupported
+from chatproto.errors import BadName, NoSuchGroup, NoSuchUser, NotSupported
 from chatproto.frames import Ask
 from chatproto.names import RealmName, UserName
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.present import Present
+from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
 from chatproto.realm.tracing import Tracing
 
@@ -20,8 +21,15 @@ class Questions:
     """Answers other realms."""
 
     def __init__(
-        self, realm: RealmName, accounts: Accounts, present: Present, clock: Clock, tracing: Tracing
+        self,
+        realm: RealmName,
+        accounts: Accounts,
+        routes: Routes,
+        present: Present,
+        clock: Clock,
+        tracing: Tracing,
     ) -> None:
+        self._routes = routes
         self._realm = realm
         self._accounts = accounts
         self._present = present
@@ -32,9 +40,11 @@ class Questions:
         """Return what was asked for.
 
         ``active``: ``users``, as pairs of a name and a name to show, ``as_of`` and ``complete``. ``user``:
-        ``user`` and ``name`` likewise. ``trace``: ``rows`` of the audit log about a mid.
+        ``user`` and ``name`` likewise. ``group``: ``group``, the address of one that everybody may join.
+        ``trace``: ``rows`` of the audit log about a mid.
 
         :raises NoSuchUser: the realm has no such user.
+        :raises NoSuchGroup: it has no such group.
         :raises NotSupported: that is no question that it knows.
         :raises Unavailable: not now.
         """
@@ -42,6 +52,8 @@ class Questions:
             return await self._active()
         if ask.about == "user":
             return await self._user(ask.name)
+        if ask.about == "group":
+            return await self._group(ask.name)
         if ask.about == "trace":
             return await self._tracing.answer(peer, ask.name)
         raise NotSupported("that is no question that this realm knows")
@@ -54,6 +66,12 @@ class Questions:
             "as_of": int(self._clock.seconds() * 1000),
             "complete": len(names) <= MOST_USERS,
         }
+
+    async def _group(self, word: str) -> dict[str, Any]:
+        group = await self._routes.group(word)
+        if group.settings.access != "open":
+            raise NoSuchGroup
+        return {"group": group.row.shown_a}
 
     async def _user(self, word: str) -> dict[str, Any]:
         name, _, realm = word.partition("@")

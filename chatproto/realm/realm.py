@@ -19,7 +19,7 @@ from chatproto.executors import ThreadExecutor
 from chatproto.frames import Ask
 from chatproto.interfaces import IAuthenticator, ILinks, IRemotes, IStore
 from chatproto.limits import Limits
-from chatproto.names import RealmName
+from chatproto.names import RealmName, fold
 from chatproto.realm.accounts import Accounts, Names
 from chatproto.realm.arrivals import Arrivals
 from chatproto.realm.attempts import Attempts
@@ -30,18 +30,21 @@ from chatproto.realm.bounces import Bounces
 from chatproto.realm.catalogue import Catalogue
 from chatproto.realm.changes import Changes
 from chatproto.realm.cids import Cids
+from chatproto.realm.copies import Copies
 from chatproto.realm.cursors import Cursors
+from chatproto.realm.distant import Distant
 from chatproto.realm.gate import Gate, Usage
 from chatproto.realm.groups import Groups
+from chatproto.realm.guests import Guests
 from chatproto.realm.hints import Hints
 from chatproto.realm.inboxes import Inboxes
 from chatproto.realm.invites import Invites
 from chatproto.realm.live import Live
 from chatproto.realm.log import Log
 from chatproto.realm.logins import Logins
+from chatproto.realm.mail import Mail
 from chatproto.realm.meters import Meters, counted
 from chatproto.realm.moderation import Moderation
-from chatproto.realm.no_copies import NoCopies, NoReplicas
 from chatproto.realm.others import Others, Progress
 from chatproto.realm.outbound import Outbound
 from chatproto.realm.passwords import PasswordHasher
@@ -50,12 +53,15 @@ from chatproto.realm.present import Present
 from chatproto.realm.questions import Questions
 from chatproto.realm.reading import Reading
 from chatproto.realm.remotes import NoLinks, NoRemotes
+from chatproto.realm.replicas import Replicas
 from chatproto.realm.router import Router
 from chatproto.realm.routes import Routes
 from chatproto.realm.sending import Sending
+from chatproto.realm.spelling import Spelling
 from chatproto.realm.times import Clock
 from chatproto.realm.tracing import Tracing
 from chatproto.realm.upkeep import Upkeep
+from chatproto.realm.waiters import Waiters
 from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, EpochRow, Record, StoreState
 from chatproto.records.audit import OLDER
@@ -113,14 +119,31 @@ class Realm:
         self.cursors = Cursors(store, self.writer, clock, size)
         log = Log(self.writer, self.router, clock, f"{name}/{entropy(8).hex()}")
         self.live = Live()
-        changes = Changes(store, self.writer, self.routes, self.router, log, size, self.live.account_left)
-        self.groups = Groups(self.routes, names, self.accounts, changes, store, limits)
-        self.moderation = Moderation(self.routes, self.accounts, changes, self.groups, store)
-        self.catalogue = Catalogue(self.routes, changes, self.groups, self.live, store)
+        self.copies = Copies(name, store, self.writer, clock, epochs, self.routes)
+        changes = Changes(
+            name, store, self.writer, self.routes, self.router, log, self.copies, size, self.live.account_left
+        )
+        self.outbound = Outbound(clock, progress, self.audit)
+        mail = Mail(self.routes, log, self.outbound)
+        spelling = Spelling(name, self.accounts, self.others)
+        self.groups = Groups(self.routes, names, spelling, changes, mail, store, limits)
+        self.moderation = Moderation(self.routes, self.accounts, spelling, changes, self.groups, mail, store)
+        self.catalogue = Catalogue(self.routes, changes, self.groups, spelling, self.live, store)
         self.reading = Reading(store, self.routes, self.blocks, self.cursors, self.others, progress)
         self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors, self.others)
-        self.outbound = Outbound(clock, progress, self.audit)
         self.sending = Sending(self.routes, log, Cids(store, self.writer, size), self.writer, self.outbound)
+        self._guests = Guests(
+            name,
+            self.accounts,
+            self.blocks,
+            self.routes,
+            self.router,
+            changes,
+            self.groups,
+            self.moderation,
+            spelling,
+            mail,
+        )
         self.arrivals = Arrivals(
             name,
             store,
@@ -131,15 +154,27 @@ class Realm:
             self.router,
             log,
             self.others,
+            self._guests,
             size,
         )
-        self.bounces = Bounces(log, self.writer, self.router, self.routes, progress, self.audit)
+        self.bounces = Bounces(
+            log, self.writer, self.router, self.routes, progress, self.audit, Waiters(clock)
+        )
+        self.distant = Distant(self.routes, self.writer, changes, self.groups, mail, self.bounces.waiters)
+        self.replicas = Replicas(
+            name,
+            store,
+            self.writer,
+            self.routes,
+            changes,
+            self.others,
+            self.bounces.waiters,
+            self.audit,
+        )
         self.tracing = Tracing(name, store, self.writer, clock, self.audit)
-        self._questions = Questions(name, self.accounts, self.present, clock, self.tracing)
+        self._questions = Questions(name, self.accounts, self.routes, self.present, clock, self.tracing)
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)
-        self.copies = NoCopies()
-        self.replicas = NoReplicas()
         #: What administrators ask about links; set by whoever runs them.
         self.links: ILinks = NoLinks()
 
@@ -173,6 +208,8 @@ class Realm:
                 hasher = PasswordHasher(executor, waiting=policy.limits.waiting_hashes)
             epochs = await store.epochs()
             realm = cls(realm_name, store, reactor, policy, hasher, state, epochs, entropy, authenticator)
+            await realm.copies.load()
+            await realm.replicas.load()
             await realm._begin_epoch(state, entropy)
             realm._upkeep.start()
         except BaseException:
@@ -200,9 +237,21 @@ class Realm:
         return await self._questions.answer(peer, ask)
 
     async def display_name(self, address: str) -> str:
-        """Return the name to show of a user of this realm, for a message to another one; perhaps ``""``."""
-        account = await self.accounts.ever(address.partition("@")[0])
+        """Return the name to show of somebody, for a message to another realm; perhaps ``""``."""
+        name, _, realm = fold(address).partition("@")
+        if realm != self.name:
+            row = await self.others.find(fold(address))
+            return "" if row is None else row.name
+        account = await self.accounts.ever(name)
         return "" if account is None else account.display
+
+    async def forget(self, realm: RealmName) -> None:
+        """End what there is of groups with a realm that there is no link to any more.
+
+        :raises Unavailable: not now; it can be called again.
+        """
+        await self._guests.drop(realm)
+        await self.replicas.drop(realm)
 
     async def _begin_epoch(self, state: StoreState, entropy: Callable[[int], bytes]) -> None:
         rows: list[Record] = []
@@ -279,6 +328,8 @@ class Realm:
     async def close(self) -> None:
         """Make everything durable that was appended, and close the store."""
         self._upkeep.stop()
+        self.bounces.waiters.close()
+        self.copies.close()
         if self._outside is not None:
             self._outside.stop()
         self.cursors.close()

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, succeed
 
 from chatproto.events import Hint, Message
 from chatproto.interfaces import ISubscriber
+
+
+class Hearer(Protocol):
+    """Whoever is told of messages when they are durable."""
+
+    def deliver(self, message: Message, device: int) -> None:
+        """Hear of a message, which a device sent."""
+        ...
 
 
 class Audience:

@@ -6,10 +6,9 @@ used; they are made anew when the rules that they stand on may have changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
-from msgspec import Struct
 
 from chatproto.errors import (
     BadName,
@@ -24,60 +23,15 @@ from chatproto.names import Address, RealmName, fold
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.cache import Registry
+from chatproto.realm.conversations import Conversation, Group, Route
 from chatproto.realm.logins import Login
 from chatproto.realm.remotes import NoRemotes
-from chatproto.realm.router import Audience, GroupAudience, Router
+from chatproto.realm.router import Hearer, Router
 from chatproto.realm.writer import Writer
-from chatproto.records import AccountRow, ConversationRow, GroupRow, MemberRow, Record
+from chatproto.records import NOWHERE, AccountRow, ConversationRow, GroupRow, MemberRow, Record
 
 #: Routes that one session keeps; a client that writes to more people at a time pays for a look-up.
 _ROUTES = 128
-
-
-class Conversation:
-    """A conversation in memory.
-
-    ``unborn`` are the rows that make it, until a message takes them along into its own transaction.
-    """
-
-    __slots__ = ("__weakref__", "row", "unborn")
-
-    def __init__(self, row: ConversationRow, unborn: tuple[Record, ...] = ()) -> None:
-        self.row = row
-        self.unborn = unborn
-
-
-class Group(Conversation):
-    """A group whose home is this realm, in memory."""
-
-    __slots__ = ("gseq", "members", "name", "settings")
-
-    def __init__(
-        self, settings: GroupRow, row: ConversationRow, members: dict[str, MemberRow], gseq: int
-    ) -> None:
-        super().__init__(row)
-        #: The folded name.
-        self.name = settings.name
-        #: What it is about, who may join, and whether it is deleted.
-        self.settings = settings
-        #: Who is a member now, by folded address.
-        self.members = members
-        #: The newest number given in the group.
-        self.gseq = gseq
-
-
-class Route(Struct):
-    """What a session needs to know to send to one address."""
-
-    conversation: Conversation
-    group: Group | None
-    to: str
-    audiences: Sequence[Audience | GroupAudience]
-    generation: int
-    #: The realm in which the address is, None if it is this one.
-    peer: RealmName | None = None
-    #: When others were last told that a text is being written.
-    typed_at: float = 0.0
 
 
 class Routes:
@@ -94,6 +48,8 @@ class Routes:
         size: int,
     ) -> None:
         self.remotes: IRemotes = NoRemotes()
+        #: Who of other realms hears of a group, by its conversation; replaced once.
+        self.elsewhere: Callable[[int], Sequence[Hearer]] = lambda conversation: ()
         self._realm = realm
         self._store = store
         self._writer = writer
@@ -191,6 +147,9 @@ class Routes:
 
     async def _to_other_realm(self, login: Login, address: Address) -> Route:
         await self.remotes.prepare(address.realm)
+        copy = await self.group_ever(address.folded)
+        if copy is not None:
+            return await self._to_copy(login, copy, address.realm)
         conversation = await self.between(login.address, str(address))
         audiences = [self._router.account(login.account)]
         to = conversation.row.recipient(login.address)
@@ -199,8 +158,27 @@ class Routes:
     def _to_group(self, login: Login, group: Group) -> Route:
         if fold(login.address) not in group.members:
             raise NotMember
-        audience = self._router.group(group.row.conversation)
-        return Route(group, group, group.row.shown_a, [audience], self.generation)
+        number = group.row.conversation
+        audiences = [self._router.group(number), *self.elsewhere(number)]
+        return Route(group, group, group.row.shown_a, audiences, self.generation)
+
+    async def _to_copy(self, login: Login, copy: Group, realm: RealmName) -> Route:
+        if fold(login.address) not in copy.members:
+            raise NotMember
+        waiting = await self.nowhere()
+        return Route(waiting, None, copy.row.shown_a, (), self.generation, realm, copy)
+
+    async def nowhere(self) -> Conversation:
+        """Return the conversation of what waits for groups elsewhere."""
+
+        async def load() -> Conversation:
+            row = await self._store.conversation("", "")
+            made = ConversationRow(NOWHERE, "", "", "", "")
+            return Conversation(made, (made,)) if row is None else Conversation(row)
+
+        conversation = await self._conversations.find(("", ""), load)
+        assert conversation is not None
+        return conversation
 
     async def direct(self, login: Login, other: AccountRow) -> Conversation:
         """Return the conversation of a session's account with another, unborn if they never spoke."""
@@ -259,6 +237,19 @@ class Routes:
         except NoSuchUser:
             raise NoSuchGroup from None
 
+    async def any_group(self, name: str) -> Group:
+        """Return a group of this realm, or the copy here of one of another, by what a client calls it.
+
+        :raises NoSuchGroup: there is none.
+        """
+        try:
+            return await self._living_group(self._group_key(self.any_address(name)))
+        except NoSuchUser:
+            raise NoSuchGroup from None
+
+    def _group_key(self, address: Address) -> str:
+        return address.name.folded if address.realm == self._realm else address.folded
+
     def group_in_memory(self, name: str) -> Group | None:
         """Return a group by its folded name, if it is in memory."""
         return self._groups.get(name)
@@ -278,26 +269,41 @@ class Routes:
         return group
 
     async def _group(self, name: str) -> Group:
+        group = await self.group_ever(name)
+        if group is None:
+            raise NoSuchUser
+        return group
+
+    async def group_ever(self, name: str) -> Group | None:
+        """Return a group by its folded name, or a copy by its folded address, deleted or not."""
+
         async def load() -> Group | None:
             row = await self._store.group(name)
             if row is None:
                 return None
-            conversation = await self._store.conversation(f"{name}@{self._realm}", "")
+            address = name if row.home else f"{name}@{self._realm}"
+            conversation = await self._store.conversation(address, "")
             members = await self._store.members(row.conversation)
             _, gseq = await self._store.newest(row.conversation)
             assert conversation is not None
             return Group(row, conversation, {member.member: member for member in members}, gseq)
 
-        group = await self._groups.find(name, load)
-        if group is None:
-            raise NoSuchUser
-        return group
+        return await self._groups.find(name, load)
 
     def new_group(self, settings: GroupRow) -> Group:
         """Return a new group without members; its ``conversation`` is given here."""
         shown = f"{settings.shown}@{self._realm}"
         row = ConversationRow(self._writer.next_serial(), fold(shown), "", shown, "")
         group = Group(msgspec.structs.replace(settings, conversation=row.conversation), row, {}, 0)
+        self.group_changed(group)
+        return group
+
+    def new_copy(self, address: Address, shown: str, created: int) -> Group:
+        """Return a new copy, without members, of a group of another realm."""
+        row = ConversationRow(self._writer.next_serial(), address.folded, "", shown, "")
+        name = str(address.name)
+        settings = GroupRow(address.folded, name, row.conversation, "", created, home=str(address.realm))
+        group = Group(settings, row, {}, 0)
         self.group_changed(group)
         return group
 
@@ -309,6 +315,7 @@ class Routes:
 
     def group_changed(self, group: Group) -> None:
         """Note that the open batch changes a group."""
+        group.changed = group.gseq
         self._groups.change(group.name, group)
         self.rules_changed()
 
@@ -319,6 +326,9 @@ class Routes:
         """
         address = self.any_address(name)
         if address.realm != self._realm:
+            copy = await self.group_ever(address.folded)
+            if copy is not None:
+                return copy
             far = await self.between(login.address, str(address))
             return None if far.unborn else far
         account = await self._accounts.ever(address.name)

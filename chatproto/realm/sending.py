@@ -24,15 +24,16 @@ from chatproto.errors import (
     PeerBlocked,
     TextTooLong,
 )
-from chatproto.events import Reply, Result, Sent, SentEach
+from chatproto.events import PENDING, Reply, Result, Sent, SentEach
 from chatproto.limits import TEXT_BYTES
 from chatproto.names import OrderedCid
 from chatproto.realm.cids import Cids, digest_of
+from chatproto.realm.conversations import Route
 from chatproto.realm.gate import Gate
 from chatproto.realm.log import Log
 from chatproto.realm.logins import Login
 from chatproto.realm.outbound import Item, Outbound
-from chatproto.realm.routes import Route, Routes
+from chatproto.realm.routes import Routes
 from chatproto.realm.writer import Work, Writer
 from chatproto.records import MessageRow, Record
 
@@ -135,8 +136,13 @@ class _Look:
 def _reply(to: str | list[str], outcome: Sequence[tuple[str, int]]) -> Reply:
     if isinstance(to, str):
         mid, seq = outcome[0]
-        return Sent(mid=mid, seq=seq)
-    return SentEach(results=[Result(name, mid, seq) for name, (mid, seq) in zip(to, outcome, strict=True)])
+        return Sent(mid=mid, seq=seq) if seq else Sent(mid=mid, state=PENDING)
+    return SentEach(
+        results=[
+            Result(name, mid, seq) if seq else Result(name, mid, state=PENDING)
+            for name, (mid, seq) in zip(to, outcome, strict=True)
+        ]
+    )
 
 
 class Sending:
@@ -301,7 +307,8 @@ class Sending:
                 conversation.row.conversation, login.address, login.device, now, "text", gseq, text
             )
             posting.messages.append(message)
-            posting.outcome.append((message.mid, message.seq))
+            # A post to a group elsewhere has no place in what anybody reads here.
+            posting.outcome.append((message.mid, message.seq if route.copy is None else 0))
             inserts.append(message)
             if gseq:
                 spare.append(msgspec.structs.replace(message, kind="void", text=""))

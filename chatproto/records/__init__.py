@@ -18,6 +18,7 @@ from chatproto.records.base import Record
 from chatproto.records.batches import Batch, Entry, EpochRow, StoreState
 from chatproto.records.conversations import (
     NOTICES,
+    NOWHERE,
     CidRow,
     ConversationRow,
     CursorRow,
@@ -50,6 +51,7 @@ __all__ = [
     "ARRIVED",
     "ITEMS",
     "NOTICES",
+    "NOWHERE",
     "AccountRow",
     "AppliedRow",
     "Arrived",

@@ -9,6 +9,9 @@ from msgspec import Struct
 from chatproto.names import fold
 from chatproto.records.base import Record
 
+#: The conversation of what waits for a group elsewhere. It has no members, so nobody reads it.
+NOWHERE = 0
+
 #: Kinds of messages that only say what happened, and do not count as unread. ``delayed``: the message whose
 #: mid is the text still waits for another realm. The others are of groups: the text of ``topic`` is the
 #: topic, of ``history`` and ``access`` the option's value, of ``joined``, ``left`` and ``deleted`` nothing,

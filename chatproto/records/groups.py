@@ -43,6 +43,7 @@ class SubscriptionRow(Record, frozen=True):
 
     It gets everything from the number ``first`` on; up to ``until``, which removed its last member, unless
     that is 0. It has everything up to ``number``, given in ``epoch``, which is ``seq`` here; perhaps more.
+    ``group`` is the address as shown.
     """
 
     realm: str
@@ -52,6 +53,7 @@ class SubscriptionRow(Record, frozen=True):
     epoch: str
     number: int
     seq: int
+    group: str = ""
 
 
 class Position(Struct, frozen=True):

@@ -70,7 +70,7 @@ def test_the_answer_goes_into_the_same_conversation(house: House, messi: Client)
         ({"to": "nobody@alpha"}, "no-such-user"),
         ({"to": "not a name@alpha"}, "no-such-user"),
         ({"to": "messi"}, "no-such-user"),
-        ({"to": "tim@alpha"}, "no-such-user"),
+        ({"to": "tim@alpha"}, "not-member"),
         ({"to": "messi@gamma"}, "no-such-realm"),
         ({"from_": "amsal@gamma"}, "not-yours"),
         ({"from_": "messi@alpha"}, "not-yours"),

@@ -109,7 +109,7 @@ class Groups:
     @ensureDeferred
     async def test_subscriptions_come_by_realm_of_one_group_or_all(self, store: IStore) -> None:
         rows = [
-            SubscriptionRow(realm, number, 3, 0, "e1", 5, 2**52)
+            SubscriptionRow(realm, number, 3, 0, "e1", 5, 2**52, "Fans@alpha")
             for realm, number in (("gamma", 1), ("beta", 2), ("beta", 1))
         ]
         await store.commit(batch(1, entry(conversation(1), conversation(2), *rows)))

@@ -49,5 +49,6 @@ def upgrade() -> None:
         _column("epoch"),
         _column("number", _Number),
         _column("seq", _Number),
+        _column("group"),
     )
     op.create_index("subscriptions_conversation", "subscriptions", ["conversation"])
