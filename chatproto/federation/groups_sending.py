@@ -97,7 +97,7 @@ class GroupSender:
         self._named: dict[str, Ready] | None = {}
         #: Groups to begin with, and what their copies have.
         self._opening: dict[int, Sequence[tuple[str, int]]] = {}
-        #: Copies of what nobody here knows.
+        #: Copies of what nobody here knows, or of what is delivered to its end.
         self._unknown: deque[str] = deque()
         self._streams: dict[int, Stream] = {}
         self._by_address: dict[str, Stream] = {}
@@ -356,6 +356,7 @@ class GroupSender:
         row = self._copies.find(self._realm, stream.conversation)
         if row is None or 0 < row.until <= flight.number:
             self._forget(stream)
+            self._unknown.append(stream.address)
         elif row.first != stream.first:
             self._opening.setdefault(stream.conversation, ())
 

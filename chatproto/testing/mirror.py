@@ -23,7 +23,7 @@ class Mirror:
         #: Entries of groups by number, for each conversation; and the numbers of groups' conversations.
         self.logs: dict[int, dict[int, MessageRow]] = {}
         self.groups: dict[str, int] = {}
-        #: Posts to groups of other realms, by mid: of these a realm keeps what waits.
+        #: Posts to groups of other realms, by mid, also those that the realm has no need of any more.
         self.posts: dict[str, MessageRow] = {}
         #: And by the first word of their text.
         self.by_word: dict[str, list[MessageRow]] = {}
@@ -73,9 +73,7 @@ class Mirror:
             elif isinstance(row, ConversationRow) and row.is_group:
                 self.groups[row.a] = row.conversation
         for row in removes:
-            before = self._rows.get(type(row), {}).pop(KEY_OF[type(row)](row), None)
-            if isinstance(before, MessageRow):
-                self.posts.pop(before.mid, None)
+            self._rows.get(type(row), {}).pop(KEY_OF[type(row)](row), None)
 
     def _file(self, row: MessageRow, before: Record | None) -> None:
         if not row.conversation:
