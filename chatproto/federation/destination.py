@@ -18,9 +18,10 @@ from msgspec.structs import replace
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from chatproto.federation.bounds import EARLY_PARCELS, ROUTE_PAUSE
+from chatproto.federation.bounds import ANNOUNCEMENTS, EARLY_PARCELS, ROUTE_PAUSE
 from chatproto.federation.errand import Errand
 from chatproto.federation.identity import Identity
+from chatproto.federation.pacing import Patience
 from chatproto.federation.sealing import seal
 from chatproto.frames import Start, Verdict
 from chatproto.frames.routing import Letter
@@ -48,6 +49,8 @@ class Destination:
         self._hop: PeerLink | None = None
         self._taking = Errand(link.writer, link.clock, "taking what came by a route", self._take)
         self._announcing = False
+        self._announcements = 0
+        self._patience = Patience(link.clock, self._announce)
         self._said_at = float("-inf")
         self._say_call: IDelayedCall | None = None
 
@@ -59,6 +62,7 @@ class Destination:
     def arrived(self, letter: Letter, hop: PeerLink) -> None:
         """Take a letter whose signature is the origin's."""
         self._hop = hop
+        self._announcements = 0
         self._nonce = letter.nonce or self._nonce
         if len(self._early) < EARLY_PARCELS:
             self._early.append(letter)
@@ -67,8 +71,15 @@ class Destination:
     def announce(self, hop: PeerLink) -> None:
         """Say where the stream stands, though nobody asks: this store may be an older copy."""
         self._hop = hop
-        self._announcing = True
-        self._taking.soon()
+        self._announcements = ANNOUNCEMENTS
+        self._announce()
+
+    def _announce(self) -> None:
+        if self._announcements:
+            self._announcements -= 1
+            self._announcing = True
+            self._taking.soon()
+            self._patience.begin()
 
     def detach(self) -> None:
         """Leave the stream to a direct connection."""
@@ -80,6 +91,7 @@ class Destination:
         """End for good."""
         self.detach()
         self._taking.stop()
+        self._patience.stop()
         if self._say_call is not None:
             self._say_call.cancel()
             self._say_call = None

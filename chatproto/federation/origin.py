@@ -228,14 +228,13 @@ class Origin:
 
     # -- there is a way, or not
 
-    def attach(self, hop: PeerLink, *, doubtful: bool) -> None:
-        """Send by a linked realm; ``doubtful``: the destination should be asked where it stands in any case."""
+    def attach(self, hop: PeerLink) -> None:
+        """Send by a linked realm."""
         self.detach()
         self._hop = hop
         self._become(State.IDLE)
         self._stream.on_marked = self._numbered
-        if doubtful or self._stream.waiting_items:
-            self._open()
+        self._numbered()
 
     def detach(self) -> None:
         """Send nothing more by the route."""

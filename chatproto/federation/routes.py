@@ -52,8 +52,8 @@ class _Ends:
         self.passing = Passing(link, identity, entropy, way)
         #: When it is looked whether the route is to be used.
         self.call: IDelayedCall | None = None
-        #: Whether this store may be an older copy, which the other realm has not been told.
-        self.doubtful = False
+        #: Whether the other realm was told where this one stands, as its store may be an older copy.
+        self.announced = False
 
     def close(self) -> None:
         if self.call is not None:
@@ -87,7 +87,6 @@ class Routes:
         self._standings = standings
         self._table = table
         self._entropy = entropy
-        self._vouched = realm.vouched
         self._ends: dict[RealmName, _Ends] = {}
         self._closed = False
         self.relaying = Relaying(
@@ -103,7 +102,6 @@ class Routes:
     def made(self, link: PeerLink) -> None:
         """Hear of a new link."""
         ends = _Ends(link, self._identity, self._entropy, lambda: self.way(link.realm))
-        ends.doubtful = not self._vouched
         self._ends[link.realm] = ends
         link.carrier = self
 
@@ -218,9 +216,9 @@ class Routes:
             return
         if not self._standings.key_of(realm):
             return  # nothing that it says could be believed
-        doubtful, ends.doubtful = ends.doubtful, False
-        ends.origin.attach(hop, doubtful=doubtful and link.outgoing.newest > 0)
-        if doubtful and link.incoming.row is not None:
+        ends.origin.attach(hop)
+        if not ends.announced:
+            ends.announced = True
             ends.destination.announce(hop)
         if link.receipts:
             ends.passing.tell_receipts()

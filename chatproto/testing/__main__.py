@@ -17,6 +17,7 @@ from msgspec import structs
 from twisted.logger import globalLogBeginner
 
 from chatproto.testing.simulation import SECONDS, Mode, Options, Report, simulate
+from chatproto.testing.topology import Topology
 
 
 @click.command()
@@ -24,6 +25,13 @@ from chatproto.testing.simulation import SECONDS, Mode, Options, Report, simulat
 @click.option("--seed", type=int, default=None, help="The first seed; without --seeds the only one.")
 @click.option("--realms", type=click.IntRange(1), default=3, show_default=True, help="Realms in each run.")
 @click.option("--groups", type=click.IntRange(0), default=0, show_default=True, help="Groups across realms.")
+@click.option(
+    "--topology",
+    type=click.Choice([topology.value for topology in Topology]),
+    default=Topology.MESH.value,
+    show_default=True,
+    help="How they are linked.",
+)
 @click.option(
     "--mode", type=click.Choice([mode.value for mode in Mode]), default=Mode.SAFETY.value, show_default=True
 )
@@ -36,6 +44,7 @@ def main(
     seed: int | None,
     realms: int,
     groups: int,
+    topology: str,
     mode: str,
     store: str,
     seconds: float,
@@ -43,7 +52,9 @@ def main(
     trace: bool,
 ) -> None:
     """Run a federation in one process, with everything going wrong that a seed says."""
-    options = Options(realms=realms, groups=groups, mode=Mode(mode), seconds=seconds)
+    options = Options(
+        realms=realms, groups=groups, topology=Topology(topology), mode=Mode(mode), seconds=seconds
+    )
     first = int.from_bytes(os.urandom(4)) if seed is None else seed
     count = (100 if seed is None else 1) if seeds is None else seeds
     begun = time.monotonic()
@@ -53,6 +64,7 @@ def main(
         reports.append(report)
         if report.broken:
             made = f"--realms {realms} --groups {groups} --mode {mode} --store {store} --seconds {seconds:g}"
+            made += f" --topology {topology}"
             again = f"python -m chatproto.testing --seed {report.seed} {made} --trace"
             click.echo(f"seed {report.seed}: {report.broken}\n  again: {again}", err=True)
     _summarise(reports, time.monotonic() - begun)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
@@ -76,6 +77,10 @@ async def link(
         entropy=host.entropy,
         random=host.random,
     )
+    if host.tampering is not None:
+        for each in peers.links.values():
+            honest = each.post
+            setattr(each, "post", partial(host.tampering.post, clock, honest))  # noqa: B010 - for mypy
     factory = RealmPeerFactory(peers, clock, limits=host.policy.limits, random_bytes=host.entropy)
     realm.writer.on_fatal(lambda _: factory.abort())
     host.listen(PEER, factory)

@@ -31,6 +31,7 @@ from chatproto.testing.names import CLIENT, PASSWORD, PEER
 
 if TYPE_CHECKING:
     from chatproto.testing.network import Network
+    from chatproto.testing.tampering import Tampering
 
 #: How long a supervisor waits before it starts a process again.
 RESTART_SECONDS = 1.0
@@ -63,6 +64,8 @@ class RealmHost:
         #: Realms that are reached by others, and by which; whether it is a gateway.
         self.routes: dict[str, str] = {}
         self.relay = False
+        #: What it does to the frames of others, if it is no honest gateway.
+        self.tampering: Tampering | None = None
         #: What it takes from its peers, if that is not the usual.
         self.peer_limits: PeerLimits | None = None
         self.policy = policy or Policy(limits=without_rates(Limits()))

@@ -25,6 +25,8 @@ from chatproto.testing.rogue import ROGUE, RogueRealm
 from chatproto.testing.scenario import Troubles
 from chatproto.testing.schedule import Schedule
 from chatproto.testing.shaping import Shape
+from chatproto.testing.tampering import Tampering
+from chatproto.testing.topology import Topology, leaves, place
 from chatproto.testing.watching import Watch
 from chatproto.testing.workload import Habits, SimulatedUser
 
@@ -56,6 +58,7 @@ class Options(Struct, frozen=True, kw_only=True):
 
     realms: int = 3
     groups: int = 0
+    topology: Topology = Topology.MESH
     mode: Mode = Mode.SAFETY
     seconds: float = SECONDS
     folder: Path | None = None
@@ -104,6 +107,7 @@ class Simulation:
         linked = {host.name for host in self.hosts} | {ROGUE}
         watch = Watch(network, ledger, linked, self.schedule)
         for host in self.hosts:
+            watch.routed |= {(host.name, other) for other in host.routes}
             host.on_commit.append(watch.committed)
             host.on_start.append(self.schedule.restarted)
         network.on_step.append(self._look)
@@ -149,6 +153,7 @@ class Simulation:
         whole = self._whole()
         self.network.note(f"the troubles are over for {', '.join(host.name for host in whole)}")
         names = {host.name for host in whole}
+        self._make_honest()
         self._troubles.end(whole)
         for user in self.users:
             user.stop_writing()
@@ -163,8 +168,18 @@ class Simulation:
         """Return the realms that are repaired."""
         if self._options.mode is Mode.SAFETY or len(self.hosts) < 3:
             return self.hosts
-        out = self.random.choice(self.hosts)
+        without = leaves(self._options.topology, [host.name for host in self.hosts])
+        out = self.random.choice([host for host in self.hosts if host.name in without])
         return [host for host in self.hosts if host is not out]
+
+    def _make_honest(self) -> None:
+        """Let gateways do from now on what they should, as after somebody has looked."""
+        for host in self.hosts:
+            if host.tampering is not None and host.tampering.active:
+                self.ledger.counts["tampered"] += host.tampering.done
+                host.tampering.active = False
+                if host.machine.running:
+                    host.crash()
 
     def _come_to_rest(self, hosts: list[RealmHost], users: list[SimulatedUser]) -> None:
         time = self.network.time
@@ -203,8 +218,12 @@ class Simulation:
 
     def _host(self, number: int) -> RealmHost:
         users = [f"u{each}" for each in range(self.random.randint(1, 3))]
-        names = [_name(each) for each in range(self._options.realms) if each != number]
-        host = self.network.realm(_name(number), users, peers=[*names, ROGUE])
+        options = self._options
+        where = place(options.topology, [_name(each) for each in range(options.realms)], number)
+        host = self.network.realm(_name(number), users, peers=[*where.peers, ROGUE])
+        host.routes, host.relay = where.routes, where.relay
+        if host.relay and self.random.random() < 0.5:
+            host.tampering = Tampering(host.name, self.network.random(f"tampering {host.name}"))
         self.ledger.watch(host)
         return host
 

@@ -9,7 +9,21 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from chatproto.errors import LinkError
-from chatproto.frames import Ack, Auth, Frame, Goodbye, Hello, Item, PeerLimits, Ready, Skip, Start
+from chatproto.frames import (
+    Ack,
+    Auth,
+    Frame,
+    Goodbye,
+    Hello,
+    Item,
+    Noted,
+    Parcel,
+    PeerLimits,
+    Ready,
+    Skip,
+    Start,
+    Verdict,
+)
 from chatproto.names import fold
 from chatproto.records import ITEMS, AppliedRow, Batch, OutboxRow, RefusalRow, StreamRow
 from chatproto.testing.disks import rows_of
@@ -19,6 +33,7 @@ from chatproto.testing.ledger import Ledger, realm_of
 from chatproto.testing.names import PEER
 from chatproto.testing.network import Network, Wire
 from chatproto.testing.schedule import Schedule
+from chatproto.testing.watching_routes import check_route
 from chatproto.wire.peer import decode_frame
 
 #: No realm sends a longer line.
@@ -110,6 +125,8 @@ class Speaker:
                 self._take_number(frame)
             case Ack():
                 self._take_ack(frame)
+            case Parcel() | Verdict() | Noted():
+                check_route(self.realm, self._watch.ledger.mirrors[self.realm], frame, self._broke)
             case _:
                 pass
 
@@ -176,7 +193,7 @@ class Speaker:
             self._broke(f"durable-first: {ack}, and on disk is {row}")
             return
         self.acked = max(self.acked, ack.number)
-        if self._peer not in self._watch.ledger.mirrors:
+        if self._peer not in self._watch.ledger.mirrors or (self.realm, self._peer) in self._watch.routed:
             return  # who lies may use an epoch's name again
         known = max(row.settled, self.other.settled)
         told = {number for number, _ in ack.refused}
@@ -194,6 +211,8 @@ class Watch:
         self.schedule = schedule
         self.note = network.note
         self._linked = linked
+        #: Realms that reach each other by others, too: what came by a connection is not all that came.
+        self.routed: set[tuple[str, str]] = set()
         #: Who told last where it stands as a receiver, by it and its peer.
         self._newest: dict[tuple[str, str], Speaker] = {}
         network.on_wire.append(self._connected)
@@ -227,7 +246,12 @@ class Watch:
     def _applied(self, realm: str, row: AppliedRow) -> None:
         """See that nothing becomes durable that was not sent where the receiver told last where it stands."""
         speaker = self._newest.get((realm, row.realm))
-        if speaker is None or speaker.ready is None or row.epoch != speaker.ready.epoch:
+        if (
+            (realm, row.realm) in self.routed
+            or speaker is None
+            or speaker.ready is None
+            or row.epoch != speaker.ready.epoch
+        ):
             return
         if row.number > max(speaker.ready.number, speaker.other.sent or 0):
             self.ledger.broke(f"ready: {realm} said {speaker.ready}, and then applied {row}")
