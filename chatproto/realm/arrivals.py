@@ -147,7 +147,7 @@ class Arrivals:
     ) -> Arrival | Change | str | None:
         """Return what becomes of an item that is welcome."""
         if way.group is None and item.kind not in _KINDS:
-            return "not-supported"
+            return "no-such-group" if self._guests.knows(item.kind) else "not-supported"
         if item.kind in _KINDS and not self._take(peer, policy, size_of(item.text), now):
             return "quota-reached"
         at = min(item.at, now)

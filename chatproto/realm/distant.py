@@ -77,7 +77,11 @@ class Distant:
         item = self._mail.add(change, login.address, login.device, to, kind, text)
         done = self._waiters.wait(item.mid, entry=kind in _ENTERED)
         await self._changes.save(change)
-        return GroupChanged(group=to, state=None if await done else PENDING)
+        certain = await done
+        copy = await self._routes.group_ever(address.folded)
+        return GroupChanged(
+            group=to if copy is None else copy.row.shown_a, state=None if certain else PENDING
+        )
 
     async def find(self, name: str) -> str:
         """Return the address of a group of this name in a linked realm, in the order of their search.

@@ -82,6 +82,10 @@ class Guests:
             "invite": self._invite,
         }
 
+    def knows(self, kind: str) -> bool:
+        """Tell whether items of a kind are for groups, beside posts."""
+        return kind in self._verbs
+
     def judge(self, group: Group, item: Item, at: int) -> Change | str | None:
         """Return what an item does to a group, or why it does nothing; None if it has to be prepared."""
         guest = Guest(item.from_, item.mid, at)

@@ -42,12 +42,12 @@ class Hints:
 
         The device listens.
         """
-        if self._routes.is_far(with_):
+        group = self._group(with_)
+        if group is None and self._routes.is_far(with_):
             blocked = self._router.account(login.account).blocked
             if fold(with_) not in blocked and self._routes.is_foreign(mid):
                 self.remotes.receipt(login.address, with_, delivered=mid)
             return
-        group = self._routes.group_in_memory(_name(with_))
         shown = login.address if group is None else group.row.shown_a
         receipt = Receipt(with_=shown, by=login.address, delivered=seq)
         for audience in self._others(login, with_, group, self._router.account(login.account).blocked):
@@ -60,10 +60,10 @@ class Hints:
         came from another realm, if it is with one there. ``by`` hears nothing.
         """
         blocked = await self._blocks.of(login.account)
-        if mid and fold(with_) not in blocked:
+        group = self._group(with_)
+        far = group is None and self._routes.is_far(with_)
+        if mid and far and fold(with_) not in blocked:
             self.remotes.receipt(login.address, with_, read=mid)
-        far = self._routes.is_far(with_)
-        group = None if far else self._routes.group_in_memory(_name(with_))
         shown = login.address if group is None else group.row.shown_a
         receipt = Receipt(with_=shown, by=login.address, read=seq)
         for audience in () if far else self._others(login, with_, group, blocked):
@@ -73,15 +73,20 @@ class Hints:
 
     def typing(self, login: Login, route: Route) -> None:
         """Tell that a session's user is writing."""
-        if route.peer is not None:
+        if route.peer is not None and route.copy is None:
             return
         now = self._clock.seconds()
         if 0 <= now - route.typed_at < _TYPING_SECONDS:
             return
         route.typed_at = now
         event: Hint = IsTyping(from_=login.address, to=route.to)
-        for audience in self._others(login, route.to, route.group):
+        for audience in self._others(login, route.to, route.group or route.copy):
             audience.hint(event)
+
+    def _group(self, address: str) -> Group | None:
+        """Return a group, or the copy of one, that is in memory."""
+        far = self._routes.is_far(address)
+        return self._routes.group_in_memory(fold(address) if far else _name(address))
 
     def _others(
         self, login: Login, with_: str, group: Group | None, but: Container[str] = ()

@@ -56,7 +56,7 @@ class Inboxes:
         :raises NoSuchGroup: there is no such group.
         :raises NotMember: the account never joined it.
         """
-        group = await self._routes.group(name)
+        group = await self._routes.any_group(name)
         number = group.row.conversation
         return await self._alone(login, (login.account, "inboxgroup", number), group.row)
 
@@ -119,8 +119,12 @@ class Inboxes:
             msg_from=name,
             msg_to=login.address if own is None else own.display,
             msg=row.text if row.kind == "text" else f"(not delivered: {row.text.partition(' ')[0]})",
-            group=to.partition("@")[0] if conversation.is_group else None,
+            group=self._group(to) if conversation.is_group else None,
         )
+
+    def _group(self, address: str) -> str:
+        """Return what a group is called: one of another realm by its whole address."""
+        return address if self._routes.is_far(address) else address.partition("@")[0]
 
     async def _sender(self, address: str) -> tuple[str, str]:
         """Return under which name a sender's messages stand, and which one is shown.

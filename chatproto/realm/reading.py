@@ -111,7 +111,17 @@ class Reading:
         hold."""
         own = fold(login.address)
         since, limit = command.since or 0, command.limit or LIST_ITEMS
-        found = [entry for entry in await self._store.memberships(own) if entry.newest > since]
+        memberships = await self._store.memberships(own)
+        groups = {entry.conversation.a for entry in memberships if entry.conversation.is_group}
+        # What is told of posts to a group elsewhere is a conversation with that group, and listed as that.
+        found = [
+            entry
+            for entry in memberships
+            if entry.newest > since
+            and (
+                entry.conversation.is_group or groups.isdisjoint((entry.conversation.a, entry.conversation.b))
+            )
+        ]
         found.sort(key=lambda entry: entry.newest)
         read = await self._cursors.of_kind(login.account, "read")
         states: list[ConversationState] = []

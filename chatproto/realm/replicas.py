@@ -14,34 +14,29 @@ from msgspec.structs import replace
 from twisted.logger import Logger
 
 from chatproto.errors import BadName, ChatError
-from chatproto.frames import Digest, Entry, Start
+from chatproto.frames import Digest, Entry
 from chatproto.interfaces import IStore
 from chatproto.limits import TEXT_BYTES, TOPIC_CHARACTERS
 from chatproto.names import Address, RealmName, fold, parse_display_name, parse_shown
 from chatproto.realm.audit import Audit
 from chatproto.realm.changes import Change, Changes
 from chatproto.realm.conversations import Group
-from chatproto.realm.copying import EFFECTS, correct, leave_all
+from chatproto.realm.copying import EFFECTS, correct
 from chatproto.realm.digests import digest_of
 from chatproto.realm.others import Others
 from chatproto.realm.outbound import size_of
+from chatproto.realm.resuming import Resuming
 from chatproto.realm.routes import Routes
+from chatproto.realm.standing import Standing
 from chatproto.realm.waiters import Waiters
 from chatproto.realm.writer import Writer
-from chatproto.records import ARRIVED, LifeRow, MessageRow, Record, RemoteRow, ReplicaRow
+from chatproto.records import ARRIVED, LifeRow, MessageRow, RemoteRow, ReplicaRow
 from chatproto.records.audit import ENTRY
 
 #: A mid as it may come from another realm, with the realm that made it.
 _MID = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}/[A-Za-z0-9._:-]{1,96}")
-#: Lives of a home's store that are told to it: it was put back from a copy that old, or this is begun anew.
-_LIVES = 16
-#: Groups, and people in them, that are kept at hand: those where something is said at the same time.
+#: People who are kept at hand: those who say something at the same time.
 _AT_HAND = 4096
-#: Copies of one realm's groups: its first lines on a connection have one of each.
-_COPIES = 10_000
-#: Messages that are taken out of the order at a time.
-_PORTION = 200
-_END = 2**53
 
 
 class Replicas:
@@ -68,10 +63,7 @@ class Replicas:
         self._others = others
         self._waiters = waiters
         self._audit = audit
-        #: As on disk, and what entries on their way there make of them.
-        self._rows: dict[str, ReplicaRow] = {}
-        self._open: dict[str, ReplicaRow] = {}
-        self._groups: dict[str, Group] = {}
+        self._standing = standing = Standing(store, writer, routes)
         #: People as they were told last, by folded address, and what is known of them.
         self._people: dict[str, RemoteRow | None] = {}
         #: Groups of which an entry may be here already, and which one was looked up, and found.
@@ -79,157 +71,29 @@ class Replicas:
         self._looked_up: tuple[str, str, MessageRow | None] | None = None
         #: What the home said of a group that was not at hand.
         self._said: Digest | None = None
+        resuming = Resuming(realm, store, writer, routes, changes, standing, self._suspects)
+        self.lives = standing.lives
+        self.begin, self.end, self.drop = resuming.begin, resuming.end, resuming.drop
         writer.on_reset(self._forget)
 
     async def load(self) -> None:
         """Read what there is, before anything else happens."""
-        self._rows = {row.group: row for row in await self._store.replicas()}
+        await self._standing.load()
 
     def _forget(self) -> None:
-        self._open.clear()
-        self._groups.clear()
         self._people.clear()
         self._looked_up = None
-
-    def _row(self, group: str) -> ReplicaRow | None:
-        key = fold(group)
-        return self._open.get(key) or self._rows.get(key)
-
-    def _put(self, change: Change, row: ReplicaRow) -> None:
-        """Let a change move a copy."""
-        self._open[row.group] = row
-        change.put(row)
-        change.then(partial(self._stored, row))
-
-    def _stored(self, row: ReplicaRow) -> None:
-        if self._open.get(row.group) is row:
-            del self._open[row.group]
-        self._rows[row.group] = row
 
     # -- where a copy stands
 
     def of(self, realm: RealmName) -> Sequence[ReplicaRow]:
         """Return the copies of a realm's groups that go on."""
-        return [row for row in self._rows.values() if row.home == realm and not row.over]
+        return self._standing.of(realm)
 
     def number(self, group: str) -> int:
         """Return the newest number that has its effect, also in the open batch; 0 if there is no copy."""
-        row = self._row(group)
+        row = self._standing.row(group)
         return 0 if row is None else row.number
-
-    async def lives(self, group: str) -> Sequence[tuple[str, int]]:
-        """Return the newest lives of the home's store, the newest first, with the last number of each."""
-        row = self._row(group)
-        if row is None:
-            return []
-        older = [life for life in await self._store.lives(row.group) if life.epoch != row.epoch]
-        return [(row.epoch, row.number), *((life.epoch, life.last) for life in older[: _LIVES - 1])]
-
-    async def begin(self, realm: RealmName, start: Start) -> str:
-        """Go on where the home says; return ``""``, or the code why that cannot be.
-
-        :raises Unavailable: not now.
-        """
-        try:
-            address = Address.parse(start.stream, realm)
-        except BadName:
-            return "bad-name"
-        if address.realm != realm or "@" not in start.stream:
-            return "not-yours"
-        row = self._row(address.folded)
-        if row is None:
-            return await self._make(address, start)
-        await self._move(row, start)
-        return ""
-
-    async def _make(self, address: Address, start: Start) -> str:
-        if sum(row.home == address.realm for row in self._rows.values()) >= _COPIES:
-            return "quota-reached"
-        group = self._routes.new_copy(address, start.stream, self._changes.log.now())
-        change = self._changes.begin()
-        change.insert(group.row, group.settings)
-        row = ReplicaRow(
-            group=group.name,
-            home=str(address.realm),
-            conversation=group.row.conversation,
-            first=start.first,
-            epoch=start.epoch,
-            number=start.next - 1,
-        )
-        self._put(change, row)
-        await self._changes.save(change)
-        return ""
-
-    async def _move(self, row: ReplicaRow, start: Start) -> None:
-        """Let a copy go on: where it is, later as it had no members, or where the home has an older copy."""
-        number = start.next - 1
-        lives = await self._store.lives(row.group)
-        if number < row.number:
-            await self._take_out(row, number)
-        change = self._changes.begin()
-        if start.epoch != row.epoch and row.number and row.number <= number:
-            change.put(LifeRow(row.group, row.epoch, row.number))
-        if (row.first, row.epoch, row.number, row.over) != (start.first, start.epoch, number, False):
-            moved = replace(row, first=start.first, epoch=start.epoch, number=number, over=False)
-            self._put(change, moved)
-            gone = [life for life in lives if life.last > number and life.epoch != start.epoch]
-            change.remove(*gone, *lives[2 * _LIVES :])
-            await self._changes.save(change)
-            self._groups.pop(row.group, None)
-
-    async def _take_out(self, row: ReplicaRow, number: int) -> None:
-        """Keep what the home lost outside of the order."""
-        self._log.error(
-            "{home} has an older copy of its store: what {group} has here above {number} is kept, and has no "
-            "place there",
-            home=row.home,
-            group=row.group,
-            number=number,
-        )
-        self._suspects.add(row.group)
-        before, beyond = _END, True
-        while beyond:
-            page = await self._store.messages(row.conversation, 0, before, _PORTION, True, ())
-            rows: list[Record] = [replace(each, gseq=0) for each in page if each.gseq > number]
-            beyond = bool(rows)
-            if rows:
-                before = page[0].seq
-                await self._writer.save(puts=rows)
-
-    async def end(self, realm: RealmName, group: str) -> None:
-        """Hear that the home knows of no subscription: nothing more comes.
-
-        :raises Unavailable: not now.
-        """
-        row = self._row(group)
-        if row is None or row.home != realm or row.over:
-            return
-        found = await self._group(row)
-        change = self._changes.begin()
-        leave_all(change, found, self._changes, self._realm)
-        self._put(change, replace(row, over=True))
-        await self._changes.save(change)
-
-    async def drop(self, realm: RealmName) -> None:
-        """End all copies of a realm's groups: there is no link to it any more.
-
-        :raises Unavailable: not now.
-        """
-        for row in self.of(realm):
-            await self.end(realm, row.group)
-
-    async def _group(self, row: ReplicaRow) -> Group:
-        while True:
-            group = await self._routes.group_ever(row.group)
-            assert group is not None, "a copy is stored with its group"
-            if self._routes.group_in_memory(row.group) is group:
-                break
-        if self._groups.get(row.group) is not group:
-            if len(self._groups) >= _AT_HAND:
-                self._groups.clear()
-            group.gseq = group.changed = self.number(row.group)
-            self._groups[row.group] = group
-        return group
 
     # -- entries
 
@@ -239,13 +103,13 @@ class Replicas:
 
     def judge(self, realm: RealmName, entry: Entry) -> Change | str | None:
         """Return the effect of the next entry, or a code why it cannot be one; None if to :meth:`prepare`."""
-        row = self._row(entry.stream)
+        row = self._standing.row(entry.stream)
         if row is None or row.home != realm or row.over:
             return "no-such-group"
         if entry.number != row.number + 1:
             return "gap"
-        group = self._groups.get(row.group)
-        if group is None or self._routes.group_in_memory(row.group) is not group:
+        group = self._standing.at_hand(row)
+        if group is None:
             return None
         kind = entry.kind if self._is_fit(entry) else "void"
         if kind != "void" and not self._knows(row.group, entry):
@@ -273,7 +137,7 @@ class Replicas:
 
     async def prepare(self, realm: RealmName, entry: Entry) -> None:
         """Read what is needed to judge an entry; it can be judged in the turn in which this returns."""
-        row = self._row(entry.stream)
+        row = self._standing.row(entry.stream)
         if row is None:
             return
         sender = fold(entry.from_)
@@ -281,7 +145,7 @@ class Replicas:
         held: Sequence[MessageRow] = ()
         if row.group in self._suspects:
             held = await self._store.copied(row.conversation, [entry.mid])
-        await self._group(row)
+        await self._standing.group(row)
         if len(self._people) >= _AT_HAND:
             self._people.clear()
         self._people[sender] = person
@@ -306,7 +170,7 @@ class Replicas:
             EFFECTS[kind](change, group, message, self._realm)
         if entry.epoch != row.epoch and row.number:
             change.put(LifeRow(row.group, row.epoch, row.number))
-        self._put(change, replace(row, epoch=entry.epoch, number=entry.number))
+        self._standing.put(change, replace(row, epoch=entry.epoch, number=entry.number))
         told = self._audit.row(ENTRY, entry.mid, row.home, group.row.shown_a, entry.number)
         change.insert(told)
         change.then(partial(self._waiters.entered, entry.mid))
@@ -348,10 +212,10 @@ class Replicas:
 
     async def digest(self, group: str) -> str:
         """Return the digest of the members, as of :meth:`number` in the turn in which this returns."""
-        row = self._row(group)
+        row = self._standing.row(group)
         if row is None:
             return ""
-        found = await self._group(row)
+        found = await self._standing.group(row)
         if self._said is not None and fold(self._said.stream) == row.group:
             self.settings(RealmName(row.home), self._said)
         self._said = None
@@ -359,10 +223,10 @@ class Replicas:
 
     def settings(self, realm: RealmName, digest: Digest) -> None:
         """Take over what the home says of a group at this very number, beside its members."""
-        row = self._row(digest.stream)
+        row = self._standing.row(digest.stream)
         if row is None or row.home != realm or row.number != digest.number:
             return
-        group = self._routes.group_in_memory(row.group)
+        group = self._standing.at_hand(row)
         if group is None:
             self._said = digest
             return
@@ -391,19 +255,19 @@ class Replicas:
 
         :raises Unavailable: not now.
         """
-        row = self._row(group)
+        row = self._standing.row(group)
         if row is None or row.home != realm or row.over:
             return True
-        found = await self._group(row)
+        found = await self._standing.group(row)
         before = {
             address: await self._changes.outsider(found, address)
             for address, _ in members
             if address.endswith(f"@{self._realm}") and address not in found.members
         }
-        row = self._row(group)
+        row = self._standing.row(group)
         if row is None or row.number < number or found.changed > number:
             return False
-        if self._routes.group_in_memory(row.group) is not found:
+        if self._standing.at_hand(row) is not found:
             return False
         wanted = {address: role for address, role in members if _is_address(address)}
         change = self._changes.begin()

@@ -251,8 +251,12 @@ class Routes:
         return address.name.folded if address.realm == self._realm else address.folded
 
     def group_in_memory(self, name: str) -> Group | None:
-        """Return a group by its folded name, if it is in memory."""
+        """Return a group by its folded name, or a copy by its folded address, if it is in memory."""
         return self._groups.get(name)
+
+    def copy_in_memory(self, address: str) -> Group | None:
+        """Return the copy of a group of another realm by its address, if it is in memory."""
+        return self._groups.get(fold(address))
 
     def holds(self, group: Group) -> bool:
         """Tell whether a group is still what it was when it was found: not deleted, nor of a lost batch."""

@@ -14,13 +14,16 @@ from chatproto.frames import Item, Receipt
 from chatproto.interfaces import IRemotes
 from chatproto.names import RealmName
 from chatproto.realm.arrivals import Arrival
-from chatproto.realm.bounces import Bounce
+from chatproto.realm.bounces import Bounce, Ending
+from chatproto.realm.changes import Change
 from chatproto.realm.writer import Work
-from chatproto.records import ITEMS, MessageRow, OutboxRow, Outgoing, Record, StreamRow
+from chatproto.records import ITEMS, NOWHERE, MessageRow, OutboxRow, Outgoing, Record, StreamRow
 
 if TYPE_CHECKING:
     from chatproto.realm import Realm
 from tests.realm.house import House
+
+Taken = Arrival | Change
 
 BETA = RealmName("beta")
 ALPHA = RealmName("alpha")
@@ -102,12 +105,22 @@ class Links:
 class Effect(Work):
     """What came of an item, on its way to the disk."""
 
-    def __init__(self, effect: Arrival | Bounce, puts: Sequence[Record] = ()) -> None:
-        super().__init__(effect.inserts, puts)
+    def __init__(self, effect: Taken | Bounce | Ending, *, removes: Sequence[Record] = ()) -> None:
+        if isinstance(effect, Bounce | Ending):
+            super().__init__(effect.inserts, removes=removes)
+            self.lost = lambda: None
+        else:
+            super().__init__(effect.inserts, effect.puts, effect.otherwise)
+            self.lost = effect.lost
         self.told = effect.told
+        self.errors: list[ChatError] = []
 
     def committed(self) -> None:
         self.told()
+
+    def failed(self, error: ChatError) -> None:
+        self.errors.append(error)
+        self.lost()
 
 
 def linked(house: House, *names: str) -> Links:
@@ -135,15 +148,13 @@ def item(**fields: object) -> Item:
 def arrive(house: House, peer: RealmName, arrived: Item) -> str:
     """Let an item come, and return the code with which it is refused; "" if it is taken."""
 
-    async def judged() -> Arrival | str | None:
+    async def judged() -> Taken | str | None:
         verdict = house.realm.arrivals.judge(peer, arrived)
         if verdict is None:
             await house.realm.arrivals.prepare(peer, arrived)
             verdict = house.realm.arrivals.judge(peer, arrived)
-            if isinstance(verdict, Arrival):
-                house.realm.writer.append(Effect(verdict, verdict.puts))
-        elif isinstance(verdict, Arrival):
-            house.realm.writer.append(Effect(verdict, verdict.puts))
+        if isinstance(verdict, Arrival | Change):
+            house.realm.writer.append(Effect(verdict))
         return verdict
 
     verdict = house.wait(judged())
@@ -152,10 +163,14 @@ def arrive(house: House, peer: RealmName, arrived: Item) -> str:
     return verdict if isinstance(verdict, str) else ""
 
 
-def tell(house: House, make: Callable[[], Bounce]) -> Bounce:
+def tell(house: House, make: Callable[[], Bounce | Ending], ended: Outgoing | None = None) -> Bounce | Ending:
     """Make something that a sender is told, and let it be stored."""
+    if ended is not None:
+        house.wait(house.realm.bounces.prepare([ended]))
     bounce = make()
-    house.realm.writer.append(Effect(bounce))
+    message = None if ended is None else ended.message
+    gone = [message] if message is not None and message.conversation == NOWHERE else []
+    house.realm.writer.append(Effect(bounce, removes=gone))
     house.turn()
     return bounce
 
@@ -163,6 +178,34 @@ def tell(house: House, make: Callable[[], Bounce]) -> Bounce:
 def outgoing(house: House, realm: str, after: int = 0) -> list[Outgoing]:
     """Return the items that wait for a realm."""
     return house.wait(house.slow.outgoing(realm, after, 1000, 2**30))
+
+
+def carry(each: Outgoing, origin: House, target: House, links: Links) -> str:
+    """Bring an item to where it goes, and what becomes of it back; return the code if it was refused."""
+    message = each.message
+    if message is None:
+        return ""
+    arrived = Item(
+        number=each.row.number,
+        mid=message.mid,
+        from_=message.sender,
+        to=each.to,
+        text=message.text,
+        at=message.at,
+        expires=each.row.expires,
+        kind=message.kind,
+        name=origin.wait(origin.realm.display_name(message.sender)),
+    )
+    code = arrive(target, RealmName(origin.name), arrived)
+    verdict = links.verdicts.pop((RealmName(target.name), each.row.number), None)
+    if verdict is not None:
+        verdict.callback(code)
+    if code:
+        tell(origin, lambda: origin.realm.bounces.bounce(each, code), each)
+    else:
+        origin.realm.bounces.stored([each])
+    origin.turn()
+    return code
 
 
 class Pair:
@@ -184,27 +227,7 @@ class Pair:
         peer = RealmName(origin.name)
         for each in outgoing(origin, target.name, self._carried.get(target.name, 0)):
             self._carried[target.name] = each.row.number
-            if each.message is None:
-                continue
-            message = each.message
-            arrived = Item(
-                number=each.row.number,
-                mid=message.mid,
-                from_=message.sender,
-                to=each.to,
-                text=message.text,
-                at=message.at,
-                expires=each.row.expires,
-                name=origin.wait(origin.realm.display_name(message.sender)),
-            )
-            code = arrive(target, peer, arrived)
-            verdict = links.verdicts.pop((RealmName(target.name), each.row.number), None)
-            if verdict is not None:
-                verdict.callback(code)
-            if code:
-                tell(origin, lambda each=each, code=code: origin.realm.bounces.bounce(each, code))  # type: ignore[misc]
-            else:
-                origin.realm.bounces.stored([each])
+            carry(each, origin, target, links)
         receipts, links.receipts = links.receipts, []
         for receipt in receipts:
             target.realm.bounces.receipt(peer, receipt)

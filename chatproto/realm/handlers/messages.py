@@ -112,10 +112,11 @@ async def read(session: ClientSession, login: Login, command: commands.Read, ans
 
 def typing(session: ClientSession, login: Login, command: commands.Typing, answer: Answer) -> Waiting | None:
     """Tell others that a text is being written to them; those in other realms are not told."""
-    if session.realm.routes.is_far(command.to):
+    routes = session.realm.routes
+    if routes.is_far(command.to) and routes.copy_in_memory(command.to) is None:
         answer(events.Done())
         return None
-    route = session.realm.routes.known(login, command.to)
+    route = routes.known(login, command.to)
     if route is None:
         return _find_and_type(session, login, command, answer)
     session.realm.hints.typing(login, route)

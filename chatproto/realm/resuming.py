@@ -1,0 +1,141 @@
+"""How copies of groups begin, go on after a time, and end, as their homes say."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from twisted.logger import Logger
+
+from chatproto.errors import BadName
+from chatproto.frames import Start
+from chatproto.interfaces import IStore
+from chatproto.names import Address, RealmName
+from chatproto.realm.changes import Changes
+from chatproto.realm.copying import leave_all
+from chatproto.realm.routes import Routes
+from chatproto.realm.standing import LIVES, Standing
+from chatproto.realm.writer import Writer
+from chatproto.records import LifeRow, Record, ReplicaRow
+
+#: Copies of one realm's groups: its first lines on a connection have one of each.
+_COPIES = 10_000
+#: Messages that are taken out of the order at a time.
+_PORTION = 200
+_END = 2**53
+
+
+class Resuming:
+    """Makes copies and moves them; ``suspects`` are those of which entries may come again."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        realm: RealmName,
+        store: IStore,
+        writer: Writer,
+        routes: Routes,
+        changes: Changes,
+        standing: Standing,
+        suspects: set[str],
+    ) -> None:
+        self._realm = realm
+        self._store = store
+        self._writer = writer
+        self._routes = routes
+        self._changes = changes
+        self._standing = standing
+        self._suspects = suspects
+
+    async def begin(self, realm: RealmName, start: Start) -> str:
+        """Go on where the home says; return ``""``, or the code why that cannot be.
+
+        :raises Unavailable: not now.
+        """
+        try:
+            address = Address.parse(start.stream, realm)
+        except BadName:
+            return "bad-name"
+        if address.realm != realm or "@" not in start.stream:
+            return "not-yours"
+        row = self._standing.row(address.folded)
+        if row is not None:
+            await self._move(row, start)
+        elif self._standing.count(realm) >= _COPIES:
+            return "quota-reached"
+        else:
+            await self._make(address, start)
+        return ""
+
+    async def _make(self, address: Address, start: Start) -> None:
+        group = self._routes.new_copy(address, start.stream, self._changes.log.now())
+        change = self._changes.begin()
+        change.insert(group.row, group.settings)
+        row = ReplicaRow(
+            group=group.name,
+            home=str(address.realm),
+            conversation=group.row.conversation,
+            first=start.first,
+            epoch=start.epoch,
+            number=start.next - 1,
+        )
+        self._standing.put(change, row)
+        await self._changes.save(change)
+
+    async def _move(self, row: ReplicaRow, start: Start) -> None:
+        """Let a copy go on: where it is, later as it had no members, or where the home has an older copy."""
+        number = start.next - 1
+        lives = await self._store.lives(row.group)
+        if number < row.number:
+            await self._take_out(row, number)
+        change = self._changes.begin()
+        if start.epoch != row.epoch and 0 < row.number <= number:
+            change.put(LifeRow(row.group, row.epoch, row.number))
+        moved = replace(row, first=start.first, epoch=start.epoch, number=number, over=False)
+        if moved == row:
+            return
+        self._standing.put(change, moved)
+        gone = [life for life in lives if life.last > number and life.epoch != start.epoch]
+        change.remove(*gone, *(life for life in lives[2 * LIVES :] if life not in gone))
+        await self._changes.save(change)
+        self._standing.let_go(moved)
+
+    async def _take_out(self, row: ReplicaRow, number: int) -> None:
+        """Keep what the home lost outside of the order."""
+        self._log.error(
+            "{home} has an older copy of its store: what {group} has here above {number} is kept, and has no "
+            "place there",
+            home=row.home,
+            group=row.group,
+            number=number,
+        )
+        self._suspects.add(row.group)
+        before, beyond = _END, True
+        while beyond:
+            page = await self._store.messages(row.conversation, 0, before, _PORTION, True, ())
+            rows: list[Record] = [replace(each, gseq=0) for each in page if each.gseq > number]
+            beyond = bool(rows)
+            if rows:
+                before = page[0].seq
+                await self._writer.save(puts=rows)
+
+    async def end(self, realm: RealmName, group: str) -> None:
+        """Hear that the home knows of no subscription: nothing more comes.
+
+        :raises Unavailable: not now.
+        """
+        row = self._standing.row(group)
+        if row is None or row.home != realm or row.over:
+            return
+        found = await self._standing.group(row)
+        change = self._changes.begin()
+        leave_all(change, found, self._changes, self._realm)
+        self._standing.put(change, replace(row, over=True))
+        await self._changes.save(change)
+
+    async def drop(self, realm: RealmName) -> None:
+        """End all copies of a realm's groups: there is no link to it any more.
+
+        :raises Unavailable: not now.
+        """
+        for row in self._standing.of(realm):
+            await self.end(realm, row.group)
