@@ -138,15 +138,17 @@ class End:
         link = self._link
         if not self._attached:
             ready = await link.incoming.ready()
+            if self._state is State.OVER:
+                return  # and another connection may be further
             await link.groups.quiet()
             if self._state is State.OVER:
                 return
             link.incoming.attach(self._acknowledge, self.give_up)
             self._attached = True
             copies = () if self.groups is None else link.rules.replicas.of(link.realm)
-            self._write(replace(ready, last=not copies))
             if self.groups is not None:
                 self.groups.begin(copies)
+            self._write(replace(ready, last=not copies))
         if self._ready is None or self._sender is not None:
             return
         after = await link.outgoing.resume(self._ready)

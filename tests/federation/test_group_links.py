@@ -455,6 +455,21 @@ class TestOthers:
             "bad-ack"
         ]
 
+    def test_a_connection_that_ends_while_it_opens_does_not_disturb_the_next(self, town: GroupTown) -> None:
+        town.join(ROOM, "amsal@beta")
+        town.connect()
+        town.alpha.person("messi").send("amsal@beta")
+        town.beta.crash()
+        town.beta.slow.slow = True
+        wire = town.connect()
+        assert town.beta.slow.calls, "it reads what was refused"
+        wire.cut()
+        town.beta.slow.slow = False
+        town.connect()
+        town.beta.slow.rush()
+        town.post(ROOM, "one")
+        check_copy(town, "one")
+
     def test_a_full_writer_is_waited_for(self) -> None:
         town = GroupTown(Limits(open_rows=8))
         town.join(ROOM, "amsal@beta")
