@@ -23,7 +23,7 @@ from chatproto.realm.routes import Routes
 from chatproto.realm.waiters import Waiters
 from chatproto.realm.writer import Writer
 from chatproto.records import NOWHERE, DeadRow, MessageRow, Outgoing, Record
-from chatproto.records.audit import BOUNCED
+from chatproto.records.audit import ANSWERED, BOUNCED
 
 #: A code as it may come from another realm. It stands before a blank in the text of a bounce.
 _CODE = re.compile(r"[a-z][a-z0-9-]{0,63}")
@@ -102,14 +102,15 @@ class Bounces:
         message = _message_of(outgoing)
         row = outgoing.row
         code = code if _CODE.fullmatch(code) else "unknown"
+        if message.conversation == NOWHERE and message.kind != "text" and self.waiters.decide(row.mid):
+            told = self._audit.row(ANSWERED, row.mid, row.realm, outgoing.to, row.number, code)
+            return Ending(partial(self.waiters.refused, row.mid, refusal(code)), told)
         told = self._audit.row(BOUNCED, row.mid, row.realm, outgoing.to, row.number, code)
         dead = DeadRow(
             row.mid, row.realm, row.number, row.seq, message.sender, outgoing.to, code, self._log.now()
         )
         if message.kind == "invitation":  # it was the group's
             return Ending(lambda: None, dead, told)
-        if message.conversation == NOWHERE and message.kind != "text" and self.waiters.decide(row.mid):
-            return Ending(partial(self.waiters.refused, row.mid, refusal(code)), told)
         rows, notice = self._notice(outgoing, "bounce", f"{code} {row.mid}")
         return Bounce(self, notice, message.sender, *rows, dead, told)
 

@@ -11,6 +11,7 @@ from chatproto.frames import Ask, Entry, Start
 from chatproto.names import RealmName
 from chatproto.realm.changes import Change
 from chatproto.records import GroupRow, MemberRow, MessageRow
+from chatproto.store.tables import MemoryTables
 from tests.realm.house import Client, House, watch
 from tests.realm.links import Effect, Links, carry, outgoing
 
@@ -64,14 +65,17 @@ class Circle:
         """Return whose links these are."""
         return next(name for name, own in self.links.items() if own is links)
 
-    def reopen(self, name: RealmName, *, crash: bool = False) -> None:
-        """Close a realm, or let it crash, and open it again; its links begin anew."""
+    def reopen(self, name: RealmName, *, crash: bool = False, backup: MemoryTables | None = None) -> None:
+        """Close a realm, or let it crash, put back a copy of its store, and open it; its links begin anew."""
         house = self.houses[name]
         numbers = self.links[name].numbers
         if crash:
             house.crash()
         else:
-            house.restart()
+            house.wait(house.realm.close())
+            if backup is not None:
+                house.disk.restore(backup)
+            house.open()
         self._starts = {key: at for key, at in self._starts.items() if name not in key[:2]}
         self._link(name)
         self.links[name].numbers = numbers
