@@ -6,15 +6,18 @@ from collections.abc import Callable, Mapping
 
 from chatproto.frames import Ack, Entry, Frame, PeerLimits, Ready, Start
 from chatproto.names import fold
-from chatproto.records import ITEMS, ReplicaRow
+from chatproto.records import ITEMS, ReplicaRow, SubscriptionRow
 from chatproto.testing.mirror import Mirror
 
 
 class GroupSpeaker:
     """One end of a connection, as its words about groups tell."""
 
-    def __init__(self, realm: str, mirrors: Mapping[str, Mirror], broke: Callable[[str], None]) -> None:
+    def __init__(
+        self, realm: str, peer: str, mirrors: Mapping[str, Mirror], broke: Callable[[str], None]
+    ) -> None:
         self._realm = realm
+        self._peer = peer
         self._mirrors = mirrors
         self._broke = broke
         self.other: GroupSpeaker
@@ -55,6 +58,10 @@ class GroupSpeaker:
         row = mirror.logs.get(mirror.groups.get(fold(entry.stream), 0), {}).get(entry.number)
         if row is None or row.mid != entry.mid:
             self._broke(f"durable-first: {entry}, and on disk is {row}")
+        key = (self._peer, mirror.groups.get(fold(entry.stream), 0))
+        subscription = mirror.find(SubscriptionRow, key)
+        if subscription is None or not _is_in(entry.number, subscription):
+            self._broke(f"window: {entry}, which {subscription} does not have")
         if entry.number != self._sent.get(entry.stream, -1) + 1:
             self._broke(f"numbers: {entry} after {self._sent.get(entry.stream)}")
         self._sent[entry.stream] = entry.number
@@ -71,3 +78,7 @@ class GroupSpeaker:
             sender._acked[ack.stream] = sender._sent.get(ack.stream, 0)
         else:
             sender._acked[ack.stream] = max(sender._acked.get(ack.stream, 0), ack.number)
+
+
+def _is_in(number: int, subscription: SubscriptionRow) -> bool:
+    return subscription.first <= number and (not subscription.until or number <= subscription.until)

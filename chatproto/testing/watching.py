@@ -56,7 +56,7 @@ class Speaker:
         #: Whether it gave the proof of who it is.
         self.proved = False
         self.limits = PeerLimits()
-        self.groups = GroupSpeaker(realm, watch.ledger.mirrors, self._broke)
+        self.groups = GroupSpeaker(realm, peer, watch.ledger.mirrors, self._broke)
         #: Of the stream that it sends: the newest number, and up to where it said that it knows the verdicts.
         self.sent: int | None = None
         self.settled = 0

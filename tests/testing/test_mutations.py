@@ -1,4 +1,4 @@
-"""Twelve rules, broken one at a time: the simulator has to notice each, within few seeds.
+"""Rules, broken one at a time: the simulator has to notice each, within few seeds.
 
 What is broken is one small method or one figure. A rule whose breaking nobody notices is not tested.
 """
@@ -12,6 +12,9 @@ import pytest
 from msgspec.structs import replace
 
 from chatproto.federation.dialing import Dialer
+from chatproto.federation.groups_incoming import GroupReceiver
+from chatproto.federation.groups_members import Correction
+from chatproto.federation.groups_sending import GroupSender
 from chatproto.federation.incoming import IncomingStream
 from chatproto.federation.judging import Judge
 from chatproto.federation.outgoing import OutgoingStream
@@ -19,6 +22,8 @@ from chatproto.federation.overdue import Overdue
 from chatproto.federation.sending import Sender
 from chatproto.federation.settling import Settlement
 from chatproto.frames import Ack, Ready
+from chatproto.names import fold
+from chatproto.realm.copying import EFFECTS
 from chatproto.testing.simulation import Mode, Options, simulate
 from tests.conftest import LoggedFailures
 
@@ -144,6 +149,54 @@ def drop_the_queue_when_the_store_is_full(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(IncomingStream, "_store_entry", store)
 
 
+def ack_entries_before_commit(patch: pytest.MonkeyPatch) -> None:
+    original = GroupReceiver._judge
+
+    def judge(self: Any) -> Any:
+        work = original(self)
+        for frame in work.frames:
+            self._acks[frame.stream] = Ack(stream=frame.stream, epoch=frame.epoch, number=frame.number)
+        self._on_acks()
+        return work
+
+    patch.setattr(GroupReceiver, "_judge", judge)
+
+
+def send_entries_after_the_last_member_went(patch: pytest.MonkeyPatch) -> None:
+    page = GroupSender._send_page
+
+    async def send_page(self: Any, *arguments: Any) -> None:
+        find = self._copies.find
+        patch.setattr(self._copies, "find", lambda *key: (row := find(*key)) and replace(row, until=0))
+        try:
+            await page(self, *arguments)
+        finally:
+            patch.setattr(self._copies, "find", find)
+
+    patch.setattr(GroupSender, "_send_page", send_page)
+
+
+def believe_that_members_are_the_same(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Correction, "doubt", lambda self, group: None)
+
+
+def let_newcomers_read_what_was_said_before(patch: pytest.MonkeyPatch) -> None:
+    original = EFFECTS["joined"]
+
+    def joined(change: Any, group: Any, message: Any, realm: Any) -> None:
+        original(change, group, message, realm)
+        change.member(group, replace(group.members[fold(message.sender)], since=0))
+
+    patch.setitem(EFFECTS, "joined", joined)
+
+
+#: Of groups, which the others do without.
+OF_GROUPS: list[Mutation] = [
+    ack_entries_before_commit,
+    send_entries_after_the_last_member_went,
+    believe_that_members_are_the_same,
+    let_newcomers_read_what_was_said_before,
+]
 MUTATIONS: list[Mutation] = [
     ack_before_commit,
     forget_the_epoch,
@@ -167,10 +220,11 @@ def expected_failures(logged_failures: LoggedFailures) -> Iterator[None]:
     logged_failures.take(BaseException)
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
+@pytest.mark.parametrize("mutation", MUTATIONS + OF_GROUPS, ids=lambda mutation: mutation.__name__)
 def test_a_broken_rule_is_noticed(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     mutation(monkeypatch)
+    groups = 2 if mutation in OF_GROUPS else 0
     for seed in range(SEEDS):
-        if simulate(seed, Options(realms=2, mode=Mode.SAFETY)).broken:
+        if simulate(seed, Options(realms=2, groups=groups, mode=Mode.SAFETY)).broken:
             return
     pytest.fail(f"{mutation.__name__} was not noticed in {SEEDS} seeds", pytrace=False)

@@ -30,6 +30,13 @@ def test_no_rule_is_broken(mode: Mode) -> None:
     assert sum(report.counts["acknowledged"] for report in reports) > 100
 
 
+@pytest.mark.parametrize("mode", Mode)
+def test_no_rule_of_groups_is_broken(mode: Mode) -> None:
+    reports = [simulate(seed, Options(realms=3, groups=2, mode=mode)) for seed in range(1, 5)]
+    assert [(report.seed, report.broken) for report in reports if report.broken] == []
+    assert sum(report.counts["in groups"] for report in reports) > 50
+
+
 def test_a_simulation_runs_on_sqlite_as_in_memory(tmp_path: Path) -> None:
     def run(folder: Path | None) -> Report:
         return simulate(3, Options(realms=2, folder=folder))
