@@ -86,6 +86,7 @@ class RoutedSender(Sender):
                     names[item.message.sender] = await self._name_of(item.message.sender)
             if self._closed or not page:
                 return
+            pace.confirm(stream.row.settled)  # what was refused meanwhile is not sent again
             if pace.sent == after:
                 self._send(page, names)
 
@@ -200,6 +201,8 @@ class Origin:
         #: What was settled when the newest nonce was made: who answers with it and is not there lost something.
         self._floor = 0
         self._must_ask = False
+        #: Whether the destination said something that does not fit, and no more since it was asked.
+        self._doubt = False
         self._asked_at = float("-inf")
         self._ask_call: IDelayedCall | None = None
         self._held: Held | None = None
@@ -235,6 +238,8 @@ class Origin:
         self._become(State.IDLE)
         self._stream.on_marked = self._numbered
         self._numbered()
+        if self._ruling is not None:
+            self._work.wake()
 
     def detach(self) -> None:
         """Send nothing more by the route."""
@@ -278,13 +283,18 @@ class Origin:
 
     def _lost_patience(self) -> None:
         """Begin anew: nothing has moved for a while."""
-        if self._state is State.OPEN and self._sender is not None:
-            if self._stream.settled < self._sender.pace.sent:
-                self._sender.repeat()
-                self._ask_soon()
-                self._patience.begin()
-        elif self._state in (State.OPENING, State.REFUSED):
+        if self._state in (State.OPENING, State.REFUSED):
             self._open()
+        elif self._waits():
+            if self._sender is not None:
+                self._sender.repeat()
+            self._ask_soon()
+            self._patience.begin()
+
+    def _waits(self) -> bool:
+        """Tell whether the destination should say something."""
+        sender = self._sender
+        return self._doubt or (sender is not None and self._stream.settled < sender.pace.sent)
 
     # -- one thing after another
 
@@ -292,7 +302,8 @@ class Origin:
         """Do what there is to do, in the order in which one thing builds on another."""
         stream = self._stream
         if self._is_off():
-            if self._ruling is not None and self._note_if_settled(self._ruling):
+            # A direct connection tells more. Without one it is thought about when there is a way again.
+            if self._ruling is not None and self._link.end is not None and self._note_if_settled(self._ruling):
                 self._ruling = None
             return
         if self._must_ask:
@@ -393,6 +404,7 @@ class Origin:
         await stream.load()
         row = stream.row
         fresh = ruling.nonce == nonce != ""
+        self._doubt = self._doubt and not fresh
         if ruling.epoch == row.epoch and ruling.settled <= row.settled and ruling.number <= stream.offered:
             if ruling.number > row.settled:
                 if await stream.mid_of(ruling.number) == ruling.mid and stream.row.epoch == ruling.epoch:
@@ -404,13 +416,14 @@ class Origin:
                 self._note_if_settled(ruling)
                 return
         elif ruling.epoch in (row.previous, "") and row.settled == row.first - 1:
-            return  # it has not heard of this epoch
+            self._note(ruling.epoch, ruling.number)  # it has not heard of this epoch
+            return
         if self._state is State.OFF:
             return
         if fresh and nonce == self._nonce:
             await self._renew(ruling)
         else:
-            self._note_if_settled(ruling)
+            self._doubt = True
             self._ask_soon()
 
     async def _renew(self, ruling: Ruling) -> None:
@@ -435,8 +448,7 @@ class Origin:
         self._numbered()
 
     def _moved(self) -> None:
-        sender = self._sender
-        self._patience.moved(sender is not None and self._stream.settled < sender.pace.sent)
+        self._patience.moved(self._waits())
 
     def _settled(self) -> None:
         """Hear that verdicts are on disk: whoever keeps them for us need not any more."""
