@@ -9,7 +9,8 @@ from chatproto.records.audit import ENTRY
 #: The same number of one group, in a copy and at its home. The condition on events lets an index be used.
 _SAME = (
     "SELECT copy.store, copy.realm, copy.address, copy.number, copy.mid, home.mid "
-    "FROM audit AS copy JOIN audit AS home ON home.store = copy.realm AND home.address = copy.address "
+    "FROM audit AS copy CROSS JOIN audit AS home INDEXED BY audit_entry "
+    "ON home.store = copy.realm AND home.address = copy.address "
     f"AND home.number = copy.number AND home.event = '{ENTRY}' AND home.realm = '' "
     f"WHERE copy.event = '{ENTRY}' AND copy.realm <> ''"
 )

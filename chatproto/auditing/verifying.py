@@ -202,8 +202,8 @@ class _Verifying:
         """See that what came stands in the order in which it was sent, whoever sent it."""
         newest = 0
         for mid, serial in self._ask(
-            "SELECT came.mid, sent.serial FROM audit AS came JOIN audit AS sent ON sent.mid = came.mid "
-            "AND sent.store = ? AND sent.event = ? AND sent.realm = came.store "
+            "SELECT came.mid, sent.serial FROM audit AS came CROSS JOIN audit AS sent INDEXED BY audit_mid "
+            "ON sent.mid = came.mid AND sent.store = ? AND sent.event = ? AND sent.realm = came.store "
             "AND sent.address = came.address "
             "WHERE came.store = ? AND came.event = ? AND came.realm = ? ORDER BY came.serial",
             *(sender, SENT, receiver, APPLIED, sender),
@@ -226,8 +226,9 @@ class _Verifying:
             if fold(address) not in groups:
                 self._violate("entry-gone", sender, realm, mid)
         for (mid,) in self._ask(
-            "SELECT mid FROM arrived WHERE store = ? AND NOT EXISTS (SELECT 1 FROM audit "
-            "WHERE audit.mid = arrived.mid AND audit.store = arrived.store AND audit.event = ?)",
+            "SELECT mid FROM arrived WHERE store = ? AND NOT EXISTS "
+            "(SELECT 1 FROM audit INDEXED BY audit_mid WHERE audit.mid = arrived.mid "
+            "AND audit.store = arrived.store AND audit.event = ?)",
             *(realm, APPLIED),
         ):
             origin = mid.partition("/")[0]
