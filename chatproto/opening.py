@@ -65,7 +65,7 @@ async def open_realm(reactor: PosixReactorBase, config: Config) -> OpenRealm:
     except StoreError as error:
         raise CannotServe(f"store: {shown(config.store)}: {error}") from error
     try:
-        peers = await Peers.open(realm, store, reactor, config.peers, lab=config.lab)
+        peers = await Peers.open(realm, store, reactor, config.peers, lab=config.lab, table=config.routes)
     except BaseException:
         await realm.close()
         raise

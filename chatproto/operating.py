@@ -95,11 +95,14 @@ class Operating:
         shown, why = standings.shown(link.realm)
         shown = shown or row.shown
         oldest = self._oldest.get(link.realm, 0)
+        routes = self._peers.routes
+        held, held_bytes = routes.relaying.held_for(str(link.realm))
         return LinkState(
             realm=str(link.realm),
-            state=_word(link, dialled),
+            state=_word(link, dialled, routed=routes.is_open(link.realm)),
             since=self._text(int(link.since * 1000)),
             connect=standings.endpoint(link.realm),
+            via=routes.via(link.realm),
             trust="" if trust is None else trust.kind.value,
             fingerprint=fingerprint(key) if key else "",
             shown=fingerprint(shown) if shown else "",
@@ -110,9 +113,14 @@ class Operating:
             applied=counts.applied,
             refused=counts.refused,
             received=link.incoming.verdicts[""],
+            held=held,
+            held_bytes=held_bytes,
             failures=dial.failures,
             next=self._text(dial.next) if dialled is dialing.State.WAITING and dial.next else "",
-            error=row.reason or why or (link.last_reason if error in ("", "goodbye") else error),
+            error=row.reason
+            or why
+            or routes.error(link.realm)
+            or (link.last_reason if error in ("", "goodbye") else error),
             skew=skew,
         )
 
@@ -144,7 +152,8 @@ class Operating:
 
     def word(self, link: PeerLink) -> str:
         """Return the state of a link in a word."""
-        return _word(link, self._peers.dialer.state_of(link.realm)[0])
+        routed = self._peers.routes.is_open(link.realm)
+        return _word(link, self._peers.dialer.state_of(link.realm)[0], routed=routed)
 
     @property
     def dials(self) -> int:
@@ -297,11 +306,13 @@ def _begun(work: Coroutine[Any, Any, T]) -> Deferred[T]:
     return Deferred.fromCoroutine(work)
 
 
-def _word(link: PeerLink, dialled: dialing.State) -> str:
+def _word(link: PeerLink, dialled: dialing.State, *, routed: bool) -> str:
     if link.standing is not Standing.OPEN:
         return str(link.standing.value)
     if link.state in _STATES:
         return _STATES[link.state]
+    if routed:
+        return "routed"
     return "dialling" if dialled in _DIALLING else "waiting"
 
 

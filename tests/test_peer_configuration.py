@@ -8,8 +8,9 @@ import pytest
 
 from chatproto.configuration import Config, PeerTable, Settings, configure, read_settings, settings_from_flags
 from chatproto.errors import ConfigError
-from chatproto.federation.setting import PeerSetting
+from chatproto.federation.setting import PeerSetting, RouteTable
 from chatproto.federation.trust import Kind
+from chatproto.names import RealmName
 from chatproto.realm.policy import Acceptance
 
 SECRET = "wet paint, do not touch"
@@ -146,3 +147,46 @@ def test_flags_leave_the_realms_of_the_file(tmp_path: Path) -> None:
     path.write_text('realm = "alpha"\n[peers.beta]\n[peers.gamma]')
     both = settings_from_flags(store="memory:").over(read_settings(path))
     assert list(both.peers) == ["beta", "gamma"]
+
+
+def test_a_realm_is_reached_by_another_one(tmp_path: Path) -> None:
+    config = made(
+        tmp_path,
+        f"""
+        [peers.gamma]
+        connect = "tcp:127.0.0.1:9890"
+        relay = false
+        [peers.beta]
+        pin = "ed25519:{KEY}"
+        via = "gamma"
+        [routes]
+        delta = "gamma"
+        default = "omega"
+        """,
+        "relay = true",
+    )
+    gamma, beta = config.peers
+    assert (gamma.via, gamma.relay) == (None, False)
+    assert (beta.via, beta.relay, beta.connect) == ("gamma", True, "")
+    assert config.routes == RouteTable(
+        ways={RealmName("delta"): RealmName("gamma")}, default=RealmName("omega"), relay=True
+    )
+    # Nobody is waited for who is reached by others.
+    assert [listener.name for listener in config.listeners] == ["client"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[peers.beta]\nvia = "gamma"', "peers.beta.via: needs `pin`"),
+        (f'[peers.beta]\npin = "ed25519:{KEY}"\nvia = "beta"', "peers.beta.via: is that realm itself"),
+        (f'[peers.beta]\npin = "ed25519:{KEY}"\nvia = "alpha"', "peers.beta.via: is this realm itself"),
+        ('[routes]\ndefault = "a b"', "routes.default: "),
+        ('[routes]\nbeta = "beta"', "routes.beta: is that realm itself"),
+        ('[routes]\nalpha = "beta"', "routes: is this realm itself"),
+    ],
+)
+def test_ways_that_lead_nowhere_are_refused(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        made(tmp_path, text)
+    assert told in str(raised.value)

@@ -47,11 +47,13 @@ class _Line(Struct, frozen=True):
 
     realm: str
     state: str
+    via: str
     waiting: int
     oldest: str
     applied: int
     refused: int
     received: int
+    held: int
     error: str
 
 
@@ -87,10 +89,10 @@ def key(as_json: bool, config: Path | None, **place: Any) -> None:
 @json_option
 @place_options
 def list_(as_json: bool, config: Path | None, **place: Any) -> None:
-    """Print the links: realm, state, messages that wait, age of the oldest, counts and the last error.
+    """Print the links: realm, state, by which realm it is reached, what waits, counts and the last error.
 
     `applied` and `refused` are what the other realm made of ours, `received` is what came from there, all
-    since the start.
+    since the start. `held` is what a gateway keeps for that realm.
     """
     links = administer(settings(config, **place), _all_links)
     if as_json:
@@ -103,11 +105,13 @@ def _line(link: LinkState) -> _Line:
     return _Line(
         realm=link.realm,
         state=link.state,
+        via=link.via,
         waiting=link.items,
         oldest=_for_how_long(link.age) if link.items else "",
         applied=link.applied,
         refused=link.refused,
         received=link.received,
+        held=link.held,
         error=link.error,
     )
 

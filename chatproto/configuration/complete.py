@@ -12,9 +12,10 @@ from chatproto.checkers import auth_in_folder, parse_auth
 from chatproto.configuration.mistakes import EXPECTED, expected_and_key, unknown
 from chatproto.configuration.peers import peer_settings
 from chatproto.configuration.places import locate
+from chatproto.configuration.routes import route_table
 from chatproto.configuration.settings import Settings, WithSecrets
 from chatproto.errors import ConfigError
-from chatproto.federation.setting import PeerSetting
+from chatproto.federation.setting import PeerSetting, RouteTable
 from chatproto.interfaces import IAuthenticator
 from chatproto.limits import LOOPBACK, Limits
 from chatproto.listeners import LISTENERS, METRICS, PEER, Listener, parse_endpoint
@@ -42,6 +43,8 @@ class Config(WithSecrets, frozen=True, kw_only=True):
     insecure: bool = False
     #: The realms to be linked with, in the order of the file.
     peers: tuple[PeerSetting, ...] = ()
+    #: By whom others are reached, and whether this realm passes on.
+    routes: RouteTable = RouteTable()
 
     @property
     def newest(self) -> Path | None:
@@ -76,6 +79,7 @@ def configure(settings: Settings) -> Config:
         lab=lab,
         insecure=insecure,
         peers=peer_settings(settings.peers, where.realm, lab=lab, insecure=insecure),
+        routes=route_table(settings.routes, where.realm, relay=bool(settings.relay)),
     )
 
 
@@ -99,7 +103,9 @@ def _listeners(settings: Settings, lab: bool) -> tuple[Listener, ...]:
     said = settings.listen
     if said.keys() <= {METRICS, PEER}:  # nobody runs a realm for its figures alone
         said = {"client": LISTENERS["client"], **said}
-    if PEER not in said and any(peer.connect is None for peer in settings.peers.values()):
+    if PEER not in said and any(
+        peer.connect is None and peer.via is None for peer in settings.peers.values()
+    ):
         said = {**said, PEER: LISTENERS[PEER]}  # somebody is waited for
     listeners = []
     for name, endpoints in said.items():

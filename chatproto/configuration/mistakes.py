@@ -11,7 +11,7 @@ import msgspec
 from chatproto.errors import ConfigError
 
 #: Keys that later versions will take; saying so beats calling them misspelt.
-_LATER = frozenset({"files", "relay", "routes", "legacy"})
+_LATER = frozenset({"files", "legacy"})
 
 EXPECTED = {
     "realm": "a name of 1 to 63 of a-z, 0-9, dot and hyphen",
@@ -22,6 +22,8 @@ EXPECTED = {
     "exact_bodies": "true or false",
     "lab": "true or false",
     "insecure": "true or false",
+    "relay": "true or false",
+    "routes": 'a table such as default = "gamma"',
     "limits": "a table of numbers",
     "listen": 'a table such as client = "tcp:8889:interface=127.0.0.1"',
     "peers": "a table for each realm, such as [peers.beta]",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
+from chatproto.configuration.routes import via_of
 from chatproto.configuration.settings import PeerTable
 from chatproto.errors import BadName, ConfigError
 from chatproto.federation.identity import parse_fingerprint
@@ -56,6 +57,8 @@ def _setting(name: str, table: PeerTable, home: RealmName, lab: bool, insecure: 
             bytes_a_day=table.bytes_a_day,
         ),
         messages=float(table.messages),
+        via=via_of(key, realm, table, home),
+        relay=table.relay,
     )
 
 

@@ -42,6 +42,8 @@ class PeerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow: list[str] = []
     messages: int | float = 0
     bytes_a_day: int = 0
+    via: str | None = None
+    relay: bool = True
 
     def __repr__(self) -> str:
         fields = msgspec.structs.asdict(self)
@@ -61,10 +63,13 @@ class Settings(WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     exact_bodies: bool | None = None
     lab: bool | None = None
     insecure: bool | None = None
+    relay: bool | None = None
     limits: dict[str, int | float] = {}
     listen: dict[str, str | list[str]] = {}
     #: By the names of the realms, in the order in which bare names are looked for there.
     peers: dict[str, PeerTable] = {}
+    #: By which realm others are reached, by their names; and ``default``.
+    routes: dict[str, str] = {}
 
     def over(self, other: Settings) -> Settings:
         """Return the union of two sources, in which this one wins, key by key."""
@@ -79,6 +84,7 @@ class Settings(WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             limits={**other.limits, **self.limits},
             listen={**other.listen, **self.listen},
             peers={**other.peers, **self.peers},
+            routes={**other.routes, **self.routes},
         )
 
 

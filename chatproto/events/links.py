@@ -18,19 +18,21 @@ class LinkState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A link as an administrator sees it.
 
     ``state`` is ``linked``, ``opening``, ``dialling``, ``waiting`` (until ``next``, or for the other side to
-    dial), what was decided: ``pending``, ``parked``, ``blocked``, ``dropped``, or ``stranger`` for a realm
-    that dialled and was never added. ``since`` is when it last changed. ``fingerprint`` is of the key that
-    the realm has to have, ``shown`` of one that waits for approval. ``items`` and ``bytes`` wait to be sent
-    or for an answer, the oldest for ``age`` seconds. ``applied`` and ``refused`` are what the other side said
-    of our messages since the start, ``received`` is how many of its own were taken. ``failures`` counts dials
-    in vain since the last link that stood, ``error`` is the newest. ``skew`` is how many seconds its clock is
-    ahead of ours, if that was asked for and it answers.
+    dial), ``routed`` (its messages go ``via`` another realm), what was decided: ``pending``, ``parked``,
+    ``blocked``, ``dropped``, or ``stranger`` for a realm that dialled and was never added. ``since`` is when
+    it last changed. ``fingerprint`` is of the key that the realm has to have, ``shown`` of one that waits for
+    approval. ``items`` and ``bytes`` wait to be sent or for an answer, the oldest for ``age`` seconds.
+    ``applied`` and ``refused`` are what the other side said of our messages since the start, ``received`` is
+    how many of its own were taken. ``held`` messages of other realms, ``held_bytes`` in all, wait here for
+    this one. ``failures`` counts dials in vain since the last link that stood, ``error`` is the newest.
+    ``skew`` is how many seconds its clock is ahead of ours, if that was asked for and it answers.
     """
 
     realm: str
     state: str
     since: str = ""
     connect: str = ""
+    via: str = ""
     trust: str = ""
     fingerprint: str = ""
     shown: str = ""
@@ -41,6 +43,8 @@ class LinkState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     applied: int = 0
     refused: int = 0
     received: int = 0
+    held: int = 0
+    held_bytes: int = 0
     failures: int = 0
     next: str = ""
     error: str = ""
