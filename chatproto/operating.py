@@ -122,6 +122,7 @@ class Operating:
             or routes.error(link.realm)
             or (link.last_reason if error in ("", "goodbye") else error),
             skew=skew,
+            introducer=row.introducer,
         )
 
     async def _look(self) -> None:

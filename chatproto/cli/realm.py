@@ -47,14 +47,15 @@ class _Line(Struct, frozen=True):
 
     realm: str
     state: str
-    via: str
     waiting: int
     oldest: str
     applied: int
     refused: int
     received: int
-    held: int
     error: str
+    via: str
+    held: int
+    introducer: str
 
 
 class _Letter(Struct, frozen=True):
@@ -89,10 +90,11 @@ def key(as_json: bool, config: Path | None, **place: Any) -> None:
 @json_option
 @place_options
 def list_(as_json: bool, config: Path | None, **place: Any) -> None:
-    """Print the links: realm, state, by which realm it is reached, what waits, counts and the last error.
+    """Print the links: realm, state, messages that wait, age of the oldest, counts, the last error, routes.
 
     `applied` and `refused` are what the other realm made of ours, `received` is what came from there, all
-    since the start. `held` is what a gateway keeps for that realm.
+    since the start. The last columns are by which realm it is reached, what is held here for it, and which
+    realm introduced it.
     """
     links = administer(settings(config, **place), _all_links)
     if as_json:
@@ -105,14 +107,15 @@ def _line(link: LinkState) -> _Line:
     return _Line(
         realm=link.realm,
         state=link.state,
-        via=link.via,
         waiting=link.items,
         oldest=_for_how_long(link.age) if link.items else "",
         applied=link.applied,
         refused=link.refused,
         received=link.received,
-        held=link.held,
         error=link.error,
+        via=link.via,
+        held=link.held,
+        introducer=link.introducer,
     )
 
 

@@ -51,10 +51,13 @@ def _setting(name: str, table: PeerTable, home: RealmName, lab: bool, insecure: 
         connect=connect,
         trust=_trust(key, table, lab),
         neighbour=table.neighbour,
+        introduced=table.introduced,
+        introduce=table.introduce,
         policy=PeerPolicy(
             accept=table.policy,
             addresses=frozenset(_addresses(key, table, realm)),
             bytes_a_day=table.bytes_a_day,
+            trace=table.trace,
         ),
         messages=float(table.messages),
         via=via_of(key, realm, table, home),

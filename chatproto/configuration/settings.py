@@ -42,6 +42,9 @@ class PeerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allow: list[str] = []
     messages: int | float = 0
     bytes_a_day: int = 0
+    trace: bool = True
+    introduced: bool = False
+    introduce: bool = False
     via: str | None = None
     relay: bool = True
 

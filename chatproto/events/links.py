@@ -26,6 +26,7 @@ class LinkState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     how many of its own were taken. ``held`` messages of other realms, ``held_bytes`` in all, wait here for
     this one. ``failures`` counts dials in vain since the last link that stood, ``error`` is the newest.
     ``skew`` is how many seconds its clock is ahead of ours, if that was asked for and it answers.
+    ``introducer`` is the realm that told its key and address, if no operator did.
     """
 
     realm: str
@@ -49,6 +50,7 @@ class LinkState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next: str = ""
     error: str = ""
     skew: float | None = None
+    introducer: str = ""
 
 
 class LinkPage(Reply, frozen=True, kw_only=True):

@@ -110,8 +110,8 @@ PATIENCE_MOST = 3600.0
 ROUTE_PAUSE = 1.0
 #: Seconds that a direct link may be down until a route is used instead.
 ROUTE_GRACE = 10.0
-#: How often a realm that was started says where it stands to one that does not answer, for half a day: its store
-#: may be an older copy, and who sends nothing would not notice.
+#: How often a realm that was started says where it stands to one that does not answer, for half a day: its
+#: store may be an older copy, and who sends nothing would not notice.
 ANNOUNCEMENTS = 16
 #: Parcels of a stream that wait until it is known where it stands: what may be sent without an answer.
 EARLY_PARCELS = 256
@@ -122,3 +122,9 @@ ROUTE_VERDICTS = 10_000
 FREED_AT_ONCE = 1000
 #: What a row takes on disk beside its body.
 HELD_EXTRA = 512
+
+#: Realms that are linked as somebody introduced them: more is no longer a circle of acquaintances.
+INTRODUCED = 1000
+#: Realms of which nobody told, and the seconds for which that is remembered.
+NOT_INTRODUCED = 1024
+INTRODUCTION_SECONDS = 60.0

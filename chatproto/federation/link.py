@@ -9,18 +9,18 @@ a connection carries counts when it is on disk.
 from __future__ import annotations
 
 import enum
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field, to_builtins
+from msgspec import to_builtins
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from chatproto.errors import NoSuchRealm, PeerBlocked, TextTooLong, Unavailable
-from chatproto.federation.bounds import CODES, MEMBERS_PAGE, RECEIPT_PAUSE, ROUTES, VERDICTS
+from chatproto.federation.bounds import MEMBERS_PAGE, RECEIPT_PAUSE, ROUTES, VERDICTS
 from chatproto.federation.connection import Connection
+from chatproto.federation.counting import Counts
 from chatproto.federation.end import End
 from chatproto.federation.end import State as EndState
 from chatproto.federation.groups_incoming import GroupReceiver
@@ -59,22 +59,6 @@ _NEXT = {
     State.UP: {State.DOWN},
     State.CLOSED: {State.DOWN},
 }
-
-
-class Counts(Struct):
-    """What a link did since the realm was started."""
-
-    applied: int = 0
-    refused: int = 0
-    connections: int = 0
-    #: Our items that were refused, by code. The codes are the other side's, so there is a bound.
-    codes: Counter[str] = field(default_factory=Counter)
-
-    def refuse(self, code: str) -> None:
-        """Count a refusal."""
-        self.refused += 1
-        known = code in self.codes or len(self.codes) < CODES
-        self.codes[code if known else "other"] += 1
 
 
 class PeerLink:
@@ -118,6 +102,8 @@ class PeerLink:
         self._on_ended = on_ended
         self.limits = limits
         self.standing = Standing.OPEN
+        #: Tells of another realm; set by whoever has all links.
+        self.introduce: Callable[[str], dict[str, Any]] = _unknown
         #: The key that was trusted when the newest connection proved itself.
         self.key = ""
         self._state = State.DOWN
@@ -324,6 +310,8 @@ class PeerLink:
         if ask.about == "members":
             page = await self.rules.copies.members(self.realm, ask.name, ask.after, MEMBERS_PAGE)
             return dict(to_builtins(page))
+        if ask.about == "realm":
+            return self.introduce(ask.name)
         return await self.rules.answer(self.realm, ask)
 
     def ask(self, about: str, name: str = "", after: str = "") -> Deferred[dict[str, Any]]:
@@ -364,3 +352,8 @@ class PeerLink:
     def post(self, frame: Frame) -> bool:
         """Send a frame of a route, if there is a connection; False if no more should be sent for now."""
         return self.carries and self._end is not None and self._end.post(frame)
+
+
+def _unknown(realm: str) -> dict[str, Any]:
+    """Know no other realm."""
+    raise NoSuchRealm

@@ -19,10 +19,10 @@ from chatproto.federation.dialing import Connect, Dialer, MakeFactory
 from chatproto.federation.dropping import end_all
 from chatproto.federation.errand import Errand
 from chatproto.federation.groups import CAPABILITY, waking
-from chatproto.federation.identity import Identity, make_seed
-from chatproto.federation.incoming import IncomingStream
+from chatproto.federation.identity import Identity
+from chatproto.federation.introducing import Introductions
 from chatproto.federation.link import PeerLink, State
-from chatproto.federation.outgoing import OutgoingStream
+from chatproto.federation.making import make_link, own_seed
 from chatproto.federation.overdue import Overdue
 from chatproto.federation.remotes import Remotes
 from chatproto.federation.routes import Routes
@@ -37,10 +37,7 @@ from chatproto.realm.meters import counted
 from chatproto.realm.policy import PeerPolicy
 from chatproto.realm.realm import Realm
 from chatproto.realm.times import Clock
-from chatproto.records import ITEMS, AppliedRow, KeyRow, Outgoing
-
-#: The name of the realm's own key.
-_KEY = "realm"
+from chatproto.records import ITEMS, AppliedRow, Outgoing
 
 
 class Peers:
@@ -65,6 +62,8 @@ class Peers:
         #: Links by realm, also of those that were dropped.
         self.links: dict[RealmName, PeerLink] = {}
         self.remotes = Remotes(self.links, standings, clock)
+        self.introductions = Introductions(self.links, standings, clock, self._introduced)
+        self.remotes.find = self.introductions.find
         self.dialer: Dialer
         self.routes: Routes
         self._realm = realm
@@ -98,11 +97,8 @@ class Peers:
         :raises StoreRefused: the store cannot be read now.
         """
         store = counted(store, realm.meters, clock)
-        key = await store.key(_KEY)
-        if key is None:
-            key = KeyRow(_KEY, make_seed(entropy), int(clock.seconds() * 1000))
-            await realm.writer.save([key])
-        identity = Identity(realm.name, key.seed, limits=limits, capabilities=(CAPABILITY, ROUTES))
+        seed = await own_seed(store, realm.writer, clock, entropy)
+        identity = Identity(realm.name, seed, limits=limits, capabilities=(CAPABILITY, ROUTES))
         standings = Standings(realm.writer, clock, settings, await store.peers(), lab=lab)
         peers = cls(realm, store, clock, identity, standings, entropy)
         peers.routes = Routes(
@@ -126,42 +122,26 @@ class Peers:
 
     async def _make(self, name: RealmName, applied: AppliedRow | None) -> PeerLink:
         realm, store, writer, clock = self._realm, self._store, self._writer, self._clock
-        limits = realm.policy.limits
-        outgoing = OutgoingStream(
-            name, store, writer, limits, self._entropy, realm.audit, lambda: int(clock.seconds() * 1000)
-        )
-        incoming = IncomingStream(
-            name,
-            store,
-            writer,
-            clock,
-            realm.arrivals,
-            self.identity.limits,
-            applied,
-            lambda: self.standings.of(name) is Standing.BLOCKED,
-            realm.audit,
-            self.standings.setting(name).messages,
-        )
-        link = PeerLink(
-            realm.name,
-            name,
+        standings = self.standings
+        link = make_link(
             realm,
+            name,
             store,
-            writer,
             clock,
-            outgoing,
-            incoming,
-            self._up,
-            self._down,
-            self._ended,
-            limits,
+            self._entropy,
+            applied,
+            self.identity.limits,
+            lambda: standings.of(name) is Standing.BLOCKED,
+            standings.setting(name).messages,
+            (self._up, self._down, self._ended),
         )
-        await outgoing.load()
+        link.introduce = self.introductions.tell
+        await link.outgoing.load()
         if not realm.vouched:
-            await outgoing.count_as_offered()
+            await link.outgoing.count_as_offered()
         self.links[name] = link
         self.routes.made(link)
-        self._overdue[name] = Overdue(outgoing, store, writer, clock, realm.bounces, link.ended)
+        self._overdue[name] = Overdue(link.outgoing, store, writer, clock, realm.bounces, link.ended)
         self._apply_standing(link)
         return link
 
@@ -208,7 +188,10 @@ class Peers:
 
     def trust_of(self, realm: RealmName, key: str) -> Trust | None:
         """Return what a realm that shows a key has to prove; None if there is no link to it."""
-        return self.standings.trust_of(realm, key)
+        trust = self.standings.trust_of(realm, key)
+        if trust is None and realm not in self.links:
+            self.introductions.dialled(realm)
+        return trust
 
     def approved(self, realm: RealmName, key: str) -> None:
         """Hear that a realm proved to have a key, as it is trusted to."""
@@ -276,13 +259,21 @@ class Peers:
         if link is not None and link.standing is Standing.DROPPED:
             await self._end_all(link)  # if that is not finished
         standing = await self.standings.add(realm, connect, pin)
+        await self._made(realm)
+        return standing
+
+    async def _made(self, realm: RealmName) -> None:
+        """Make a link, or do what was decided about it."""
         link = self.links.get(realm)
         if link is None:
             applied = {row.realm: row for row in await self._store.applied() if row.stream == ITEMS}
             await self._make(realm, applied.get(str(realm)))
         else:
             self._apply_standing(link)
-        return standing
+
+    async def _introduced(self, realm: RealmName, connect: str, key: str, introducer: RealmName) -> None:
+        await self.standings.introduce(realm, connect, key, introducer)
+        await self._made(realm)
 
     async def approve(self, realm: RealmName, key: str = "") -> None:
         """Trust the key that a realm showed, or a given one.
@@ -312,17 +303,11 @@ class Peers:
         await self._decide(realm, Standing.PARKED)
 
     async def block(self, realm: RealmName) -> None:
-        """Take nothing from a realm, and let nobody send to it.
-
-        :raises NoSuchRealm: there is no link to it.
-        """
+        """Take nothing from a realm, and let nobody send to it; see :meth:`park`."""
         await self._decide(realm, Standing.BLOCKED)
 
     async def unblock(self, realm: RealmName) -> None:
-        """Exchange messages with a realm again.
-
-        :raises NoSuchRealm: there is no link to it.
-        """
+        """Exchange messages with a realm again; see :meth:`park`."""
         await self._decide(realm, Standing.OPEN)
 
     async def drop(self, realm: RealmName) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
@@ -23,6 +23,10 @@ from chatproto.records import MessageRow, OutboxRow, Outgoing, StreamRow
 _OF_ADDRESS = frozenset({"no-such-user"})
 
 
+async def _not_found(realm: RealmName) -> None:
+    """Find nobody."""
+
+
 @implementer(IRemotes)
 class Remotes:
     """Finds the link that something belongs to. The methods are those of :class:`IRemotes`."""
@@ -34,6 +38,8 @@ class Remotes:
         #: Addresses that were refused, with the code and until when that is remembered; the oldest first.
         self._refused: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._presence = Presence(clock)
+        #: Looks for a realm that is not linked; replaced once.
+        self.find: Callable[[RealmName], Awaitable[None]] = _not_found
 
     def _link(self, realm: RealmName) -> PeerLink:
         link = self._links.get(realm)
@@ -46,6 +52,8 @@ class Remotes:
         return Deferred.fromCoroutine(self._prepare(realm))
 
     async def _prepare(self, realm: RealmName) -> None:
+        if realm not in self._links:
+            await self.find(realm)
         try:
             await self._link(realm).prepare()
         except StoreRefused:

@@ -38,6 +38,10 @@ class PeerSetting(Struct, frozen=True, kw_only=True):
     #: Whether bare names are looked for there.
     neighbour: bool = False
     policy: PeerPolicy = PeerPolicy()
+    #: Whether a realm that is not known is linked if this one tells its key and address.
+    introduced: bool = False
+    #: Whether others are told the key and the address of this one.
+    introduce: bool = False
     #: Messages taken in a second; the rest waits over there. 0: no bound.
     messages: float = 0.0
     #: The linked realm by which it is reached, if it cannot be dialled.

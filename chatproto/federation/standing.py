@@ -64,8 +64,24 @@ class Standings:
         """Return what was decided about a realm; one that is not known was never linked."""
         row = self._rows.get(realm)
         if row is not None:
-            return Standing(row.state)
+            standing = Standing(row.state)
+            if standing is Standing.OPEN and row.introducer and not self._is_believed(row.introducer):
+                return Standing.PENDING
+            return standing
         return Standing.OPEN if realm in self._settings else Standing.DROPPED
+
+    def _is_believed(self, introducer: str) -> bool:
+        """Tell whether introductions by a realm are used: the operator may have changed his mind."""
+        realm = RealmName(introducer)
+        return self.setting(realm).introduced and self.of(realm) in (Standing.OPEN, Standing.PARKED)
+
+    def is_new(self, realm: RealmName) -> bool:
+        """Tell whether nothing was ever decided about a realm."""
+        return realm not in self._rows and realm not in self._settings and realm not in self._newest
+
+    def introduced(self) -> int:
+        """Return how many realms are known by introduction."""
+        return sum(bool(row.introducer) for row in self._rows.values())
 
     def row(self, realm: RealmName) -> PeerRow:
         """Return what is stored about a realm."""
@@ -144,7 +160,9 @@ class Standings:
 
         :raises BadField: the pin is none.
         """
-        changes = {"connect": connect} if connect else {}
+        changes = {"introducer": ""}
+        if connect:
+            changes["connect"] = connect
         if pin:
             try:
                 changes["key"] = parse_fingerprint(pin)
@@ -166,8 +184,14 @@ class Standings:
         key = key or self.shown(realm)[0] or self.row(realm).shown
         if not key:
             raise NoSuchRealm
-        await self._save(realm, state=Standing.OPEN.value, key=key, shown="", reason="")
+        await self._save(realm, state=Standing.OPEN.value, key=key, shown="", reason="", introducer="")
         self._shown.pop(realm, None)
+
+    async def introduce(self, realm: RealmName, connect: str, key: str, introducer: RealmName) -> None:
+        """Link a realm as another one introduced it."""
+        await self._save(
+            realm, state=Standing.OPEN.value, connect=connect, key=key, introducer=str(introducer)
+        )
 
     async def note_shown(self, realm: RealmName) -> None:
         """Store the key that a realm showed which waits for approval."""
