@@ -138,7 +138,7 @@ class Sender(Client):
         cid, text = self._unacknowledged[0]
         assert (reply["re"], reply["status"]) == (cid, "OK"), reply
         self._unacknowledged.popleft()
-        self.acknowledged.append((cid, text, reply["mid"], reply["seq"]))
+        self.acknowledged.append((cid, text, reply["mid"], reply.get("seq", 0)))
 
 
 class Recipient(Client):
