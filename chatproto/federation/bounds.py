@@ -20,6 +20,13 @@ ENTRY_BYTES = 128 * 1024
 FIRST_ENTRIES = 8
 #: Groups of one realm that another one has copies of: each has its place in memory while there is a link.
 GROUPS = 16_384
+#: The same by a route, where nothing is held: entries and bytes under way; slips that wait for room; the
+#: seconds after which what came is confirmed, if nothing else is said; and those that a talk lasts at least.
+TALK_ENTRIES = 128
+TALK_BYTES = 256 * 1024
+TALK_SLIPS = 256
+TALK_PAUSE = 0.2
+TALK_LEAST = 10.0
 #: Seconds after which a home tells again what a group is, in case a copy has come to differ.
 DIGEST_PERIOD = 600.0
 #: Members of a group in one answer: with the longest names far below a line between realms.

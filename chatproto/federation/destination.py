@@ -1,9 +1,9 @@
 """The destination's end of a route: items of one realm that came through others.
 
-Letters have the signature of their origin, so what they say is as good as on a direct connection; but they may
-come late, twice, in any order, or from an epoch that is long over. So what makes an item have its effect is
-not that it came: it has to be the next number of the newest epoch, and to name the mid of the one before. All
-else is passed over, and now and then answered with where the stream stands.
+Letters have the signature of their origin, so what they say is as good as on a direct connection; but they
+may come late, twice, in any order, or from an epoch that is long over. So what makes an item have its effect
+is not that it came: it has to be the next number of the newest epoch, and to name the mid of the one before.
+All else is passed over, and now and then answered with where the stream stands.
 
 There is one :class:`~chatproto.federation.incoming.IncomingStream`, which takes from a direct connection if
 there is one, and from here if there is none.

@@ -30,20 +30,15 @@ from chatproto.frames import (
     Entry,
     Frame,
     Goodbye,
-    Held,
     Item,
-    NoRoute,
-    Noted,
-    Parcel,
-    Pass,
     Ping,
     Pong,
     Ready,
     Receipt,
     Skip,
     Start,
-    Verdict,
 )
+from chatproto.frames.routing import ROUTING
 from chatproto.records import ITEMS
 
 if TYPE_CHECKING:
@@ -138,9 +133,8 @@ class End:
         link = self._link
         if not self._attached:
             ready = await link.incoming.ready()
-            if self._state is State.OVER:
-                return  # and another connection may be further
-            await link.groups.quiet()
+            if self._state is not State.OVER:  # or another connection may be further
+                await link.groups.quiet()
             if self._state is State.OVER:
                 return
             link.incoming.attach(self._acknowledge, self.give_up)
@@ -301,7 +295,7 @@ class End:
                 link.incoming.start(frame)
                 self._started = True
                 self._check_up()
-            case Parcel() | Held() | NoRoute() | Verdict() | Noted() | Pass():
+            case _ if isinstance(frame, ROUTING):
                 if link.carrier is not None:
                     link.carrier.received(link, frame)
             case Entry() | Digest():

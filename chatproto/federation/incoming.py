@@ -129,9 +129,7 @@ class IncomingStream:
             self._refusals = {each.number: each.code for each in rows}
             self._refusals_of = row.epoch
             self._sent.settled = row.settled
-        return Ready(
-            epoch=row.epoch, number=row.number, mid=row.mid, settled=row.settled, since=row.since
-        )
+        return Ready(epoch=row.epoch, number=row.number, mid=row.mid, settled=row.settled, since=row.since)
 
     def attach(self, on_stored: Callable[[], None], give_up: Callable[[str], None]) -> None:
         """Take items of a connection, in the turn in which it was told where the stream stands."""

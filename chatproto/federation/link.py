@@ -40,6 +40,7 @@ from chatproto.realm.writer import Writer
 from chatproto.records import Outgoing
 
 if TYPE_CHECKING:
+    from chatproto.federation.groups import GroupEnd
     from chatproto.federation.routes import Routes
 
 
@@ -113,6 +114,7 @@ class PeerLink:
         self._takes = PeerLimits()
         #: What goes by routes, to this realm or past it.
         self.carrier: Routes | None = None
+        self.group_end: GroupEnd | None = None
         self.receipts = Receipts()
         self._receipts_call: IDelayedCall | None = None
         self._waiting: dict[int, list[Deferred[str]]] = {}
@@ -221,8 +223,8 @@ class PeerLink:
         """Take connections again, and what was held back while the realm was blocked."""
         if self._state is State.CLOSED:
             self._become(State.DOWN)
-        if self._end is not None and self._end.groups is not None:
-            self._end.groups.wake()
+        if self.group_end is not None:
+            self.group_end.wake()
 
     def stop(self) -> None:
         """Take nothing any more."""

@@ -148,9 +148,7 @@ class OutgoingStream:
             rows = {(row.realm, row.stream): row for row in await self._store.streams()}
             row = rows.get((self.realm, ITEMS))
             stored = row is not None
-            row = row or StreamRow(
-                self.realm, ITEMS, self._new_epoch(), "", 1, 0, 0, 0, since=self._now()
-            )
+            row = row or StreamRow(self.realm, ITEMS, self._new_epoch(), "", 1, 0, 0, 0, since=self._now())
             oldest = await self._store.outbox(self.realm, 0, MAXIMUM, 1, False)
             newest = await self._store.outbox(self.realm, 0, MAXIMUM, 1, True)
             waiting = await self._store.waiting(self.realm, row.settled)

@@ -19,7 +19,7 @@ _TIMES_BACK = 4
 
 
 class Pace:
-    """What of a stream was sent to the next realm. At first one item goes, and as many more as are confirmed."""
+    """What of a stream was sent to the next realm: at first one item, and as many more as are confirmed."""
 
     def __init__(self, after: int, most: int) -> None:
         self.sent = self.confirmed = after
@@ -57,7 +57,7 @@ class Pace:
         return True
 
     def go_back(self, after: int) -> None:
-        """Hear that the next realm lacks what follows a number; who says so again and again is not believed."""
+        """Hear that the next realm lacks what follows a number; who says so too often is not believed."""
         number, times = self._back_to
         self._back_to = (after, times + 1 if number == after else 0)
         if after < self.sent and self._back_to[1] < _TIMES_BACK:

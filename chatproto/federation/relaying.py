@@ -7,14 +7,15 @@ neighbour, and in all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
-from chatproto.federation.bounds import HELD_EXTRA, ROUTE_VERDICTS, RUNS
+from chatproto.federation.bounds import HELD_EXTRA, RUNS
 from chatproto.federation.errand import come_to_rest
-from chatproto.federation.runs import Fit, Key, Run
+from chatproto.federation.holding import Fit, Key
+from chatproto.federation.runs import Run
+from chatproto.federation.verdicts import Verdicts
 from chatproto.frames import Frame, Held, NoRoute, Noted, Parcel, Pass, Verdict
 from chatproto.frames.routing import Letter, Ruling
 from chatproto.interfaces import IStore
@@ -22,8 +23,8 @@ from chatproto.limits import Limits
 from chatproto.names import RealmName
 from chatproto.realm.audit import Audit
 from chatproto.realm.times import Clock
-from chatproto.realm.writer import Work, Writer
-from chatproto.records import HeldRow, VerdictRow
+from chatproto.realm.writer import Writer
+from chatproto.records import HeldRow
 from chatproto.records import Run as Sum
 
 if TYPE_CHECKING:
@@ -72,13 +73,13 @@ class Relaying:
         self._runs: dict[Key, Run] = {}
         #: The same by origin, destination and stream.
         self._of_stream: dict[tuple[str, str, str], list[Run]] = {}
-        self._verdicts: dict[tuple[str, str, str], VerdictRow] = {}
+        self.verdicts = Verdicts(store, writer, self._say)
         #: Bytes that are held, of all streams.
         self.bytes = 0
 
     async def load(self) -> None:
         """Learn what is held."""
-        self._verdicts = {(row.origin, row.realm, row.stream): row for row in await self.store.verdicts()}
+        await self.verdicts.load()
         newest = {
             (found.hop, found.origin, found.realm, found.stream): found for found in await self.store.runs()
         }
@@ -152,9 +153,7 @@ class Relaying:
         for run in self._runs.values():
             if self._ways.onward(run.to, run.hop) is link:
                 run.linked()
-        for row in list(self._verdicts.values()):
-            if row.hop == link.realm:
-                self._say(row)
+        self.verdicts.say_to(str(link.realm))
 
     def drained(self, link: PeerLink) -> None:
         """Hear that a neighbour's connection has room again."""
@@ -203,9 +202,7 @@ class Relaying:
             run.tell()
         else:
             self._welcome(hop, parcel, letter, again=False)
-        row = self._verdicts.get((parcel.origin, parcel.to, parcel.stream))
-        if row is not None and row.hop == hop.realm:
-            self._say(row)
+        self.verdicts.say_to(str(hop.realm), (parcel.origin, parcel.to, parcel.stream))
         if self.has_room(parcel.to, hop.realm):
             self.on(parcel.to, hop.realm, self._further(parcel))
 
@@ -272,75 +269,33 @@ class Relaying:
 
     def passing(self, hop: PeerLink, frame: Pass) -> None:
         """Pass something on that nobody keeps, if there is room for it now."""
-        if not self._is_loop(frame) and not self._ways.refusal(hop, frame.to):
-            if self.has_room(frame.to, hop.realm):
-                self.on(frame.to, hop.realm, self._further(frame))
+        refused = self._is_loop(frame) or self._ways.refusal(hop, frame.to)
+        if not refused and self.has_room(frame.to, hop.realm):
+            self.on(frame.to, hop.realm, self._further(frame))
 
     # -- back to the origin
 
     def verdict(self, hop: PeerLink, frame: Verdict, ruling: Ruling) -> None:
         """Free what the destination has, and tell the origin, now or when it is there."""
-        key = (frame.origin, frame.to, frame.stream)
-        if self._is_loop(frame):
+        runs = self._runs_of(frame.origin, frame.to, frame.stream)
+        if self._is_loop(frame) or (not runs and self._ways.refusal(hop, frame.origin)):
             return
-        runs = self._runs_of(*key)
-        if not runs and self._ways.refusal(hop, frame.origin):
-            return
-        before = {run.hop for run in runs}
-        known = self._verdicts.get(key)
+        before = {run.hop for run in runs} or self.verdicts.hop_of(frame)
         if not before:
-            link = self._ways.onward(frame.origin, hop.realm)
-            before = {known.hop} if known is not None else {str(link.realm)} if link is not None else set()
+            link = self._ways.onward(frame.origin, str(hop.realm))
+            before = {str(link.realm)} if link is not None else set()
         for name in before:
             self.back(name, self._further(frame))
-        noted = Noted(
-            origin=frame.origin, to=frame.to, stream=frame.stream, epoch=ruling.epoch, number=ruling.number
-        )
-        newer = known is None or (ruling.since, ruling.number) > (known.since, known.number)
-        if newer and before and (known is not None or len(self._verdicts) < ROUTE_VERDICTS):
-            row = VerdictRow(
-                *key,
-                min(before),
-                ruling.since,
-                ruling.number,
-                ruling.epoch,
-                frame.body,
-                frame.signature,
-            )
-            self._verdicts[key] = row
-            self.writer.append(_Keeping(self, row, known, lambda: hop.post(noted)))
-        else:
-            hop.post(noted)
+        self.verdicts.take(frame, ruling, before, hop)
         for run in runs:
             run.settled(ruling.epoch, ruling.since, ruling.number)
 
-    def not_kept(self, row: VerdictRow, before: VerdictRow | None) -> None:
-        """Hear that a verdict is not on disk: the destination will say it again."""
-        key = (row.origin, row.realm, row.stream)
-        if self._verdicts.get(key) is row:
-            if before is None:
-                del self._verdicts[key]
-            else:
-                self._verdicts[key] = before
-
     def noted(self, hop: PeerLink, frame: Noted) -> None:
         """Forget a verdict that is on disk nearer to its origin."""
-        key = (frame.origin, frame.to, frame.stream)
-        row = self._verdicts.get(key)
-        if (
-            row is not None
-            and row.hop == hop.realm
-            and row.epoch == frame.epoch
-            and row.number <= frame.number
-        ):
-            del self._verdicts[key]
-            self.writer.append(Work(removes=[row]))
+        self.verdicts.noted(hop, frame)
 
-    def _say(self, row: VerdictRow) -> None:
-        verdict = Verdict(
-            origin=row.origin, to=row.realm, stream=row.stream, body=row.body, signature=row.signature
-        )
-        self.back(row.hop, self._further(verdict))
+    def _say(self, verdict: Verdict, hop: str) -> None:
+        self.back(hop, self._further(verdict))
 
     def _runs_of(self, origin: str, realm: str, stream: str) -> list[Run]:
         return self._of_stream.get((origin, realm, stream), [])
@@ -350,30 +305,4 @@ class Relaying:
         for run in [run for run in self._runs.values() if realm in (run.hop, run.to)]:
             run.remove()
             self._remove(run)
-        for key, row in list(self._verdicts.items()):
-            if realm in (row.hop, row.origin, row.realm):
-                del self._verdicts[key]
-                self.writer.append(Work(removes=[row]))
-
-
-class _Keeping(Work):
-    """A verdict that is to be kept."""
-
-    __slots__ = ("_before", "_kept", "_relaying", "_row")
-
-    def __init__(
-        self, relaying: Relaying, row: VerdictRow, before: VerdictRow | None, kept: Callable[[], object]
-    ) -> None:
-        super().__init__(puts=[row], size=len(row.body))
-        self._relaying = relaying
-        self._row = row
-        self._before = before
-        self._kept = kept
-
-    def committed(self) -> None:
-        """See :class:`Work`."""
-        self._kept()
-
-    def failed(self, error: object) -> None:
-        """See :class:`Work`."""
-        self._relaying.not_kept(self._row, self._before)
+        self.verdicts.forget(realm)

@@ -18,6 +18,7 @@ from chatproto.errors import LinkError, Unavailable
 from chatproto.faults import Discreet
 from chatproto.federation.bounds import ROUTE_GRACE
 from chatproto.federation.destination import Destination
+from chatproto.federation.groups_routed import RoutedGroups
 from chatproto.federation.identity import Identity
 from chatproto.federation.origin import Origin
 from chatproto.federation.passing import Passing
@@ -50,6 +51,7 @@ class _Ends:
         self.origin = Origin(link, identity, entropy)
         self.destination = Destination(link, identity)
         self.passing = Passing(link, identity, entropy, way)
+        self.groups = RoutedGroups(link, identity, entropy, way)
         #: When it is looked whether the route is to be used.
         self.call: IDelayedCall | None = None
         #: Whether the other realm was told where this one stands, as its store may be an older copy.
@@ -62,6 +64,7 @@ class _Ends:
         self.origin.close()
         self.destination.close()
         self.passing.close()
+        self.groups.close()
 
 
 class Routes:
@@ -182,12 +185,14 @@ class Routes:
         ends = self._ends[link.realm]
         ends.origin.detach()
         ends.destination.detach()
+        ends.groups.detach()
 
     def decided(self, link: PeerLink) -> None:
         """Hear that something was decided about a realm."""
         ends = self._ends[link.realm]
         if link.standing is not Standing.OPEN:
             ends.origin.detach()
+            ends.groups.detach()
         if link.standing is Standing.DROPPED:
             self.relaying.forget(str(link.realm))
         self._look_soon(link.realm)
@@ -198,6 +203,7 @@ class Routes:
         for name, ends in self._ends.items():
             if ends.origin.hop == link.realm:
                 ends.origin.drained()
+                ends.groups.drained()
             if self._links[name].receipts and self.way(name) is link:
                 ends.passing.tell_receipts()
 
@@ -217,6 +223,7 @@ class Routes:
         if not self._standings.key_of(realm):
             return  # nothing that it says could be believed
         ends.origin.attach(hop)
+        ends.groups.attach()
         if not ends.announced:
             ends.announced = True
             ends.destination.announce(hop)
@@ -247,6 +254,12 @@ class Routes:
         if link.standing is not Standing.OPEN:
             raise Unavailable
         return self._ends[link.realm].passing.ask(*arguments)
+
+    def group_entry(self, link: PeerLink) -> None:
+        """Hear that there is something to say of groups to a realm that is not linked directly."""
+        groups = self._ends[link.realm].groups
+        if link.end is None and not groups.begun_or_asked and self.way(link.realm) is not None:
+            groups.attach()
 
     def tell_receipts(self, link: PeerLink) -> None:
         """Send the receipts that wait for a realm by its route."""
@@ -294,7 +307,7 @@ class Routes:
                 self.relaying.noted(hop, frame)
 
     def _sealed(self, frame: Parcel | Verdict | Pass, signer: str) -> _Ends | None:
-        """Return the ends of the route to whoever has signed a frame; None if it has not, or is nobody to us."""
+        """Return the ends of the route to who has signed a frame; None if it has not, or is nobody to us."""
         name = RealmName(signer)
         ends = self._ends.get(name)
         if ends is None or self._standings.of(name) in (Standing.DROPPED, Standing.PENDING):
@@ -305,7 +318,7 @@ class Routes:
         return ends
 
     def _is_credible(self, hop: PeerLink, frame: Parcel, signer: str) -> bool:
-        """Tell whether a frame may be its signer's: it brought it itself, or its key is not known, or fits."""
+        """Tell whether a frame may be its signer's: who brought it, or whose key fits or is unknown."""
         key = self._standings.key_of(RealmName(signer))
         credible = hop.realm == signer or not key or is_sealed(frame, key)
         self.forged += not credible
@@ -330,8 +343,13 @@ class Routes:
 
     def _passed(self, passed: Pass) -> None:
         ends = self._sealed(passed, passed.origin)
-        if ends is not None:
-            ends.passing.arrived(decode_body(Slip, passed.body).frame)
+        if ends is None:
+            return
+        slip = decode_body(Slip, passed.body)
+        if slip.frame is not None:
+            ends.passing.arrived(slip.frame)
+        elif slip.talk is not None and self._links[RealmName(passed.origin)].standing is Standing.OPEN:
+            ends.groups.arrived(slip.talk)
 
     def _to_origin(self, hop: PeerLink, realm: str, frame: Held | NoRoute) -> None:
         ends = self._ends.get(RealmName(realm))

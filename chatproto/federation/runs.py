@@ -7,7 +7,6 @@ has said that it has it. Nothing in it expires, and nothing is judged: that is f
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from twisted.logger import Logger
 from chatproto.errors import ChatError
 from chatproto.federation.bounds import FREED_AT_ONCE
 from chatproto.federation.errand import Errand, Step
+from chatproto.federation.holding import Fit, Holding, Key
 from chatproto.federation.pacing import Pace, Patience
 from chatproto.frames import Held, Parcel
 from chatproto.frames.routing import Letter
@@ -25,37 +25,6 @@ from chatproto.records.audit import HELD, PASSED
 
 if TYPE_CHECKING:
     from chatproto.federation.relaying import Relaying
-
-#: By whom it was brought, from whom, to whom, which stream.
-Key = tuple[str, str, str, str]
-
-
-class Fit(enum.Enum):
-    """How a number stands to what is held."""
-
-    NEXT = "next"
-    AGAIN = "again"  # it came before
-    GAP = "gap"  # there is one before it that did not come
-    OLD = "old"  # it is of an epoch that is over
-
-
-class _Holding(Work):
-    """A row that is to be held, and what it takes the place of."""
-
-    __slots__ = ("_row", "_run")
-
-    def __init__(self, run: Run, row: HeldRow, inserts: Sequence[Record], removes: Sequence[Record]) -> None:
-        super().__init__(inserts, [row], removes=removes, size=row.size)
-        self._run = run
-        self._row = row
-
-    def committed(self) -> None:
-        """See :class:`Work`."""
-        self._run.stored(self._row)
-
-    def failed(self, error: ChatError) -> None:
-        """See :class:`Work`."""
-        self._run.lost()
 
 
 class Run:
@@ -146,7 +115,7 @@ class Run:
     def _append(self, row: HeldRow, removes: Sequence[Record]) -> None:
         relaying = self._relaying
         told = [relaying.audit.row(HELD, row.mid, self.hop, self.to, row.number)]
-        relaying.writer.append(_Holding(self, row, told, removes))
+        relaying.writer.append(Holding(self, row, told, removes))
 
     def _rows(self, first: int, last: int) -> list[Record]:
         """Return rows with the keys of some that are held."""

@@ -11,7 +11,7 @@ from chatproto.frames import Parcel, Pass, Verdict
 
 S = TypeVar("S", Parcel, Verdict, Pass)
 
-#: What the signatures are of. Changed whenever what they cover changes, so that no two kinds are ever mistaken.
+#: What the signatures are of. Changed whenever what they cover changes: no two kinds are ever mistaken.
 _LABELS = {
     Parcel: "chatproto parcel 1",
     Verdict: "chatproto verdict 1",

@@ -13,7 +13,8 @@ from msgspec import Meta, Struct
 
 from chatproto.frames.base import Base
 from chatproto.frames.control import Answer, Ask, Receipt
-from chatproto.frames.stream import Item, Skip
+from chatproto.frames.opening import Ready, Start
+from chatproto.frames.stream import Ack, Digest, Entry, Item, Skip
 from chatproto.records import ITEMS
 
 #: Characters of a body: a text of 16 KiB all of which has to be escaped, and more than what stands beside it.
@@ -117,7 +118,7 @@ class Pass(Base, frozen=True, kw_only=True, tag="pass"):
 
 
 #: What only goes where both sides have the capability ``routes``.
-Routing = Parcel | Held | NoRoute | Verdict | Noted | Pass
+ROUTING = (Parcel, Held, NoRoute, Verdict, Noted, Pass)
 
 
 class Letter(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -149,7 +150,28 @@ class Ruling(Struct, frozen=True, kw_only=True, omit_defaults=True):
     nonce: _Nonce = ""
 
 
-class Slip(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is in a pass."""
+#: What is said of groups by a route.
+Talked = Ready | Start | Entry | Digest | Ack
+#: Frames in one slip: a page of short entries, or nearly.
+SLIP_FRAMES = 16
 
-    frame: Receipt | Ask | Answer
+
+class Talk(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is said of groups: ``here`` and ``there`` are the talk's names by who speaks and who hears.
+
+    With ``there`` ``""`` it asks to begin anew. ``number`` counts from 1, 0 where there are no frames;
+    ``heard`` is the newest number that came.
+    """
+
+    here: _Nonce
+    there: _Nonce = ""
+    number: _Number = 0
+    heard: _Number = 0
+    frames: Annotated[list[Talked], Meta(max_length=SLIP_FRAMES)] = []
+
+
+class Slip(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is in a pass: a frame, or what is said of groups."""
+
+    frame: Receipt | Ask | Answer | None = None
+    talk: Talk | None = None

@@ -27,6 +27,8 @@ def check_route(realm: str, mirror: Mirror, frame: Frame, broke: Broke) -> None:
 
 def _check_letter(mirror: Mirror, frame: Parcel, letter: Letter, broke: Broke) -> None:
     row = mirror.find(StreamRow, (frame.to, ITEMS))
+    if row is not None and letter.since < row.since:
+        return  # it was written before that epoch began, and goes out now
     if row is None or (letter.epoch, letter.since) != (row.epoch, row.since) or letter.settled > row.settled:
         broke(f"durable-first: {letter}, and on disk is {row}")
         return

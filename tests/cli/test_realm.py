@@ -106,7 +106,7 @@ def test_what_waits_is_shown_and_comes_back_when_a_realm_is_dropped(houses: tupl
         (1, "messi@alpha", 3),
         (2, "messi@alpha", 3),
     ]
-    realm, state, waiting, oldest, applied, refused, received, _ = (
+    realm, state, waiting, oldest, applied, refused, received, *_ = (
         alpha.do("list").stdout.rstrip("\n").split("\t")
     )
     assert (realm, state, waiting, applied, refused, received) == ("beta", "parked", "2", "0", "0", "0")

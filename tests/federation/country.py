@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from chatproto.client import ChatClient
-from chatproto.records import HeldRow, MessageRow, OutboxRow, Record, StreamRow, VerdictRow
+from chatproto.records import Batch, HeldRow, MessageRow, OutboxRow, Record, StreamRow, VerdictRow
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.mirror import Mirror
 from chatproto.testing.network import Network
@@ -27,19 +28,22 @@ class Country:
             peers = [*names[max(0, index - 1) : index], *names[index + 1 : index + 2]]
             users = ("messi", "amsal") if name in (first, last) else ()
             host = self.hosts[name] = self.network.realm(name, users, peers=peers)
-            self.mirrors[name] = mirror = Mirror()
-            host.on_commit.append(lambda _, batch, failed, mirror=mirror: mirror.commit(batch, failed))
+            self.mirrors[name] = Mirror()
+            host.on_commit.append(self._committed)
             host.relay = name not in (first, last)
             if name == first:
                 host.routes[last] = names[1]
             elif name == last:
                 host.routes[first] = names[-2]
             else:
-                host.routes |= {far: names[index - 1] for far in names[: index - 1]}
-                host.routes |= {far: names[index + 1] for far in names[index + 2 :]}
+                host.routes |= dict.fromkeys(names[: index - 1], names[index - 1])
+                host.routes |= dict.fromkeys(names[index + 2 :], names[index + 1])
             if direct and name in (first, last):
                 host.peers = [*host.peers, last if name == first else first]
         self.first, self.last = self.hosts[first], self.hosts[last]
+
+    def _committed(self, host: RealmHost, batch: Batch, failed: Sequence[int]) -> None:
+        self.mirrors[host.name].commit(batch, failed)
 
     def start(self) -> None:
         for host in self.hosts.values():

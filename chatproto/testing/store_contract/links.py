@@ -73,7 +73,8 @@ class Links:
         assert await store.refused("beta", "e1", 0, 9) == []
         assert await store.old_refusals(MAXIMUM, 9) == []
         assert await store.dead_letters("", 0, 9) == []
-        assert await store.runs() == await store.verdicts() == []
+        assert await store.runs() == []
+        assert await store.verdicts() == []
         assert await store.relayed("gamma", "beta", "delta", ITEMS, 1, 0, 9, 9) == []
 
     @pytest.mark.parametrize("question", DECIDED)
