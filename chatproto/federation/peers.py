@@ -166,8 +166,8 @@ class Peers:
         self._looking.later(OVERDUE_PERIOD)
         self._tidying.later(UPKEEP_PERIOD)
         for link in self.links.values():
-            if link.standing is Standing.DROPPED and link.outgoing.waiting_items:
-                self._background(self._end_all(link))  # it was not finished
+            if link.standing is Standing.DROPPED:
+                self._background(self._end_all(link))  # it may not have been finished
 
     def close(self, reason: str = "shutdown", retry_after: float = 0) -> None:
         """Say goodbye to all, and begin nothing more; to be called before the realm is closed."""
@@ -318,7 +318,6 @@ class Peers:
         link = self.link(realm)
         await self._decide(realm, Standing.DROPPED)
         before = link.counts.refused
-        await self._realm.forget(realm)
         await self._end_all(link)
         return link.counts.refused - before
 
@@ -328,6 +327,8 @@ class Peers:
         self._apply_standing(link)
 
     async def _end_all(self, link: PeerLink) -> None:
+        """End what there is with a realm: members of groups, and what waits."""
+        await self._realm.forget(link.realm)
         await end_all(
             link.outgoing,
             self._store,

@@ -154,7 +154,7 @@ class Arrivals:
         if way.group is None:
             return self._arrival(way, item, at)
         verdict = self._guests.judge(way.group, item, at)
-        if isinstance(verdict, Change):
+        if isinstance(verdict, Change) and _is_news(way, item):
             verdict.put(*self._learn(way, item))
         return verdict
 
@@ -183,8 +183,7 @@ class Arrivals:
     def _arrival(self, way: _Way, item: Item, at: int) -> Arrival:
         inserts: list[Record] = []
         puts: list[Record] = []
-        remote = way.remote
-        if remote is None or remote.shown != item.from_ or remote.name != item.name:
+        if _is_news(way, item):
             puts.extend(self._learn(way, item))
         if way.conversation.unborn:
             inserts.extend(self._routes.born(way.conversation))
@@ -269,6 +268,12 @@ class Arrivals:
             row.conversation, 0, _END, _AMONG_THEIRS, False, (row.recipient(way.to),)
         )
         return any(fold(message.sender) == fold(way.to) for message in found)
+
+
+def _is_news(way: _Way, item: Item) -> bool:
+    """Tell whether the sender is called otherwise than before."""
+    remote = way.remote
+    return remote is None or remote.shown != item.from_ or remote.name != item.name
 
 
 def _both(row: ConversationRow) -> tuple[str, str]:

@@ -40,6 +40,7 @@ class Change(Work):
     """A change on its way to the disk."""
 
     __slots__ = (
+        "_changed",
         "_changes",
         "_ends",
         "_entered",
@@ -61,6 +62,8 @@ class Change(Work):
         super().__init__(self._inserts, self._puts, self._spare, self._removes)
         self._changes = changes
         self._entered: list[tuple[str, int]] = []
+        #: Groups that get other members.
+        self._changed: dict[Group, None] = {}
         #: Groups of which members of another realm come or go, and the message with which one goes.
         self._touched: dict[tuple[Group, str], int] = {}
         #: The numbers of notices in their groups, by seq.
@@ -122,6 +125,7 @@ class Change(Work):
     def member(self, group: Group, row: MemberRow) -> None:
         """Give somebody in a group another row: as a member, or as one no longer."""
         self.put(row)
+        self._changed[group] = None
         account, _, realm = row.member.partition("@")
         here = realm == self._changes.realm
         if is_member(row):
@@ -153,6 +157,8 @@ class Change(Work):
 
     def seal(self) -> None:
         """Add what follows for the copies of a group: they begin and end with the members of their realm."""
+        for group in self._changed:
+            group.changed = group.gseq
         for (group, realm), until in self._touched.items():
             if not group.settings.home:
                 first = min(self._ends, default=0)

@@ -78,6 +78,7 @@ class Copies:
         #: How far they are is not on disk.
         self._moved: dict[_Key, None] = {}
         self._call: IDelayedCall | None = None
+        self._closed = False
         writer.on_reset(self._open.clear)
 
     async def load(self) -> None:
@@ -87,6 +88,7 @@ class Copies:
 
     def close(self) -> None:
         """Write how far they are, before the writer is closed."""
+        self._closed = True
         if self._call is not None:
             self._call.cancel()
             self._write()
@@ -166,8 +168,8 @@ class Copies:
 
     def address(self, conversation: int) -> str:
         """Return the address, as shown, of a group that has a subscription."""
-        realm = next(iter(self._realms[conversation]))
-        return self._rows[realm, conversation].group
+        rows = (self._rows.get((realm, conversation)) for realm in self._realms[conversation])
+        return next(row.group for row in rows if row is not None)
 
     def epoch_of(self, seq: int) -> str:
         """Return the life of this store in which an entry was written."""
@@ -210,7 +212,7 @@ class Copies:
         self._write_soon()
 
     def _write_soon(self) -> None:
-        if self._call is None:
+        if self._call is None and not self._closed:
             self._call = self._clock.callLater(_SETTLE_SECONDS, self._write)
 
     def _write(self) -> None:
@@ -220,13 +222,14 @@ class Copies:
         rows = [self._rows[key] for key in keys]
         for key in keys:
             del self._moved[key]
+        if self._moved:
+            self._write_soon()
         if rows:
             self._writer.save(puts=rows).addErrback(self._not_written, keys)
-        elif self._moved:
-            self._write_soon()
 
     def _not_written(self, _: Failure, keys: Sequence[_Key]) -> None:
         self._moved.update(dict.fromkeys(keys))
+        self._write_soon()
 
     async def digest(self, conversation: int) -> Digest:
         """Return what a group is now."""

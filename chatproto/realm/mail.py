@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from chatproto.names import RealmName
+from chatproto.names import RealmName, fold
 from chatproto.realm.changes import Change
 from chatproto.realm.conversations import Conversation, Route
 from chatproto.realm.log import Log
@@ -53,7 +53,7 @@ class Mail:
 
     def add(self, change: Change, sender: str, device: int, to: str, kind: str, text: str = "") -> MessageRow:
         """Add an item of a kind to a change; ``to`` is as shown, in a realm for which this was prepared."""
-        realm = RealmName(to.rpartition("@")[2].lower())
+        realm = RealmName(fold(to.rpartition("@")[2]))
         nowhere = self._nowhere
         assert nowhere is not None
         if nowhere.unborn:

@@ -13,7 +13,7 @@ from functools import partial
 from msgspec.structs import replace
 from twisted.logger import Logger
 
-from chatproto.errors import BadName, ChatError
+from chatproto.errors import BadName
 from chatproto.frames import Digest, Entry
 from chatproto.interfaces import IStore
 from chatproto.limits import TEXT_BYTES, TOPIC_CHARACTERS
@@ -245,7 +245,7 @@ class Replicas:
         if after != before:
             change = self._changes.begin()
             change.settings(group, after)
-            change.done.addErrback(lambda failure: failure.trap(ChatError) and None)
+            change.done.addErrback(lambda failure: None)  # the home says it again
             self._writer.append(self._changes.hand_over(change))
 
     async def correct(

@@ -109,14 +109,14 @@ class Resuming:
             number=number,
         )
         self._suspects.add(row.group)
-        before, beyond = _END, True
-        while beyond:
-            page = await self._store.messages(row.conversation, 0, before, _PORTION, True, ())
+        before = _END
+        while page := await self._store.messages(row.conversation, 0, before, _PORTION, True, ()):
             rows: list[Record] = [replace(each, gseq=0) for each in page if each.gseq > number]
-            beyond = bool(rows)
             if rows:
-                before = page[0].seq
                 await self._writer.save(puts=rows)
+            if any(0 < each.gseq <= number for each in page):
+                break
+            before = page[0].seq
 
     async def end(self, realm: RealmName, group: str) -> None:
         """Hear that the home knows of no subscription: nothing more comes.

@@ -319,7 +319,6 @@ class Routes:
 
     def group_changed(self, group: Group) -> None:
         """Note that the open batch changes a group."""
-        group.changed = group.gseq
         self._groups.change(group.name, group)
         self.rules_changed()
 
