@@ -306,9 +306,8 @@ class End:
                 self.give_up("unexpected-frame")
 
     def _take_of_group(self, frame: Ready | Start | Ack | Entry | Digest) -> None:
-        if self.groups is not None:
+        if self.groups is not None:  # or it is of a newer version, which learns from our silence
             self.groups.received(frame)
-        # else of a newer version, which learns from our silence that we do not know it
 
     # -- what goes
 

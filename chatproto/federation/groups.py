@@ -29,8 +29,12 @@ def waking(links: Mapping[RealmName, PeerLink]) -> Callable[[RealmName, int], No
 
     def wake(realm: RealmName, conversation: int) -> None:
         link = links.get(realm)
-        if link is not None and link.end is not None and link.end.groups is not None:
-            link.end.groups.sender.entry(conversation)
+        if link is None:
+            return
+        if link.group_end is not None:
+            link.group_end.sender.entry(conversation)
+        elif link.carrier is not None:
+            link.carrier.group_entry(link)
 
     return wake
 
@@ -46,6 +50,8 @@ class GroupEnd:
         give_up: Callable[[str], None],
         limits: PeerLimits,
     ) -> None:
+        self._link = link
+        link.group_end = self
         self._replicas = link.rules.replicas
         self._receiver = link.groups
         self._write = send
@@ -132,6 +138,8 @@ class GroupEnd:
     def close(self) -> None:
         """Begin nothing more."""
         self._closed = True
+        if self._link.group_end is self:
+            self._link.group_end = None
         self._telling.stop()
         self._correction.close()
         self.sender.close()

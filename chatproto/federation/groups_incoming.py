@@ -141,6 +141,10 @@ class GroupReceiver:
     async def quiet(self) -> None:
         """Return when nothing of an older connection is on its way any more."""
         assert not self._attached
+        await self.quiet_again()
+
+    async def quiet_again(self) -> None:
+        """Return when nothing is on its way, though another connection may have begun."""
         while self._busy:
             quiet: Deferred[None] = Deferred()
             self._quiet.append(quiet)

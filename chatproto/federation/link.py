@@ -91,12 +91,7 @@ class PeerLink:
         self.outgoing = outgoing
         self.incoming = incoming
         self.groups = GroupReceiver(
-            realm,
-            rules.replicas,
-            writer,
-            clock,
-            incoming.limits,
-            lambda: self.standing is Standing.BLOCKED,
+            realm, rules.replicas, writer, clock, incoming.limits, lambda: self.standing is Standing.BLOCKED
         )
         self._on_up = on_up
         self._on_down = on_down
@@ -114,6 +109,7 @@ class PeerLink:
         self._takes = PeerLimits()
         #: What goes by routes, to this realm or past it.
         self.carrier: Routes | None = None
+        #: Where groups are spoken of now: on a connection, or by a route.
         self.group_end: GroupEnd | None = None
         self.receipts = Receipts()
         self._receipts_call: IDelayedCall | None = None

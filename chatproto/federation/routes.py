@@ -257,9 +257,7 @@ class Routes:
 
     def group_entry(self, link: PeerLink) -> None:
         """Hear that there is something to say of groups to a realm that is not linked directly."""
-        groups = self._ends[link.realm].groups
-        if link.end is None and not groups.begun_or_asked and self.way(link.realm) is not None:
-            groups.attach()
+        self._ends[link.realm].groups.wake()
 
     def tell_receipts(self, link: PeerLink) -> None:
         """Send the receipts that wait for a realm by its route."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from chatproto.errors import BadFrame, BadRequest
+from chatproto.frames import Frame
 from chatproto.frames.routing import Letter, Ruling, Slip
 from chatproto.wire.peer import has_nul
 from chatproto.wire.strict import check_shape
@@ -38,6 +39,12 @@ def decode_body(kind: type[B], text: str) -> B:
         check_shape(line)
     except (BadRequest, *_UNREADABLE):
         raise BadFrame from None
-    if _NUL in line and not isinstance(body, Ruling) and has_nul(body.frame):
+    if _NUL in line and any(map(has_nul, _frames(body))):
         raise BadFrame("a field has a NUL")
     return body
+
+
+def _frames(body: Letter | Ruling | Slip) -> list[Frame | None]:
+    if isinstance(body, Slip) and body.talk is not None:
+        return [body.frame, *body.talk.frames]
+    return [] if isinstance(body, Ruling) else [body.frame]
