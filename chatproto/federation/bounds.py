@@ -20,9 +20,9 @@ ENTRY_BYTES = 128 * 1024
 FIRST_ENTRIES = 8
 #: Groups of one realm that another one has copies of: each has its place in memory while there is a link.
 GROUPS = 16_384
-#: The same by a route, where a gateway drops what it has no room for: entries and bytes under way, as many as a
-#: connection buffers; slips that wait for room here; the seconds after which what came is confirmed, if nothing
-#: else is said; and those that a talk lasts at least.
+#: The same by a route, where a gateway drops what it has no room for: entries and bytes under way, as many as
+#: a connection buffers; slips that wait for room here; the seconds after which what came is confirmed, if
+#: nothing else is said; and those that a talk lasts at least.
 TALK_ENTRIES = 64
 TALK_BYTES = 32 * 1024
 TALK_SLIPS = 256
