@@ -29,16 +29,18 @@ _TABLES = """
 CREATE TABLE audit (store TEXT, serial INTEGER, at INTEGER, event TEXT, mid TEXT, realm TEXT, address TEXT,
     number INTEGER, code TEXT);
 CREATE TABLE arrived (store TEXT, mid TEXT);
-CREATE TABLE dead (store TEXT, mid TEXT);
+CREATE TABLE dead (store TEXT, mid TEXT, sender TEXT);
 CREATE TABLE bounces (store TEXT, mid TEXT);
 CREATE TABLE groups (store TEXT, name TEXT);
+CREATE TABLE entries (store TEXT, address TEXT, number INTEGER, mid TEXT);
 """
 _INDICES = """
 CREATE INDEX audit_mid ON audit (mid, store, serial);
 CREATE INDEX audit_event ON audit (store, event, realm, serial);
-CREATE INDEX audit_entry ON audit (store, address, number) WHERE event = 'entry';
+CREATE INDEX audit_entry ON audit (store, address, number, serial) WHERE event = 'entry';
 CREATE INDEX arrived_mid ON arrived (store, mid);
 CREATE INDEX dead_mid ON dead (store, mid);
+CREATE INDEX entries_number ON entries (store, address, number);
 CREATE INDEX bounces_mid ON bounces (store, mid);
 """
 
@@ -80,11 +82,13 @@ class Scratch:
         # Those of groups have an order of their own.
         arrived = select(messages.mid).where(schema.HAS_ARRIVED, messages.gseq == 0)
         self._copy(connection, realm, "arrived", 2, arrived)
-        self._copy(connection, realm, "dead", 2, select(link_schema.dead_letters.c.mid))
+        dead = link_schema.dead_letters.c
+        self._copy(connection, realm, "dead", 3, select(dead.mid, dead.sender))
         original = func.substr(messages.mid, 1, func.length(messages.mid) - len(".bounce"))
         self._copy(connection, realm, "bounces", 2, select(original).where(messages.kind == "bounce"))
         groups = select(schema.names.c.name).where(schema.names.c.kind == "group")
         self._copy(connection, realm, "groups", 2, groups)
+        self._copy(connection, realm, "entries", 4, _shared(realm))
 
     def _copy(
         self, source: Connection, realm: RealmName, table: str, width: int, question: Select[Any]
@@ -93,6 +97,17 @@ class Scratch:
         found = source.execution_options(yield_per=_PORTION).execute(question)
         for rows in found.partitions():
             self._connection.executemany(text, [(str(realm), *row) for row in rows])
+
+
+def _shared(realm: RealmName) -> Select[Any]:
+    """Return the question for the entries of groups here that had members elsewhere."""
+    members, messages, named = schema.members.c, schema.messages.c, schema.conversations.c
+    far = select(members.conversation).where(~members.member.endswith(f"@{realm}", autoescape=True))
+    return (
+        select(named.shown_a, messages.gseq, messages.mid)
+        .join_from(schema.messages, schema.conversations, named.conversation == messages.conversation)
+        .where(named.b == "", named.a.endswith(f"@{realm}", autoescape=True), named.conversation.in_(far))
+    )
 
 
 def _marks(count: int) -> str:

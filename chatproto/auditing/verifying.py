@@ -234,10 +234,13 @@ class _Verifying:
             origin = mid.partition("/")[0]
             if not self._most(realm, PRUNED_APPLIED, origin):
                 self._violate("entry-untold", origin, realm, mid)
-        for table in ("dead", "bounces"):
-            for mid, receiver in self._ask(
-                "SELECT mid, realm FROM audit WHERE store = ? AND event = ? AND NOT EXISTS "
-                f"(SELECT 1 FROM {table} AS told WHERE told.store = audit.store AND told.mid = audit.mid)",
-                *(realm, BOUNCED),
-            ):
+        for mid, receiver, sender, bounce in self._ask(
+            "SELECT audit.mid, audit.realm, dead.sender, bounces.mid FROM audit "
+            "LEFT JOIN dead ON dead.store = audit.store AND dead.mid = audit.mid "
+            "LEFT JOIN bounces ON bounces.store = audit.store AND bounces.mid = audit.mid "
+            "WHERE audit.store = ? AND audit.event = ?",
+            *(realm, BOUNCED),
+        ):
+            # What a group sent, an invitation, nobody is told of.
+            if sender is None or (bounce is None and fold(sender) not in groups):
                 self._violate("bounce-gone", realm, receiver, mid)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.serving import here
+from tests.serving import SECONDS, here
 from tests.system.linked import compared, linked, pair_of, wait_for
-from tests.system.running import RunningRealm
+from tests.system.running import RunningRealm, history
 
 
 def send(realm: RunningRealm, to: str, *texts: str) -> list[str]:
@@ -216,3 +217,25 @@ def test_a_message_is_traced_through_both_realms(tmp_path: Path) -> None:
         assert [line[:2] for line in trace(alpha, mid)][-1] == ["beta", "silent"]
         done = here("trace", "alpha/unheard", "--store", f"sqlite:///{alpha.store}")
         assert done.returncode == 1
+
+
+def test_copies_of_a_group_are_compared_with_its_log(tmp_path: Path) -> None:
+    with linked(tmp_path) as (alpha, beta):
+        with alpha.login("messi") as messi:
+            assert messi.ask(do="create", group="fans")["status"] == "OK"
+        wait_for(beta, state="linked")
+        with beta.login("lineker") as lineker:
+            assert lineker.ask(do="join", group="fans@alpha")["status"] == "OK"
+            mids = send(alpha, "fans", "one", "two")
+            assert lineker.ask(do="send", to="fans@alpha", text="three")["status"] == "OK"
+            until = time.monotonic() + SECONDS
+            while [item["text"] for item in history(lineker, "fans@alpha")][-1:] != ["three"]:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+        found = compared(alpha, beta)
+        assert found["entries"] >= 4  # who joined is one as well
+        assert pair_of(found, "beta", "alpha")["arrived"] >= 2
+        change(beta, f"UPDATE audit SET mid = 'alpha/another' WHERE mid = '{mids[0]}' AND event = 'entry'")
+        done = here("audit", "verify", "--json", str(alpha.store), str(beta.store))
+        assert done.returncode == 1
+        assert kinds(json.loads(done.stdout)) == {"other-entry"}
