@@ -77,7 +77,7 @@ def test_the_sample_has_every_setting_with_its_default() -> None:
         "bytes_a_day": 0,
     }
     said = tomllib.loads("\n".join(re.findall(r"^#(\w+ = (?:true|false))$", before, re.MULTILINE)))
-    assert said == {"exact_bodies": False, "lab": False, "insecure": False}
+    assert said == {"exact_bodies": False, "lab": False, "insecure": False, "relay": False}
 
 
 def test_the_examples_of_the_sample_are_understood(tmp_path: Path) -> None:
