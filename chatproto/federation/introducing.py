@@ -29,8 +29,8 @@ from chatproto.realm.times import Clock
 _PLACE = re.compile(r"(?:tcp|tls):[A-Za-z0-9.-]{1,253}:[0-9]{1,5}")
 _KEY = re.compile(r"[0-9a-f]{64}")
 
-#: Makes the link to a realm: its name, endpoint, key, and who introduced it.
-Link = Callable[[RealmName, str, str, RealmName], Coroutine[Any, Any, None]]
+#: Makes the link to a realm, as its standing is.
+Link = Callable[[RealmName], Coroutine[Any, Any, None]]
 
 
 class Introductions:
@@ -107,7 +107,8 @@ class Introductions:
             if self._standings.introduced() >= INTRODUCED or not self._standings.is_new(realm):
                 return False
             self._log.info("{realm} is introduced by {by}", realm=realm, by=introducer.realm)
-            await self._link(realm, _place(connect), key, introducer.realm)
+            await self._standings.introduce(realm, _place(connect), key, introducer.realm)
+            await self._link(realm)
             return True
         return False
 

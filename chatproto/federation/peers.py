@@ -62,7 +62,7 @@ class Peers:
         #: Links by realm, also of those that were dropped.
         self.links: dict[RealmName, PeerLink] = {}
         self.remotes = Remotes(self.links, standings, clock)
-        self.introductions = Introductions(self.links, standings, clock, self._introduced)
+        self.introductions = Introductions(self.links, standings, clock, self._made)
         self.remotes.find = self.introductions.find
         self.dialer: Dialer
         self.routes: Routes
@@ -270,10 +270,6 @@ class Peers:
             await self._make(realm, applied.get(str(realm)))
         else:
             self._apply_standing(link)
-
-    async def _introduced(self, realm: RealmName, connect: str, key: str, introducer: RealmName) -> None:
-        await self.standings.introduce(realm, connect, key, introducer)
-        await self._made(realm)
 
     async def approve(self, realm: RealmName, key: str = "") -> None:
         """Trust the key that a realm showed, or a given one.

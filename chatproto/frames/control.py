@@ -44,7 +44,8 @@ class Receipt(Base, frozen=True, kw_only=True, tag="receipt"):
 
 
 class Ask(Base, frozen=True, kw_only=True, tag="ask"):
-    """A question: ``about`` is ``"active"`` (who is there now) or ``"user"`` (whether there is one).
+    """A question: ``about`` is ``"active"`` (who is there now), ``"user"`` (whether there is one),
+    ``"trace"`` (what became of the mid ``name``) or ``"realm"`` (where one is, and its key).
 
     ``"members"`` are those of the group ``name``, by address, from the one after ``after`` on.
     """

@@ -28,7 +28,8 @@ class InterfaceDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the description."""
         module_name, _, name = self.arguments[0].rpartition(".")
-        module = importlib.import_module(module_name)
+        offered = importlib.import_module(module_name)
+        module = importlib.import_module(getattr(offered, name).__module__)
         path = str(module.__file__)
         self.env.note_dependency(path)
         shown = self.options.get("public", self.arguments[0])
