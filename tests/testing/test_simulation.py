@@ -11,6 +11,7 @@ import pytest
 
 from chatproto.errors import StoreError
 from chatproto.testing.simulation import Mode, Options, Report, simulate
+from chatproto.testing.topology import Topology
 from tests.conftest import LoggedFailures
 
 SEEDS = range(1, 16)
@@ -30,9 +31,17 @@ def test_no_rule_is_broken(mode: Mode) -> None:
     assert sum(report.counts["acknowledged"] for report in reports) > 100
 
 
-@pytest.mark.parametrize("mode", Mode)
-def test_no_rule_of_groups_is_broken(mode: Mode) -> None:
-    reports = [simulate(seed, Options(realms=3, groups=2, mode=mode)) for seed in range(1, 5)]
+@pytest.mark.parametrize(
+    ("mode", "topology"),
+    [
+        (Mode.SAFETY, Topology.MESH),
+        (Mode.LIVENESS, Topology.MESH),
+        (Mode.SAFETY, Topology.GATEWAY),
+    ],
+)
+def test_no_rule_of_groups_is_broken(mode: Mode, topology: Topology) -> None:
+    options = Options(realms=3, groups=2, mode=mode, topology=topology)
+    reports = [simulate(seed, options) for seed in range(1, 4)]
     assert [(report.seed, report.broken) for report in reports if report.broken] == []
     assert sum(report.counts["in groups"] for report in reports) > 50
 
