@@ -117,6 +117,7 @@ class Peers:
         for name in standings.realms():
             await peers._make(name, applied.get(str(name)))
         realm.link(peers.remotes, peers.policy_of)
+        realm.tracing.via_of = peers.routes.via
         realm.copies.on_entry = waking(peers.links)
         return peers
 

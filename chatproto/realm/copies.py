@@ -155,6 +155,11 @@ class Copies:
             if row is not None and _is_wanted(row):
                 self.on_entry(realm, conversation)
 
+    def realms(self, group: str = "") -> Sequence[RealmName]:
+        """Return the realms that get the log of a group, by its address, or of any."""
+        rows = self._rows.values()
+        return [RealmName(row.realm) for row in rows if not group or fold(row.group) == fold(group)]
+
     # -- for links
 
     def of(self, realm: RealmName) -> Sequence[SubscriptionRow]:

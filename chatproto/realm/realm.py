@@ -171,7 +171,7 @@ class Realm:
             self.bounces.waiters,
             self.audit,
         )
-        self.tracing = Tracing(name, store, self.writer, clock, self.audit)
+        self.tracing = Tracing(name, store, self.writer, clock, self.audit, self.copies.realms)
         self._questions = Questions(name, self.accounts, self.routes, self.present, clock, self.tracing)
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)

@@ -69,18 +69,28 @@ class _Told(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Tracing:
-    """Finds messages. ``remotes``, ``policy_of`` and ``copies_of`` are replaced once, before anybody asks."""
+    """Finds messages. What can be replaced is so once, before anybody asks."""
 
-    def __init__(self, realm: RealmName, store: IStore, writer: Writer, clock: Clock, audit: Audit) -> None:
+    def __init__(
+        self,
+        realm: RealmName,
+        store: IStore,
+        writer: Writer,
+        clock: Clock,
+        audit: Audit,
+        copies_of: Callable[[str], Iterable[RealmName]],
+    ) -> None:
+        """Take who tells the realms that have a copy of a group here, by its address, or with "" of any."""
         self.remotes: IRemotes = NoRemotes()
         self.policy_of: Callable[[RealmName], PeerPolicy] = lambda _: PeerPolicy()
-        #: The realms that have a copy of a group here, by its address.
-        self.copies_of: Callable[[str], Iterable[RealmName]] = lambda _: ()
+        #: The realm by which we reach another one, ``""`` if by none.
+        self.via_of: Callable[[RealmName], str] = lambda _: ""
         self._realm = realm
         self._store = store
         self._writer = writer
         self._clock = clock
         self._audit = audit
+        self._copies_of = copies_of
         self._text = Timestamps().text
         #: What stands for rows that were removed since the start; a newer one takes the place of an older.
         self._marks: dict[tuple[str, str, str], AuditRow] = {}
@@ -94,26 +104,32 @@ class Tracing:
         own = [_told(row) for row in await self._store.traced(mid, _ROWS)]
         known: dict[str, list[_Told] | None] = {str(self._realm): own}
         wanted = self._named(origin, own)
+        # What was said here in a group that others have has no rows before it gets there.
+        perhaps: set[str] = set()
+        if not any(row.event == SENT for row in own):
+            perhaps = {*map(str, self._copies_of(""))} - {*wanted}
+        wanted += perhaps
         while wanted:
-            asked = [realm for realm in wanted if realm not in known][: _REALMS - len(known)]
+            asked = [realm for realm in dict.fromkeys(wanted) if realm not in known][: _REALMS - len(known)]
             found = await DeferredList([self._ask(realm, mid) for realm in asked], consumeErrors=True)
             wanted = []
             for realm, (fine, told) in zip(asked, found, strict=True):
-                known[realm] = told if fine else None
-                if told and fine:
+                if fine and told:
+                    known[realm] = told
                     wanted += self._named(origin, told)
+                elif realm not in perhaps:
+                    known[realm] = [] if fine else None
         first = [origin] if origin in known else []
-        return [
-            step for realm in dict.fromkeys([*first, *known]) for step in self._steps(realm, known[realm])
-        ]
+        order = dict.fromkeys([*first, *known])
+        return [step for realm in order for step in self._steps(realm, known[realm])]
 
     def _named(self, origin: str, rows: Sequence[_Told]) -> list[str]:
-        """Return the realms that rows say to have had to do with the message."""
+        """Return the realms that had to do with the message by its rows, and those on the way to them."""
         names = dict.fromkeys([origin, *(row.realm for row in rows)])
         names.update(dict.fromkeys(row.address for row in rows if row.event in (HELD, PASSED)))
-        for row in rows:
-            if row.event == ENTRY and not row.realm:
-                names.update(dict.fromkeys(map(str, self.copies_of(row.address))))
+        ways = [self.via_of(RealmName(row.realm)) for row in rows if row.event in (SENT, APPLIED, REFUSED)]
+        copies = [realm for row in rows if row.event == APPLIED for realm in self._copies_of(row.address)]
+        names.update(dict.fromkeys([*ways, *map(str, copies)]))
         return [name for name in names if name != self._realm and _is_realm(name)]
 
     def _ask(self, realm: str, mid: str) -> Deferred[list[_Told]]:

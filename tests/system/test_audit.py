@@ -232,6 +232,11 @@ def test_copies_of_a_group_are_compared_with_its_log(tmp_path: Path) -> None:
             while [item["text"] for item in history(lineker, "fans@alpha")][-1:] != ["three"]:
                 assert time.monotonic() < until
                 time.sleep(0.05)
+        expected = [["alpha", "silent"], ["beta", "entry"]]
+        for realm in (alpha, beta):
+            done = here("trace", mids[0], "--store", f"sqlite:///{realm.store}")
+            assert done.returncode == 0, done.stderr
+            assert [line.split("\t")[:2] for line in done.stdout.splitlines()] in (expected, expected[1:])
         found = compared(alpha, beta)
         assert found["entries"] >= 4  # who joined is one as well
         assert pair_of(found, "beta", "alpha")["arrived"] >= 2

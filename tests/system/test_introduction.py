@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,21 @@ class Town:
         self.hub.terminate()
         self.hub.start()
         for each in (self.alpha, self.beta):
-            wait(lambda each=each: states(each).get("hub", {}).get("state") == "linked")
+            wait(partial(is_linked_with_hub, each))
 
 
 def states(realm: RunningRealm) -> dict[str, dict[str, Any]]:
     lines = here("realm", "list", "--json", "--store", f"sqlite:///{realm.store}").stdout.splitlines()
     return {state["realm"]: state for state in map(json.loads, lines)}
+
+
+def is_linked_with_hub(realm: RunningRealm) -> bool:
+    return states(realm).get("hub", {}).get("state") == "linked"
+
+
+def end(realm: RunningRealm) -> None:
+    realm.close()
+    print(realm.log())
 
 
 def wait(true: Callable[[], bool]) -> None:
@@ -66,7 +76,7 @@ def town(tmp_path: Path) -> Any:
     with ExitStack() as stack:
         town = Town(tmp_path)
         for realm in town.all:
-            stack.callback(lambda realm=realm: (realm.close(), print(realm.log())))
+            stack.callback(end, realm)
         yield town
 
 
