@@ -65,6 +65,8 @@ def _ask(setup: Setup) -> tuple[Key, list[LinkState]] | None:
 def _link(what: str, link: LinkState) -> Iterator[Finding]:
     if link.state == "linked":
         yield ok(what, "is linked")
+    elif link.state == "routed":
+        yield ok(what, f"is reached by {link.via}")
     elif link.state == "pending":
         yield warn(what, f"its key waits for approval; `chatproto realm approve {link.realm}`")
     elif link.state in ("blocked", "dropped"):

@@ -239,7 +239,6 @@ class Origin:
         if self._state is not State.OPENING or self._hop is not hop or self._held is not held:
             return
         self._become(State.OPEN)
-        self._patience.moved(False)
         self._held = None
         self.error = ""
         most = held.most if held.epoch == stream.row.epoch else after + 1
@@ -249,6 +248,7 @@ class Origin:
         stream.on_marked = self._sender.wake
         stream.begin_marking()
         self._sender.wake()
+        self._moved()  # what the next realm holds may be waited for
 
     # -- what comes back
 

@@ -21,6 +21,7 @@ from chatproto.federation.destination import Destination
 from chatproto.federation.groups_routed import RoutedGroups
 from chatproto.federation.identity import Identity
 from chatproto.federation.origin import Origin
+from chatproto.federation.origin import State as Way
 from chatproto.federation.passing import Passing
 from chatproto.federation.relaying import Relaying
 from chatproto.federation.sealing import is_sealed
@@ -237,8 +238,8 @@ class Routes:
         return str(self.hop_of(realm) or "")
 
     def is_open(self, realm: RealmName) -> bool:
-        """Tell whether items go by a route now."""
-        return self._ends[realm].origin.hop is not None
+        """Tell whether items go by a route now, or would."""
+        return self._ends[realm].origin.state in (Way.IDLE, Way.OPEN)
 
     def error(self, realm: RealmName) -> str:
         """Return the code with which the route was refused last, if it does not work since."""
