@@ -117,8 +117,12 @@ class RoutedGroups:
         self._here, self._there = self._entropy(_NAME_BYTES).hex(), ""
 
     def _call(self) -> None:
-        """Ask the other side to begin anew; if it does not answer, again after a while, ever less often."""
-        self._name()
+        """Ask the other side to begin anew; if it does not answer, again after a while, ever less often.
+
+        It is the same call then, as an answer may be long on its way.
+        """
+        if self._state is not State.CALLING:
+            self._name()
         self._state = State.CALLING
         self._patience.begin()
         self._post(self._slip())
@@ -126,6 +130,7 @@ class RoutedGroups:
     def _begin(self, there: str) -> None:
         self._state = State.TALKING
         self._there = there
+        self._patience.begin_again()
         self.begun += 1
         self._since = self._link.clock.seconds()
         limits = PeerLimits(entries=TALK_ENTRIES, bytes=TALK_BYTES)
@@ -235,8 +240,9 @@ class RoutedGroups:
         self._post(self._slip())
 
     def _take(self, talk: Talk) -> None:
-        self._confirmed = max(self._confirmed, min(talk.heard, self._made))
-        self._patience.moved(self._confirmed < self._made)
+        if self._confirmed < min(talk.heard, self._made):
+            self._confirmed = min(talk.heard, self._made)
+            self._patience.moved(self._confirmed < self._made)
         if talk.number > self._heard + 1:
             self._again()
         elif talk.number == self._heard + 1:

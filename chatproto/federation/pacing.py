@@ -91,6 +91,13 @@ class Patience:
         if more:
             self.begin()
 
+    def begin_again(self) -> None:
+        """Begin to wait anew, for as long as the last time."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        self.begin()
+
     def stop(self) -> None:
         """Wait no more, and forget how long it took."""
         self._delay = PATIENCE
