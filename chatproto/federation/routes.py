@@ -284,12 +284,12 @@ class Routes:
                 self._arrived(hop, frame)
             case Parcel():
                 if self._is_credible(hop, frame, frame.origin):
-                    self.relaying.parcel(hop, frame, decode_body(Letter, frame.body))
+                    self.relaying.parcel(hop, frame, decode_body(Letter, frame.body, strict=False))
             case Verdict() if frame.origin == self._home:
                 self._ruled(hop, frame)
             case Verdict():
                 if self._is_from_destination(hop, frame):
-                    self.relaying.verdict(hop, frame, decode_body(Ruling, frame.body))
+                    self.relaying.verdict(hop, frame, decode_body(Ruling, frame.body, strict=False))
             case Pass() if frame.to == self._home:
                 self._passed(frame)
             case Pass():

@@ -12,7 +12,8 @@ from typing import Any, get_args
 import msgspec
 
 from chatproto.errors import BadFrame, BadRequest, UnknownFrame
-from chatproto.frames import Ack, Entry, Frame, Item
+from chatproto.frames import Ack, Entry, Frame, Item, Parcel, Pass, Verdict
+from chatproto.frames.routing import TTL
 from chatproto.records import ITEMS
 from chatproto.wire.strict import check_quotes, check_shape
 
@@ -26,6 +27,7 @@ _NAMES = {frame.__struct_config__.tag for frame in get_args(Frame)}
 _ITEM_QUOTES = 26
 _ENTRY_QUOTES = 24
 _ACK_QUOTES = 10
+_PASSED_QUOTES = 20
 #: No line has so few: it is looked at in full.
 _UNCOUNTED = -1
 _NUL = b"\\u0000"
@@ -98,6 +100,11 @@ def _quotes(frame: Frame) -> int:
         if frame.refused:
             quotes += 2 + 2 * len(frame.refused)
         return quotes + 2 * ((frame.items is not None) + (frame.bytes is not None))
+    if isinstance(frame, Parcel | Verdict | Pass):
+        quotes = _PASSED_QUOTES + frame.body.count('"')
+        if not isinstance(frame, Pass) and frame.stream != ITEMS:
+            quotes += 4
+        return quotes + (2 + 2 * len(frame.via) if frame.via else 0) + 2 * (frame.ttl != TTL)
     return _UNCOUNTED
 
 

@@ -57,3 +57,13 @@ def test_the_longest_text_fits_into_a_body_and_into_a_line_whatever_is_in_it() -
 def test_what_is_no_letter_is_refused(text: str) -> None:
     with pytest.raises(BadFrame):
         decode_body(Letter, text)
+
+
+@pytest.mark.parametrize("more", [{}, {"via": ["gamma", "delta"], "ttl": 6}, {"stream": "room@alpha"}])
+def test_what_is_in_a_body_does_not_hide_what_stands_twice(more: dict[str, object]) -> None:
+    frame = Parcel(origin="alpha", to="beta", body=encode_body(LETTER), signature="00", **more)  # type: ignore[arg-type]
+    line = encode_frame(frame)[:-1]
+    assert decode_frame(line) == frame
+    for twice in (b'"to":"beta","to":"x"', b'"to":"beta","also":{"a":1,"a":2}'):
+        with pytest.raises(BadFrame):
+            decode_frame(line.replace(b'"to":"beta"', twice))
