@@ -71,6 +71,8 @@ class RoutedGroups:
         self._opening = Errand(link.writer, link.clock, "opening groups by a route", self._open)
         self._patience = Patience(link.clock, self._call)
         self._answer: IDelayedCall | None = None
+        #: Whether the other side was called since the start.
+        self._announced = False
         #: When it was begun.
         self._since = 0.0
         #: Talks that were begun.
@@ -84,11 +86,16 @@ class RoutedGroups:
             self.attach()
 
     def attach(self) -> None:
-        """Talk, as there is a way now, if there is anything to talk about."""
+        """Talk, as there is a way now, if there is anything to talk about.
+
+        The first time there is: the other side does not know that this one was started, perhaps with an older
+        copy of its store, in which there is nothing of a group that the other has.
+        """
         rules, realm = self._link.rules, self._link.realm
         if self._link.standing is not Standing.OPEN:
             return
-        if rules.copies.of(realm) or rules.replicas.of(realm):
+        if not self._announced or rules.copies.of(realm) or rules.replicas.of(realm):
+            self._announced = True
             self._call()
 
     def detach(self) -> None:

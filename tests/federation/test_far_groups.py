@@ -142,6 +142,27 @@ def test_a_long_text_fits(country: Country) -> None:
     assert room.said("beta") == texts
 
 
-def test_realms_without_groups_say_nothing_of_them(country: Country) -> None:
-    country.network.run(100)
-    assert talk(country, "alpha", "beta").begun == 0
+def test_who_lost_a_group_with_its_store_says_so(country: Country) -> None:
+    before = country.first.copy()
+    room = Room(country)
+    room.ask(room.messi.send("room", "one"))
+    country.network.run(20)
+    country.first.put_back(before)
+    country.network.wait(country.first.start())
+    country.network.run(60)
+    (row,) = country.rows("beta", ReplicaRow)
+    assert row.over
+
+
+def test_realms_without_groups_say_nothing_more_of_them(
+    country: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    country.network.run(60)
+    passed: list[Any] = []
+    links = country.hosts["gamma"].links
+    assert links is not None
+    monkeypatch.setattr(links.peers.routes.relaying, "passing", lambda *frame: passed.append(frame))
+    begun = talk(country, "alpha", "beta").begun
+    country.network.run(4000)
+    assert talk(country, "alpha", "beta").begun == begun <= 2
+    assert not passed
