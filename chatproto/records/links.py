@@ -70,8 +70,8 @@ class StreamRow(Record, frozen=True):
     ``epoch`` is the name of this life of it, in which the numbers begin with ``first``; those up to
     ``repeats`` may have been sent in an earlier one, of which ``previous`` was the last. Up to ``settled``
     the receiver's verdicts are committed here. Only numbers up to ``offered`` may have been sent. Of those
-    up to ``late`` that were overdue the senders have been told so. ``since`` is when this epoch began: it rises
-    from one to the next.
+    up to ``late`` that were overdue the senders have been told so. ``since`` is when this epoch began: it
+    rises from one to the next.
     """
 
     realm: str

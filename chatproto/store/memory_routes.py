@@ -55,7 +55,20 @@ class MemoryRoutes(ABC):
 def _runs(rows: Iterable[HeldRow]) -> list[Run]:
     """Sum up rows that are sorted."""
     found: list[Run] = []
-    for key, group in groupby(rows, _run_of):
+    for _, group in groupby(rows, _run_of):
         held = list(group)
-        found.append(Run(*key, held[0].number, held[-1].number, len(held), sum(row.size for row in held)))
+        first = held[0]
+        found.append(
+            Run(
+                hop=first.hop,
+                origin=first.origin,
+                realm=first.realm,
+                stream=first.stream,
+                since=first.since,
+                first=first.number,
+                last=held[-1].number,
+                items=len(held),
+                bytes=sum(row.size for row in held),
+            )
+        )
     return found

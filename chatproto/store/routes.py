@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Connection, bindparam, cast, func, select
 
 from chatproto.records import HeldRow, Run, VerdictRow
@@ -25,7 +27,7 @@ _RUNS = (
 
 def runs(connection: Connection) -> list[Run]:
     """Sum up what is held."""
-    return [Run(*found) for found in connection.execute(_RUNS)]
+    return [Run(*tuple[Any, ...](found)) for found in connection.execute(_RUNS)]
 
 
 #: Rows with what those up to each of them have together, itself included.

@@ -79,9 +79,7 @@ ATTACKS: dict[str, Callable[[Frame], list[Frame]]] = {
     ),
     "double": lambda frame: [frame, frame, frame],
     "no route": lambda frame: [NoRoute(origin="alpha", to="beta", code="no-route"), frame],
-    "held": lambda frame: (
-        [replace(frame, number=2**50, most=2**51)] if isinstance(frame, Held) else [frame]
-    ),
+    "held": lambda frame: [replace(frame, number=2**50, most=2**51)] if isinstance(frame, Held) else [frame],
     "again": lambda frame: [replace(frame, number=0, again=True)] if isinstance(frame, Held) else [frame],
 }
 

@@ -25,7 +25,8 @@ LETTER = Letter(epoch="e", since=5, first=1, settled=2, after="alpha/2", frame=I
     ],
 )
 def test_a_body_comes_back_as_it_was(body: Letter | Ruling | Slip) -> None:
-    assert decode_body(type(body), encode_body(body)) == body
+    again: object = decode_body(type(body), encode_body(body))  # type: ignore[type-var]  # one of the three
+    assert again == body
 
 
 def test_the_longest_text_fits_into_a_body_and_into_a_line_whatever_is_in_it() -> None:
