@@ -12,22 +12,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from msgspec import Struct
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatproto.errors import ChatError, Conflict
+from chatproto.errors import Conflict
 from chatproto.faults import Discreet
 from chatproto.federation.bounds import GROUPS
-from chatproto.federation.errand import Errand, Step, tell
+from chatproto.federation.errand import Errand
+from chatproto.federation.groups_taken import Place, Taken, size_of
 from chatproto.federation.rules import Arrival, Replicas
 from chatproto.frames import Ack, Digest, Entry, PeerLimits, Start
 from chatproto.names import RealmName, fold
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
-from chatproto.records import LifeRow, MemberRow, Record
 
 #: Frames of one entry of a batch.
 _ENTRY_ITEMS = 256
@@ -35,52 +34,6 @@ _ENTRY_ITEMS = 256
 _PREPARATIONS = 10
 #: How often an entry alone may break a constraint: it may have been another's fault, then it is looked up.
 _CONFLICTS = 3
-#: Fields of the key where it is not only the first one.
-_KEYS: dict[type[Record], int] = {MemberRow: 2, LifeRow: 2}
-
-
-class _Place(Struct):
-    """How far a group was received on this connection: a number, and the epoch in which it was given."""
-
-    number: int
-    epoch: str
-
-
-class Taken(Step):
-    """The effects of entries, of one group or several."""
-
-    __slots__ = ("connection", "effects", "frames", "stored")
-
-    def __init__(self, stored: Callable[[Taken], None], connection: int) -> None:
-        super().__init__()
-        self.stored = stored
-        self.connection = connection
-        self.frames: list[Entry] = []
-        self.effects: list[Arrival] = []
-
-    def fill(self) -> None:
-        """Gather the rows: of those with one key the newest holds."""
-        inserts: dict[object, Record] = {}
-        puts: dict[object, Record] = {}
-        for effect in self.effects:
-            inserts.update((_key(row), row) for row in effect.inserts)
-            for row in effect.puts:
-                (inserts if _key(row) in inserts else puts)[_key(row)] = row
-        self.inserts, self.puts = [*inserts.values()], [*puts.values()]
-        self.size = sum(map(size_of, self.frames))
-
-    def committed(self) -> None:
-        """Tell members, then the other realm."""
-        for effect in self.effects:
-            tell(effect.told)
-        self.stored(self)
-        super().committed()
-
-    def failed(self, error: ChatError) -> None:
-        """Undo what was begun for them."""
-        for effect in self.effects:
-            effect.lost()
-        super().failed(error)
 
 
 class GroupReceiver:
@@ -108,7 +61,7 @@ class GroupReceiver:
         self._on_acks: Callable[[], None] = lambda: None
         self._give_up: Callable[[str], None] = lambda reason: None
         self._on_doubt: Callable[[str], None] = lambda group: None
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, Place] = {}
         #: Groups that are taken, as of what was applied.
         self._begun: set[str] = set()
         self._queue: deque[Start | Entry | Digest] = deque()
@@ -185,7 +138,7 @@ class GroupReceiver:
         elif start.stream not in self._places and len(self._places) >= GROUPS:
             self._turn_away(start, "quota-reached")
         elif not start.over:
-            self._places[start.stream] = _Place(start.next - 1, start.epoch)
+            self._places[start.stream] = Place(start.next - 1, start.epoch)
             self._add(start)
         else:
             self._add(start)
@@ -398,13 +351,3 @@ class GroupReceiver:
                 ack = Ack(stream=frame.stream, epoch=frame.epoch, number=frame.number)
                 self._acks[frame.stream] = ack
         self._on_acks()
-
-
-def _key(row: Record) -> tuple[object, ...]:
-    """Return what tells a row from the others of an entry."""
-    return (type(row), *(getattr(row, name) for name in row.__struct_fields__[: _KEYS.get(type(row), 1)]))
-
-
-def size_of(entry: Entry) -> int:
-    """Return the bytes that an entry takes of the credit."""
-    return len(entry.text.encode())

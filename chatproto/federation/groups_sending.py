@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
-from msgspec import Struct
 from twisted.logger import Logger
 
 from chatproto.federation.bounds import (
@@ -22,49 +21,14 @@ from chatproto.federation.bounds import (
     GROUPS,
 )
 from chatproto.federation.errand import Errand
+from chatproto.federation.groups_turns import Flight, Lane, Stream, nothing
 from chatproto.federation.rules import Copies
 from chatproto.federation.sending import text_limit
-from chatproto.frames import Ack, Digest, Entry, Frame, PeerLimits, Ready, Start
+from chatproto.frames import Ack, Entry, Frame, PeerLimits, Ready, Start
 from chatproto.names import RealmName, fold
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import MessageRow, Position, SubscriptionRow
-
-
-class Flight(Struct):
-    """An entry that was sent and is not acked: its place, its bytes, and by which lane it went."""
-
-    number: int
-    seq: int
-    epoch: str
-    size: int
-    lane: Lane
-
-
-class Lane:
-    """Groups that have something to send, in the order of their turns, and what was sent of them."""
-
-    def __init__(self) -> None:
-        self.waiting: dict[Stream, None] = {}
-        self.items = 0
-        self.bytes = 0
-
-
-class Stream:
-    """A group as far as it was sent on this connection."""
-
-    def __init__(self, subscription: SubscriptionRow, address: str, place: Position) -> None:
-        self.conversation = subscription.conversation
-        self.address = address
-        #: Which subscription of the realm this is: a later one begins with another number.
-        self.first = subscription.first
-        self.sent = place.number
-        #: The seq of that number here, and the life of the store in which it was given.
-        self.seq = place.seq
-        self.epoch = place.epoch
-        self.flights: deque[Flight] = deque()
-        #: What is told once its number is sent.
-        self.digest: Digest | None = None
 
 
 class GroupSender:
@@ -269,7 +233,7 @@ class GroupSender:
                 self._log.error("{group} has no {number}", group=stream.address, number=stream.sent + 1)
             while stream.sent < message.gseq:
                 number = stream.sent + 1
-                row = message if number == message.gseq else _nothing(stream, number, message)
+                row = message if number == message.gseq else nothing(stream, number, message)
                 frames.append(self._entry(stream, row, names[message.sender], lane))
                 if stream.digest is not None and stream.digest.number <= number:
                     frames.append(stream.digest)
@@ -281,7 +245,7 @@ class GroupSender:
         size = len(message.text.encode())
         if size > self._text_limit:  # as it once took, and takes no more
             self._log.error("{mid} is too long for {realm}", mid=message.mid, realm=self._realm)
-            message, name, size = _nothing(stream, message.gseq, message), "", 0
+            message, name, size = nothing(stream, message.gseq, message), "", 0
         epoch = self._copies.epoch_of(message.seq)
         frame = Entry(
             stream=stream.address,
@@ -359,18 +323,3 @@ class GroupSender:
             self._unknown.append(stream.address)
         elif row.first != stream.first:
             self._opening.setdefault(stream.conversation, ())
-
-
-def _nothing(stream: Stream, number: int, message: MessageRow) -> MessageRow:
-    """Return what stands for a number of which there is nothing to send."""
-    return MessageRow(
-        seq=message.seq if number == message.gseq else stream.seq,
-        conversation=message.conversation,
-        mid=message.mid if number == message.gseq else f"{stream.address.rpartition('@')[2]}/void.{number}",
-        sender=stream.address,
-        device=0,
-        at=message.at,
-        kind="void",
-        gseq=number,
-        text="",
-    )
