@@ -36,6 +36,7 @@ class Create(Command, frozen=True, kw_only=True):
 class Join(Command, frozen=True, kw_only=True):
     """Become a member of a group; its messages from now on are yours to read.
 
+    One that this realm does not have is looked for in linked realms, unless the name says in which it is.
     Where only the invited may join, and after being kicked, somebody of the group has to ``invite`` first.
     """
 
