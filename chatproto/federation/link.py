@@ -233,7 +233,8 @@ class PeerLink:
 
     def ready(self) -> bool:
         """Tell whether items can be numbered now."""
-        return self.outgoing.loaded and self.standing not in (Standing.BLOCKED, Standing.DROPPED)
+        sent_to = self.standing in (Standing.OPEN, Standing.PARKED)
+        return self.outgoing.loaded and sent_to
 
     def check(self, size: int) -> None:
         """Return if an item may be sent.
@@ -252,6 +253,8 @@ class PeerLink:
     def _check_standing(self) -> None:
         if self.standing is Standing.DROPPED:
             raise NoSuchRealm
+        if self.standing is Standing.PENDING:  # for as long as an operator likes: nobody is to try again
+            raise NoSuchRealm("the link to that realm waits for approval")
         if self.standing is Standing.BLOCKED:
             raise PeerBlocked
 

@@ -17,6 +17,8 @@ from chatproto.federation.link import State
 from chatproto.federation.standing import Standing
 from chatproto.frames import Goodbye, Item, PeerLimits, Ready, Skip, Start
 from chatproto.limits import Limits
+from chatproto.realm.policy import PeerPolicy
+from chatproto.names import RealmName
 from chatproto.records import AppliedRow, KeyRow, PeerRow
 from tests.federation.town import BETA, Town, make_item
 from tests.realm.house import watch
@@ -170,6 +172,11 @@ class TestBounds:
 
 
 class TestOperator:
+    def test_who_writes_to_a_realm_that_is_not_approved_is_not_to_try_again(self, town: Town) -> None:
+        town.alpha.wait(town.alpha.peers.add(RealmName("gamma")))
+        with pytest.raises(NoSuchRealm, match="approval"):
+            town.alpha.person("messi").send("amsal@gamma")
+
     def test_a_dropped_realm_ends_what_waits_and_begins_anew(self, town: Town) -> None:
         wire = town.connect()
         messi = town.alpha.person("messi")
@@ -210,6 +217,20 @@ class TestOperator:
         assert town.alpha.peers.identity.key == key
         assert [row.state for row in town.alpha.rows(PeerRow)] == ["parked"]
         assert len(town.alpha.rows(KeyRow)) == 1
+
+
+def test_what_was_not_stored_takes_nothing_of_the_day_s_quota(town: Town) -> None:
+    town.beta.setting = replace(town.beta.setting, policy=PeerPolicy(bytes_a_day=100))
+    town.beta.crash()
+    for _ in range(3):
+        town.beta.faults.refuse_next()
+    messi = town.alpha.person("messi")
+    messi.send("amsal@beta", "x" * 60)
+    town.connect()
+    town.turn(10)
+    assert (len(town.beta.texts()), town.alpha.texts("bounce")) == (1, [])
+    messi.send("amsal@beta", "x" * 60)
+    assert (len(town.beta.texts()), len(town.alpha.texts("bounce"))) == (1, 1)
 
 
 class TestPassing:
