@@ -169,11 +169,8 @@ class Peers:
     def start(self, connect: Connect, factory: MakeFactory) -> None:
         """Begin to dial, and to look for what is overdue and what may go."""
         self.dialer.start(connect, factory)
-        self._looking.later(OVERDUE_PERIOD)
+        self._looking.wake()
         self._tidying.later(UPKEEP_PERIOD)
-        for link in self.links.values():
-            if link.standing is Standing.DROPPED and link.outgoing.waiting_items:
-                self._background(self._end_all(link))  # it was not finished
 
     def close(self, reason: str = "shutdown", retry_after: float = 0) -> None:
         """Say goodbye to all, and begin nothing more; to be called before the realm is closed."""
@@ -338,9 +335,12 @@ class Peers:
 
     async def _look(self) -> None:
         self._looking.later(OVERDUE_PERIOD)
-        for name in list(self._overdue):
-            if self.links[name].standing is not Standing.DROPPED:
+        for name, link in list(self.links.items()):
+            await link.outgoing.load()
+            if link.standing is not Standing.DROPPED:
                 await self._overdue[name].look()
+            elif link.outgoing.waiting_items:
+                await self._end_all(link)  # it was not finished
 
     async def _tidy(self) -> None:
         self._tidying.later(UPKEEP_PERIOD)

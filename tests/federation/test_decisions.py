@@ -7,6 +7,7 @@ import pytest
 from chatproto import commands
 from chatproto.errors import Unavailable
 from chatproto.federation import dialing
+from chatproto.federation.bounds import OVERDUE_PERIOD
 from chatproto.federation.link import State
 from chatproto.federation.standing import Standing
 from tests.federation.town import BETA, Place, Town, Wire
@@ -88,3 +89,19 @@ def test_a_decision_that_is_not_stored_is_none(town: Town) -> None:
         row = town.alpha.peers.standings.row(BETA)
         assert (row.state, row.key) == ("open", KEY)
         town.alpha.crash()
+
+
+def test_a_drop_that_the_store_interrupts_is_finished_later(town: Town) -> None:
+    town.alpha.start()
+    town.alpha.person("messi").send("amsal@beta", "one")
+    town.alpha.faults.hold()
+    dropping = watch(town.alpha.peers.drop(BETA))
+    town.turn()
+    town.alpha.faults.refuse_next()  # the bounces, not the decision
+    town.alpha.faults.release()
+    town.turn()
+    assert dropping[0].check(Unavailable)
+    assert town.alpha.texts("bounce") == []
+    town.turn(2 * OVERDUE_PERIOD)
+    assert len(town.alpha.texts("bounce")) == 1
+    assert town.alpha.link.outgoing.waiting_items == 0
