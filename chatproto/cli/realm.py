@@ -108,7 +108,7 @@ def _line(link: LinkState) -> _Line:
         applied=link.applied,
         refused=link.refused,
         received=link.received,
-        error=link.error,
+        error="" if link.state == "linked" else link.error,  # what is over only puzzles
     )
 
 
@@ -153,9 +153,8 @@ def add(name: str, endpoint: str, pin: str | None, config: Path | None, **place:
     if added.error:
         report(f"{added.realm} does not show its key: {added.error}")
     if added.state == "pending":
-        report(
-            f"{added.realm} is pending; compare the fingerprint, then `chatproto realm approve {added.realm}`"
-        )
+        then = "compare the fingerprint" if added.fingerprint else "once it has shown its key, compare that"
+        report(f"{added.realm} is pending; {then}, then `chatproto realm approve {added.realm}`")
     else:
         report(f"added {added.realm}")
 
@@ -203,7 +202,7 @@ def _plain(make: Callable[..., Command], done: str) -> Callable[[F], click.Comma
     return decorate
 
 
-@_plain(RealmRetry, "{} is dialled now")
+@_plain(RealmRetry, "{} is dialled without delay")
 def retry() -> None:
     """Dial the realm NAME now; one that is parked is no longer."""
 
@@ -233,7 +232,7 @@ def drop(name: str, yes: bool, config: Path | None, **place: Any) -> None:
 
     async def work(realm: Administrator) -> int:
         waiting = (await _find(realm, name)).items
-        confirm(f"dropping {name}, whereby {waiting} messages that wait for it bounce", yes=yes)
+        confirm(f"dropping {name} with the messages that wait for it ({waiting})", yes=yes)
         return (await realm.ask(RealmDrop(realm=name), LinkDropped)).bounced
 
     bounced = administer(settings(config, **place), work)

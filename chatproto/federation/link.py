@@ -251,10 +251,9 @@ class PeerLink:
         self.outgoing.check(size)
 
     def _check_standing(self) -> None:
-        if self.standing is Standing.DROPPED:
+        # Approval may take as long as an operator likes: nobody is to try again all the time.
+        if self.standing in (Standing.DROPPED, Standing.PENDING):
             raise NoSuchRealm
-        if self.standing is Standing.PENDING:  # for as long as an operator likes: nobody is to try again
-            raise NoSuchRealm("the link to that realm waits for approval")
         if self.standing is Standing.BLOCKED:
             raise PeerBlocked
 

@@ -175,7 +175,13 @@ class Standings:
         """
         if self.of(realm) is Standing.DROPPED:
             raise NoSuchRealm
+        if standing is Standing.OPEN and not self._is_approved(realm):
+            standing = Standing.PENDING  # to dial it again is not to trust it
         await self._save(realm, state=standing.value, reason=reason)
+
+    def _is_approved(self, realm: RealmName) -> bool:
+        known = self._newest.get(realm) or self.row(realm)
+        return bool(known.key) or realm in self._settings or self.setting(realm).trust is not None
 
     async def _save(self, realm: RealmName, **changes: str) -> None:
         """Change a row, which may have other changes on their way to the disk."""

@@ -17,8 +17,8 @@ from chatproto.federation.link import State
 from chatproto.federation.standing import Standing
 from chatproto.frames import Goodbye, Item, PeerLimits, Ready, Skip, Start
 from chatproto.limits import Limits
-from chatproto.realm.policy import PeerPolicy
 from chatproto.names import RealmName
+from chatproto.realm.policy import PeerPolicy
 from chatproto.records import AppliedRow, KeyRow, PeerRow
 from tests.federation.town import BETA, Town, make_item
 from tests.realm.house import watch
@@ -174,8 +174,20 @@ class TestBounds:
 class TestOperator:
     def test_who_writes_to_a_realm_that_is_not_approved_is_not_to_try_again(self, town: Town) -> None:
         town.alpha.wait(town.alpha.peers.add(RealmName("gamma")))
-        with pytest.raises(NoSuchRealm, match="approval"):
+        with pytest.raises(NoSuchRealm):
             town.alpha.person("messi").send("amsal@gamma")
+
+    def test_a_realm_that_is_not_approved_is_not_by_being_parked_or_blocked_for_a_while(
+        self, town: Town
+    ) -> None:
+        peers, gamma = town.alpha.peers, RealmName("gamma")
+        town.alpha.wait(peers.add(gamma))
+        town.alpha.wait(peers.park(gamma))
+        town.alpha.wait(peers.retry(gamma))
+        assert peers.standings.of(gamma) is Standing.PENDING
+        town.alpha.wait(peers.block(gamma))
+        town.alpha.wait(peers.unblock(gamma))
+        assert peers.standings.of(gamma) is Standing.PENDING
 
     def test_a_dropped_realm_ends_what_waits_and_begins_anew(self, town: Town) -> None:
         wire = town.connect()
