@@ -118,7 +118,8 @@ class IncomingStream:
         row = self.row
         if row is None:
             return Ready()
-        if self._refusals_of != row.epoch:
+        # Who settled them may have been replaced by an older copy, and may not know them any more.
+        if self._refusals_of != row.epoch or self._sent.settled != row.settled:
             rows = await self._store.refused(str(self.realm), row.epoch, row.settled, REFUSALS)
             self._refusals = {each.number: each.code for each in rows}
             self._refusals_of = row.epoch

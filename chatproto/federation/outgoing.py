@@ -118,6 +118,7 @@ class OutgoingStream:
         """Fire when the state is known; it is in that turn, and perhaps not in the next.
 
         :raises StoreRefused: it cannot be read now.
+        :raises Unavailable: the store takes nothing now.
         """
         done: Deferred[None] = Deferred()
         if self._loaded:

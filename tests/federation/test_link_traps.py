@@ -6,11 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from chatproto import commands
+from chatproto.errors import StoreFull
 from chatproto.federation.bounds import REFUSALS, WINDOW_ITEMS
+from chatproto.federation.errand import Step
 from chatproto.federation.rules import Arrival, Arrivals
 from chatproto.frames import Ack, Frame, Goodbye, Item, PeerLimits, Ready, Start
 from chatproto.names import RealmName
-from chatproto.records import AppliedRow, ConversationRow, DeadRow, KeyRow, RefusalRow, StreamRow
+from chatproto.records import AppliedRow, ConversationRow, DeadRow, DialRow, KeyRow, RefusalRow, StreamRow
 from tests.conftest import LoggedFailures
 from tests.federation.town import BETA, Port, Town, Wire, make_item
 from tests.realm.house import watch
@@ -64,6 +66,23 @@ def test_a_settlement_that_a_restored_sender_forgot_is_noticed(town: Town) -> No
     assert town.alpha.link.outgoing.renewals == 1
     assert len(town.alpha.texts("bounce")) == 1
     assert town.beta.texts() == texts
+
+
+def test_a_refusal_that_a_restored_sender_forgot_is_told_again(town: Town) -> None:
+    """All that it has fits, and on the connection before it said that it knew the refusal."""
+    town.alpha.person("messi").send("nobody@beta", "one")
+    wire = town.connect_held()
+    wire.step_until("beta", Item)
+    copy = town.alpha.disk.backup()
+    while wire.step():
+        pass
+    town.connect()  # it tells here that it knows; that is not on the other side's disk
+    town.alpha.end()
+    town.alpha.disk.restore(copy)
+    town.alpha.open()
+    town.connect()
+    assert len(town.alpha.texts("bounce")) == 1
+    assert town.alpha.link.outgoing.renewals == 0
 
 
 def test_numbers_that_were_given_twice_are_told_apart_by_their_mids(town: Town) -> None:
@@ -311,3 +330,15 @@ def test_what_is_withdrawn_as_too_long_is_not_sent_on_the_next_connection(town: 
     town.turn(2)
     town.check_up()
     assert len(town.alpha.texts("bounce")) + len(town.beta.texts()) == 1
+
+
+def test_a_store_that_refuses_is_not_asked_without_end(town: Town) -> None:
+    """What was appended is lost, and who waited for it to come to rest would only append more."""
+    writer = town.alpha.realm.writer
+    for _ in range(2):
+        town.alpha.faults.refuse_next()
+        writer.append(Step(puts=[DialRow("beta", 1, 1, 1)]))
+        outcome = watch(town.alpha.link.outgoing.load())  # the first time it is known
+        town.turn()
+    assert isinstance(outcome[0].value, StoreFull)
+    assert watch(town.alpha.link.outgoing.load()) == [None]
