@@ -14,7 +14,16 @@ from typing import Any
 from msgspec import Struct
 
 from chatproto.names import fold
-from chatproto.records import ARRIVED, Batch, ConversationRow, MessageRow, OutboxRow, Record
+from chatproto.records import (
+    ARRIVED,
+    ITEMS,
+    Batch,
+    ConversationRow,
+    MessageRow,
+    OutboxRow,
+    Record,
+    StreamRow,
+)
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.mirror import Mirror
 
@@ -24,6 +33,8 @@ EVIL = "evil-words"
 BOUNCED = ".bounce"
 #: The one code with which a bounce does not say that there is no entry.
 UNKNOWN = "outcome-unknown"
+#: What was settled is kept so long, but for a clock that is set back after that was decided.
+_KEPT_SECONDS = 7 * 86_400 - 120
 
 
 class Broken(AssertionError):
@@ -129,6 +140,21 @@ class Ledger:
                 self._check_origin(host.name, row)
         for mid in mirror.twice:
             self.broke(f"once: {mid} is on the disk of {host.name} twice")
+        left_out = set(failed)
+        for index, entry in enumerate(batch.entries):
+            for row in entry.removes if index not in left_out else ():
+                if isinstance(row, OutboxRow):
+                    self._check_removed(host, mirror, row)
+
+    def _check_removed(self, host: RealmHost, mirror: Mirror, row: OutboxRow) -> None:
+        """See that an item is kept as long as the other side may come back with an older copy."""
+        stream = mirror.find(StreamRow, (row.realm, ITEMS))
+        old = row.at / 1000 <= host.clock.seconds() - _KEPT_SECONDS
+        newest = not any(
+            each.realm == row.realm and each.number > row.number for each in mirror.every(OutboxRow)
+        )
+        if stream is None or row.number > stream.settled or newest or not old:
+            self.broke(f"kept: {host.name} removes {row} of {stream}")
 
     def _check_not_both(self, row: MessageRow) -> None:
         """See that a message does not have both an entry and a bounce."""
@@ -198,9 +224,12 @@ class Ledger:
                 yield f"{mid} to {sending.to}"
 
     def _is_over(self, mid: str) -> bool:
-        """Tell whether an entry was lost with its store after its origin had kept the message long enough."""
+        """Tell whether an entry was lost with its store after its origin had kept the item long enough.
+
+        That its row was removed in time, and only then, is seen when that is done.
+        """
         kept = self.mirrors[mid.partition("/")[0]].every(OutboxRow)
-        return mid in self._gone and not any(item.mid == mid and item.seq for item in kept)
+        return mid in self._gone and not any(item.mid == mid for item in kept)
 
     def _ends(self, sending: Sending) -> int:
         if realm_of(sending.to) == realm_of(sending.sender):
