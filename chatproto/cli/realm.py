@@ -209,7 +209,7 @@ def retry() -> None:
 
 @_plain(RealmPark, "parked {}")
 def park() -> None:
-    """Dial the realm NAME no more, until `retry`. What is sent to it waits."""
+    """Dial the realm NAME no more, until `retry`. It may still dial; a connection that stands goes on."""
 
 
 @_plain(RealmBlock, "blocked {}")
