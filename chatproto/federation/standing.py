@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
-from chatproto.errors import BadField, ChatError, LinkError, NoSuchRealm, NotAllowed, StoreError
+from chatproto.errors import (
+    BadField,
+    ChatError,
+    LinkError,
+    NoSuchRealm,
+    NotAllowed,
+    RefusedByPeer,
+    StoreError,
+)
 from chatproto.federation.bounds import STRANGERS
 from chatproto.federation.identity import parse_fingerprint
 from chatproto.federation.setting import PeerSetting
@@ -109,7 +117,7 @@ class Standings:
 
     def refused(self, realm: RealmName, key: str, error: LinkError) -> None:
         """Hear that somebody dialled who said to be a realm and did not prove it."""
-        self._show(realm, key, error.code)
+        self._show(realm, key, error.reason if isinstance(error, RefusedByPeer) else error.code)
 
     def _show(self, realm: RealmName, key: str, why: str) -> None:
         self._shown.pop(realm, None)

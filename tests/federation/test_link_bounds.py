@@ -11,6 +11,7 @@ from chatproto.errors import (
     NoSuchUser,
     PeerBlocked,
     QueueFull,
+    RefusedByPeer,
     Unavailable,
 )
 from chatproto.federation.link import State
@@ -176,6 +177,10 @@ class TestOperator:
         town.alpha.wait(town.alpha.peers.add(RealmName("gamma")))
         with pytest.raises(NoSuchRealm):
             town.alpha.person("messi").send("amsal@gamma")
+
+    def test_why_the_other_side_refused_us_is_told_in_its_words(self, town: Town) -> None:
+        town.alpha.peers.refused(BETA, "ab" * 32, RefusedByPeer("wrong-key"))
+        assert town.alpha.peers.standings.shown(BETA)[1] == "wrong-key"
 
     def test_a_realm_that_is_not_approved_is_not_by_being_parked_or_blocked_for_a_while(
         self, town: Town
