@@ -115,7 +115,7 @@ class Peers:
         realm.link(peers.remotes, peers.policy_of)
         return peers
 
-    async def _make(self, name: RealmName, applied: AppliedRow | None) -> PeerLink:
+    async def _make(self, name: RealmName, applied: AppliedRow | None) -> None:
         realm, store, writer, clock = self._realm, self._store, self._writer, self._clock
         limits = realm.policy.limits
         outgoing = OutgoingStream(name, store, writer, limits, self._entropy)
@@ -147,10 +147,10 @@ class Peers:
         await outgoing.load()
         if not realm.vouched:
             await outgoing.count_as_offered()
-        self.links[name] = link
-        self._overdue[name] = Overdue(outgoing, store, writer, clock, realm.bounces, link.ended)
-        self._apply_standing(link)
-        return link
+        if name not in self.links:  # else somebody who added it, too, was faster
+            self.links[name] = link
+            self._overdue[name] = Overdue(outgoing, store, writer, clock, realm.bounces, link.ended)
+        self._apply_standing(self.links[name])
 
     def _apply_standing(self, link: PeerLink) -> None:
         """Do what was decided about a realm."""

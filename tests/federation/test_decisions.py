@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from chatproto import commands
@@ -10,10 +12,12 @@ from chatproto.federation import dialing
 from chatproto.federation.bounds import OVERDUE_PERIOD
 from chatproto.federation.link import State
 from chatproto.federation.standing import Standing
+from chatproto.names import RealmName
 from tests.federation.town import BETA, Place, Town, Wire
 from tests.realm.house import watch
 
 KEY = "ab" * 32
+GAMMA = RealmName("gamma")
 
 
 @pytest.fixture
@@ -105,3 +109,17 @@ def test_a_drop_that_the_store_interrupts_is_finished_later(town: Town) -> None:
     town.turn(2 * OVERDUE_PERIOD)
     assert len(town.alpha.texts("bounce")) == 1
     assert town.alpha.link.outgoing.waiting_items == 0
+
+
+def test_a_realm_that_is_added_twice_at_once_has_one_link(town: Town) -> None:
+    slow = town.alpha.slow
+    slow.slow = True
+    added = [watch(town.alpha.peers.add(GAMMA)) for _ in range(2)]
+    links = []
+    town.turn()
+    while slow.calls:
+        slow.go_on(Random(0))
+        town.turn()
+        links += town.alpha.peers.links.values()
+    assert added == [[Standing.PENDING]] * 2
+    assert len({id(link) for link in links if link.realm == GAMMA}) == 1
