@@ -10,7 +10,7 @@ from chatproto import commands
 from chatproto.errors import Unavailable
 from chatproto.federation import dialing
 from chatproto.federation.bounds import OVERDUE_PERIOD
-from chatproto.federation.link import State
+from chatproto.federation.link import PeerLink, State
 from chatproto.federation.standing import Standing
 from chatproto.names import RealmName
 from tests.federation.town import BETA, Place, Town, Wire
@@ -115,7 +115,7 @@ def test_a_realm_that_is_added_twice_at_once_has_one_link(town: Town) -> None:
     slow = town.alpha.slow
     slow.slow = True
     added = [watch(town.alpha.peers.add(GAMMA)) for _ in range(2)]
-    links = []
+    links: list[PeerLink] = []
     town.turn()
     while slow.calls:
         slow.go_on(Random(0))
