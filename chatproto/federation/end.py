@@ -129,7 +129,7 @@ class End:
             self._write(ready)
         if self._ready is None or self._sender is not None:
             return
-        after = await link.outgoing.resume(self._ready)
+        after = await link.outgoing.resume(self._ready, lambda: self._state is not State.OVER)
         if self._state is State.OVER:
             return
         row = link.outgoing.row

@@ -72,8 +72,9 @@ class Ledger:
         self._ever: dict[str, set[str]] = {}
         self._heard: dict[str, set[str]] = {}
         self._reset: set[str] = set()
-        #: Messages whose entries were lost with a store.
+        #: Messages whose entries were lost with a store, and those whose items were kept long enough by then.
         self._gone: set[str] = set()
+        self._let_go: set[str] = set()
         #: The first rule that was broken.
         self.broken: str | None = None
 
@@ -155,6 +156,7 @@ class Ledger:
         )
         if stream is None or row.number > stream.settled or newest or not old:
             self.broke(f"kept: {host.name} removes {row} of {stream}")
+        self._let_go.add(row.mid)
 
     def _check_not_both(self, row: MessageRow) -> None:
         """See that a message does not have both an entry and a bounce."""
@@ -224,12 +226,9 @@ class Ledger:
                 yield f"{mid} to {sending.to}"
 
     def _is_over(self, mid: str) -> bool:
-        """Tell whether an entry was lost with its store after its origin had kept the item long enough.
-
-        That its row was removed in time, and only then, is seen when that is done.
-        """
+        """Tell whether an entry was lost with its store while its origin had kept the item long enough."""
         kept = self.mirrors[mid.partition("/")[0]].every(OutboxRow)
-        return mid in self._gone and not any(item.mid == mid for item in kept)
+        return mid in self._gone & self._let_go and not any(item.mid == mid for item in kept)
 
     def _ends(self, sending: Sending) -> int:
         if realm_of(sending.to) == realm_of(sending.sender):
@@ -255,7 +254,18 @@ class Ledger:
         """
         for lost in self.open(realms):
             self.broke(f"no-loss: {lost} has neither an entry nor a bounce")
+        for sending in self._sendings:
+            realm = realm_of(sending.to)
+            if realm in realms and realm in self.mirrors and realm not in self._reset:
+                self._check_heard(sending)
         self.look()
+
+    def _check_heard(self, sending: Sending) -> None:
+        """See that who listens has heard what is in the mailbox."""
+        row = self.mirrors[realm_of(sending.to)].by_mid.get(sending.mid)
+        nobody = fold(sending.to) == fold(sending.sender) or sending.to not in self._heard
+        if row is not None and not nobody and sending.mid not in self._heard[sending.to]:
+            self.broke(f"heard: {sending.to} has not heard {sending.mid}")
 
     def _check_sending(self, sending: Sending) -> None:
         realms = {realm_of(sending.sender), realm_of(sending.to)}
@@ -285,8 +295,8 @@ class Ledger:
         """See that what came over links stands in each sender's order."""
         newest: dict[tuple[str, int], int] = {}
         for row in sorted(mirror.every(MessageRow), key=_seq):
-            if row.device != ARRIVED:
-                continue
+            if row.device != ARRIVED or row.mid in self._gone & self._let_go:
+                continue  # of the latter, one comes late that an older copy of its origin's store still had
             origin = self.mirrors.get(realm_of(row.sender))
             original = None if origin is None else origin.by_mid.get(row.mid)
             if original is None:

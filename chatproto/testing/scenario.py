@@ -23,6 +23,8 @@ _BACK_SECONDS = 60.0
 _FORWARD_SECONDS = (5.0, 3600.0, 9 * 86400.0)
 #: A disk that hangs takes so long for one commit, at most.
 _STALL_SECONDS = 8.0
+#: The share of older copies that bring with them what would tell that they are.
+_UNNOTICED = 0.3
 #: Copies of a store that are kept to be put back.
 _BACKUPS = 4
 
@@ -284,5 +286,5 @@ class Troubles:
         # What was copied later belongs to a life that never was.
         backup = self._backups[host.name][index]
         del self._backups[host.name][index + 1 :]
-        self._ledger.put_back(host, backup)
+        self._ledger.put_back(host, backup, unnoticed=self._random.random() < _UNNOTICED)
         self._later(host.start_again)

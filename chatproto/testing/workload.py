@@ -54,7 +54,7 @@ class SimulatedUser:
         self.address = f"{name}@{realm}"
         self.machine = network.machine(self.address)
         #: Kept over crashes: how far it has heard, its session, and what it has no answer for.
-        self._position = Position()
+        self._position = Position(after=0)
         self._token: str | None = None
         self._written = 0
         self._unanswered: dict[str, list[Sending]] = {}
