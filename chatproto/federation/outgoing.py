@@ -288,7 +288,7 @@ class OutgoingStream:
         """End an epoch and repeat everything kept: one of the realms has an older copy of its store."""
         self._forget()
         await self.load()
-        if self.row.epoch != epoch or not wanted():
+        if (self._stored and self.row.epoch != epoch) or not wanted():
             return  # another connection's answer has begun one, or will
         self._log.error(
             "{realm} is at {number} of epoch {epoch!r}, which does not fit: an older copy of a store was put "

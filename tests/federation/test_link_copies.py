@@ -136,3 +136,11 @@ def test_an_epoch_is_on_disk_when_it_is_told_though_an_older_connection_began_on
         town.turn()
         connections[:] = ["older", "newer"]
     assert told == [("newer", True)] * 2
+
+
+def test_who_has_sent_nothing_begins_an_epoch_for_who_says_that_it_has(town: Town) -> None:
+    stream = town.alpha.link.outgoing
+    assert watch(stream.resume(Ready(epoch="0" * 16, number=5, mid="x"), lambda: True)) == []
+    town.turn()
+    assert town.alpha.rows(StreamRow) == [stream.row]
+    assert stream.row.previous == "0" * 16
