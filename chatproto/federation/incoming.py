@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -36,6 +37,8 @@ from chatproto.names import RealmName
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import AppliedRow
+
+T = TypeVar("T")
 
 
 class IncomingStream:
@@ -258,14 +261,9 @@ class IncomingStream:
     async def _store_entry(self, entry: Entry) -> bool:
         """Store an entry; tell whether to go on at once."""
         self._entry = entry
+        entry.done.addBoth(self._over)
         self._writer.append(entry)
-        try:
-            error = await entry.done
-        finally:
-            self._entry = None
-            quiet, self._quiet = self._quiet, []
-            for each in quiet:
-                each.callback(None)
+        error = await entry.done
         if error is None:
             self._alone = max(0, self._alone - len(entry.frames))
             return True
@@ -283,6 +281,14 @@ class IncomingStream:
         else:
             self._broken = entry.row.number  # it may have been another entry's fault
         return True
+
+    def _over(self, outcome: T) -> T:
+        """Hear that nothing is on its way to the disk, whatever became of it."""
+        self._entry = None
+        quiet, self._quiet = self._quiet, []
+        for each in quiet:
+            each.callback(None)
+        return outcome
 
     def _stored(self, entry: Entry) -> None:
         """Hear that an entry is on disk."""

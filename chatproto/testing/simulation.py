@@ -76,16 +76,8 @@ class _Failures:
 
     def __call__(self, event: LogEvent) -> None:
         failure = event.get("log_failure")
-        if isinstance(failure, Failure) and not failure.check(StoreError) and not _of_the_dead(failure):
+        if isinstance(failure, Failure) and not failure.check(StoreError):
             self._ledger.broke(f"log: {event.get('log_format')}: {failure.getTraceback()}")
-
-
-def _of_the_dead(failure: Failure) -> bool:
-    """Tell whether a coroutine failed because it was collected, long after its process was killed."""
-    error: BaseException | None = failure.value
-    while error is not None and not isinstance(error, GeneratorExit):
-        error = error.__context__
-    return error is not None
 
 
 class Simulation:

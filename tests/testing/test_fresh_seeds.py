@@ -1,4 +1,4 @@
-"""Seeds that nobody has run before, some hundreds in each run of the tests. A failure says how to repeat it."""
+"""Seeds that nobody has run before, some hundreds in each run of the tests; a failure tells how to run it."""
 
 from __future__ import annotations
 
