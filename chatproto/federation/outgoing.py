@@ -125,6 +125,7 @@ class OutgoingStream:
         """Fire when the state is known; it is in that turn, and perhaps not in the next.
 
         :raises StoreRefused: it cannot be read now.
+        :raises Unavailable: the store takes nothing now.
         """
         done: Deferred[None] = Deferred()
         if self._loaded:
@@ -257,25 +258,28 @@ class OutgoingStream:
 
     # -- where the other side stands
 
-    async def resume(self, ready: Ready) -> int:
+    async def resume(self, ready: Ready, wanted: Callable[[], bool]) -> int:
         """Return the number after which to go on for a peer that says where it stands; the row is on disk.
 
-        :raises Unavailable: not now.
+        :raises Unavailable: not now, or it is not ``wanted`` any more.
         """
         # What an older connection withdrew may be on its way to the disk; read before that, it would be sent.
         await come_to_rest(self._writer)
-        while True:
+        while wanted():
             await self.load()
             generation = self.generation
             named = await self._store.outbox(self.realm, ready.number - 1, ready.number + 1, 1, False)
             if generation != self.generation:
                 continue
             after = self._after(ready, named[0].mid if named else "")
-            if after is None:
-                return await self.alone.run(lambda: Deferred.fromCoroutine(self._renew(ready)))
-            if not self._stored:
+            if after is not None and self._stored:
+                return after
+            # Afterwards it is looked once more: another connection may have begun an epoch meanwhile.
+            if after is not None:
                 await self._save(self.row)
-            return after
+            else:
+                await self.alone.run(self._renewed, ready, self.row.epoch, wanted)
+        raise Unavailable
 
     def _after(self, ready: Ready, mid: str) -> int | None:
         """Return the number after which to go on; None if that does not fit what is known here."""
@@ -288,10 +292,15 @@ class OutgoingStream:
         unheard = ready.epoch in (row.previous, "") and row.settled == row.first - 1
         return row.first - 1 if unheard else None
 
-    async def _renew(self, ready: Ready) -> int:
-        """Begin an epoch that repeats everything kept: one of the realms has an older copy of its store."""
+    def _renewed(self, ready: Ready, epoch: str, wanted: Callable[[], bool]) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._renew(ready, epoch, wanted))
+
+    async def _renew(self, ready: Ready, epoch: str, wanted: Callable[[], bool]) -> None:
+        """End an epoch and repeat everything kept: one of the realms has an older copy of its store."""
         self._forget()
         await self.load()
+        if (self._stored and self.row.epoch != epoch) or not wanted():
+            return  # another connection's answer has begun one, or will
         self._log.error(
             "{realm} is at {number} of epoch {epoch!r}, which does not fit: an older copy of a store was put "
             "back, there or here. All that is kept is sent again",
@@ -312,10 +321,10 @@ class OutgoingStream:
             since=self.next_since(ready.since),
         )
         self.renewals += 1
-        return await self.replace(row, RENEWED)
+        await self.replace(row, RENEWED)
 
-    async def replace(self, row: StreamRow, why: str = DROPPED) -> int:
-        """Go on with a row of another epoch, and return the number before its first.
+    async def replace(self, row: StreamRow, why: str = DROPPED) -> None:
+        """Go on with a row of another epoch.
 
         ``why`` is what the audit log says.
 
@@ -327,7 +336,6 @@ class OutgoingStream:
         await self.load()
         if self.row.epoch != row.epoch:
             raise Unavailable
-        return row.first - 1
 
     async def keep(self) -> None:
         """Return when the row is on disk, so that others may hear of its epoch."""
