@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 from chatproto.errors import QueueFull, Unavailable
 from chatproto.federation.bounds import EXPIRES, QUEUE_RETRY
 from chatproto.federation.errand import Step, come_to_rest
+from chatproto.federation.marking import Mark
 from chatproto.frames import Ready
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
@@ -43,23 +44,6 @@ W = TypeVar("W", bound=Work)
 MAXIMUM = 2**53
 #: Random bytes in the name of an epoch: it is never met again.
 _EPOCH_BYTES = 8
-
-
-class _Mark(Work):
-    """The mark of everything numbered while its batch is open: one row for all of them."""
-
-    __slots__ = ("batch", "stream")
-
-    def __init__(self, stream: OutgoingStream, row: StreamRow, batch: int) -> None:
-        super().__init__(puts=[row])
-        self.stream = stream
-        self.batch = batch
-
-    def committed(self) -> None:
-        """See :class:`Work`."""
-        row = self.puts[0]
-        assert isinstance(row, StreamRow)
-        self.stream.marked(row)
 
 
 class OutgoingStream:
@@ -102,7 +86,7 @@ class OutgoingStream:
         self._stored = False
         #: Whether what is numbered is marked at once, as there is a link.
         self.marking = False
-        self._mark: _Mark | None = None
+        self._mark: Mark | None = None
         #: Entries under way that put a row and may break a constraint. Meanwhile no other entry puts one: if
         #: the first is not stored, the other would say that it is.
         self._risks = 0
@@ -235,7 +219,7 @@ class OutgoingStream:
             self.row = row
             mark.puts = [row]  # the batch is still open
             return
-        self._writer.append(self.put(_Mark(self, row, self._writer.open_number), row))
+        self._writer.append(self.put(Mark(self, row, self._writer.open_number), row))
 
     def put(self, work: W, row: StreamRow) -> W:
         """Take a row as the newest state; the work that has it is appended in this turn."""
@@ -244,7 +228,7 @@ class OutgoingStream:
             self.offered = self.settled = row.first - 1
         self.row = row
         # What stands in an older entry of the same batch would be overwritten by this one.
-        self._mark = work if isinstance(work, _Mark) else None
+        self._mark = work if isinstance(work, Mark) else None
         return work
 
     def marked(self, row: StreamRow) -> None:
