@@ -87,7 +87,9 @@ def confirm(deed: str, *, yes: bool, lasting: bool = True) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{shown} {'cannot be undone' if lasting else 'is asked for'}; say --yes.")
+        raise click.UsageError(
+            f"{shown}{' cannot be undone' if lasting else ': nobody is asked here'}; say --yes."
+        )
     if not click.confirm(f"{shown}{', for ever' if lasting else ''}?", err=True):
         raise click.ClickException("nothing was done")
 

@@ -112,7 +112,7 @@ def _line(link: LinkState) -> _Line:
         applied=link.applied,
         refused=link.refused,
         received=link.received,
-        error=link.error,
+        error="" if link.state == "linked" else link.error,  # what is over only puzzles
         via=link.via,
         held=link.held,
         introducer=link.introducer,
@@ -160,9 +160,8 @@ def add(name: str, endpoint: str, pin: str | None, config: Path | None, **place:
     if added.error:
         report(f"{added.realm} does not show its key: {added.error}")
     if added.state == "pending":
-        report(
-            f"{added.realm} is pending; compare the fingerprint, then `chatproto realm approve {added.realm}`"
-        )
+        then = "compare the fingerprint" if added.fingerprint else "once it has shown its key, compare that"
+        report(f"{added.realm} is pending; {then}, then `chatproto realm approve {added.realm}`")
     else:
         report(f"added {added.realm}")
 
@@ -210,14 +209,14 @@ def _plain(make: Callable[..., Command], done: str) -> Callable[[F], click.Comma
     return decorate
 
 
-@_plain(RealmRetry, "{} is dialled now")
+@_plain(RealmRetry, "{} is dialled without delay")
 def retry() -> None:
     """Dial the realm NAME now; one that is parked is no longer."""
 
 
 @_plain(RealmPark, "parked {}")
 def park() -> None:
-    """Dial the realm NAME no more, until `retry`. What is sent to it waits."""
+    """Dial the realm NAME no more, until `retry`. It may still dial; a connection that stands goes on."""
 
 
 @_plain(RealmBlock, "blocked {}")
@@ -240,7 +239,7 @@ def drop(name: str, yes: bool, config: Path | None, **place: Any) -> None:
 
     async def work(realm: Administrator) -> int:
         waiting = (await _find(realm, name)).items
-        confirm(f"dropping {name}, whereby {waiting} messages that wait for it bounce", yes=yes)
+        confirm(f"dropping {name} with the messages that wait for it ({waiting})", yes=yes)
         return (await realm.ask(RealmDrop(realm=name), LinkDropped)).bounced
 
     bounced = administer(settings(config, **place), work)

@@ -145,7 +145,7 @@ class End:
             self._write(replace(ready, last=not copies))
         if self._ready is None or self._sender is not None:
             return
-        after = await link.outgoing.resume(self._ready)
+        after = await link.outgoing.resume(self._ready, lambda: self._state is not State.OVER)
         if self._state is State.OVER:
             return
         row = link.outgoing.row

@@ -121,11 +121,16 @@ class Step(Work):
 
 
 async def come_to_rest(writer: Writer) -> None:
-    """Return when everything appended before is on disk or lost, so that the store tells how things stand."""
+    """Return when everything appended before is on disk or lost, so that the store tells how things stand.
+
+    :raises Unavailable: the store takes nothing now. Who went on would only append more, again and again.
+    """
     if writer.load != (0, 0):
         step = Step()
         writer.append(step)
-        await step.done
+        error = await step.done
+        if error is not None and writer.refusing:
+            raise error
 
 
 def tell(call: Callable[..., Any], *arguments: Any) -> None:

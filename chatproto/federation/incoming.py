@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -39,6 +40,8 @@ from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import AppliedRow
 from chatproto.records.audit import EPOCH
+
+T = TypeVar("T")
 
 
 class IncomingStream:
@@ -124,7 +127,8 @@ class IncomingStream:
         row = self.row
         if row is None:
             return Ready()
-        if self._refusals_of != row.epoch:
+        # Who settled them may have been replaced by an older copy, and may not know them any more.
+        if self._refusals_of != row.epoch or self._sent.settled != row.settled:
             rows = await self._store.refused(str(self.realm), row.epoch, row.settled, REFUSALS)
             self._refusals = {each.number: each.code for each in rows}
             self._refusals_of = row.epoch
@@ -308,14 +312,9 @@ class IncomingStream:
             began = self._audit.row(EPOCH, realm=self.realm, number=self._first, code=entry.row.epoch)
             entry.inserts = [*entry.inserts, began]
         self._entry = entry
+        entry.done.addBoth(self._over)
         self._writer.append(entry)
-        try:
-            error = await entry.done
-        finally:
-            self._entry = None
-            quiet, self._quiet = self._quiet, []
-            for each in quiet:
-                each.callback(None)
+        error = await entry.done
         if error is None:
             self._alone = max(0, self._alone - len(entry.frames))
             return True
@@ -333,6 +332,14 @@ class IncomingStream:
         else:
             self._broken = entry.row.number  # it may have been another entry's fault
         return True
+
+    def _over(self, outcome: T) -> T:
+        """Hear that nothing is on its way to the disk, whatever became of it."""
+        self._entry = None
+        quiet, self._quiet = self._quiet, []
+        for each in quiet:
+            each.callback(None)
+        return outcome
 
     def _stored(self, entry: Entry) -> None:
         """Hear that an entry is on disk."""

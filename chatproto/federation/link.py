@@ -240,7 +240,8 @@ class PeerLink:
 
     def ready(self) -> bool:
         """Tell whether items can be numbered now."""
-        return self.outgoing.loaded and self.standing not in (Standing.BLOCKED, Standing.DROPPED)
+        sent_to = self.standing in (Standing.OPEN, Standing.PARKED)
+        return self.outgoing.loaded and sent_to
 
     def check(self, size: int) -> None:
         """Return if an item may be sent.
@@ -257,7 +258,8 @@ class PeerLink:
         self.outgoing.check(size)
 
     def _check_standing(self) -> None:
-        if self.standing is Standing.DROPPED:
+        # Approval may take as long as an operator likes: nobody is to try again all the time.
+        if self.standing in (Standing.DROPPED, Standing.PENDING):
             raise NoSuchRealm
         if self.standing is Standing.BLOCKED:
             raise PeerBlocked

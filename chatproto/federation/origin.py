@@ -318,7 +318,8 @@ class Origin:
                 mid=ruling.mid,
                 settled=ruling.settled,
                 since=ruling.since,
-            )
+            ),
+            lambda: self._state is not State.OFF,
         )
         if self._state is State.OPENING:
             self._ask_soon()

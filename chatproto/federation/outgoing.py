@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 from chatproto.errors import QueueFull, Unavailable
 from chatproto.federation.bounds import EXPIRES, QUEUE_RETRY
 from chatproto.federation.errand import Step, come_to_rest
+from chatproto.federation.marking import Mark
 from chatproto.frames import Ready
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
@@ -43,23 +44,6 @@ W = TypeVar("W", bound=Work)
 MAXIMUM = 2**53
 #: Random bytes in the name of an epoch: it is never met again.
 _EPOCH_BYTES = 8
-
-
-class _Mark(Work):
-    """The mark of everything numbered while its batch is open: one row for all of them."""
-
-    __slots__ = ("batch", "stream")
-
-    def __init__(self, stream: OutgoingStream, row: StreamRow, batch: int) -> None:
-        super().__init__(puts=[row])
-        self.stream = stream
-        self.batch = batch
-
-    def committed(self) -> None:
-        """See :class:`Work`."""
-        row = self.puts[0]
-        assert isinstance(row, StreamRow)
-        self.stream.marked(row)
 
 
 class OutgoingStream:
@@ -102,7 +86,7 @@ class OutgoingStream:
         self._stored = False
         #: Whether what is numbered is marked at once, as there is a link.
         self.marking = False
-        self._mark: _Mark | None = None
+        self._mark: Mark | None = None
         #: Entries under way that put a row and may break a constraint. Meanwhile no other entry puts one: if
         #: the first is not stored, the other would say that it is.
         self._risks = 0
@@ -125,6 +109,7 @@ class OutgoingStream:
         """Fire when the state is known; it is in that turn, and perhaps not in the next.
 
         :raises StoreRefused: it cannot be read now.
+        :raises Unavailable: the store takes nothing now.
         """
         done: Deferred[None] = Deferred()
         if self._loaded:
@@ -234,7 +219,7 @@ class OutgoingStream:
             self.row = row
             mark.puts = [row]  # the batch is still open
             return
-        self._writer.append(self.put(_Mark(self, row, self._writer.open_number), row))
+        self._writer.append(self.put(Mark(self, row, self._writer.open_number), row))
 
     def put(self, work: W, row: StreamRow) -> W:
         """Take a row as the newest state; the work that has it is appended in this turn."""
@@ -243,7 +228,7 @@ class OutgoingStream:
             self.offered = self.settled = row.first - 1
         self.row = row
         # What stands in an older entry of the same batch would be overwritten by this one.
-        self._mark = work if isinstance(work, _Mark) else None
+        self._mark = work if isinstance(work, Mark) else None
         return work
 
     def marked(self, row: StreamRow) -> None:
@@ -257,25 +242,28 @@ class OutgoingStream:
 
     # -- where the other side stands
 
-    async def resume(self, ready: Ready) -> int:
+    async def resume(self, ready: Ready, wanted: Callable[[], bool]) -> int:
         """Return the number after which to go on for a peer that says where it stands; the row is on disk.
 
-        :raises Unavailable: not now.
+        :raises Unavailable: not now, or it is not ``wanted`` any more.
         """
         # What an older connection withdrew may be on its way to the disk; read before that, it would be sent.
         await come_to_rest(self._writer)
-        while True:
+        while wanted():
             await self.load()
             generation = self.generation
             named = await self._store.outbox(self.realm, ready.number - 1, ready.number + 1, 1, False)
             if generation != self.generation:
                 continue
             after = self._after(ready, named[0].mid if named else "")
-            if after is None:
-                return await self.alone.run(lambda: Deferred.fromCoroutine(self._renew(ready)))
-            if not self._stored:
+            if after is not None and self._stored:
+                return after
+            # Afterwards it is looked once more: another connection may have begun an epoch meanwhile.
+            if after is not None:
                 await self._save(self.row)
-            return after
+            else:
+                await self.alone.run(self._renewed, ready, self.row.epoch, wanted)
+        raise Unavailable
 
     def _after(self, ready: Ready, mid: str) -> int | None:
         """Return the number after which to go on; None if that does not fit what is known here."""
@@ -288,10 +276,15 @@ class OutgoingStream:
         unheard = ready.epoch in (row.previous, "") and row.settled == row.first - 1
         return row.first - 1 if unheard else None
 
-    async def _renew(self, ready: Ready) -> int:
-        """Begin an epoch that repeats everything kept: one of the realms has an older copy of its store."""
+    def _renewed(self, ready: Ready, epoch: str, wanted: Callable[[], bool]) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._renew(ready, epoch, wanted))
+
+    async def _renew(self, ready: Ready, epoch: str, wanted: Callable[[], bool]) -> None:
+        """End an epoch and repeat everything kept: one of the realms has an older copy of its store."""
         self._forget()
         await self.load()
+        if (self._stored and self.row.epoch != epoch) or not wanted():
+            return  # another connection's answer has begun one, or will
         self._log.error(
             "{realm} is at {number} of epoch {epoch!r}, which does not fit: an older copy of a store was put "
             "back, there or here. All that is kept is sent again",
@@ -312,10 +305,10 @@ class OutgoingStream:
             since=self.next_since(ready.since),
         )
         self.renewals += 1
-        return await self.replace(row, RENEWED)
+        await self.replace(row, RENEWED)
 
-    async def replace(self, row: StreamRow, why: str = DROPPED) -> int:
-        """Go on with a row of another epoch, and return the number before its first.
+    async def replace(self, row: StreamRow, why: str = DROPPED) -> None:
+        """Go on with a row of another epoch.
 
         ``why`` is what the audit log says.
 
@@ -327,7 +320,6 @@ class OutgoingStream:
         await self.load()
         if self.row.epoch != row.epoch:
             raise Unavailable
-        return row.first - 1
 
     async def keep(self) -> None:
         """Return when the row is on disk, so that others may hear of its epoch."""

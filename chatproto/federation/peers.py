@@ -121,7 +121,7 @@ class Peers:
         realm.copies.on_entry = waking(peers.links)
         return peers
 
-    async def _make(self, name: RealmName, applied: AppliedRow | None) -> PeerLink:
+    async def _make(self, name: RealmName, applied: AppliedRow | None) -> None:
         realm, store, writer, clock = self._realm, self._store, self._writer, self._clock
         standings = self.standings
         link = make_link(
@@ -140,11 +140,11 @@ class Peers:
         await link.outgoing.load()
         if not realm.vouched:
             await link.outgoing.count_as_offered()
-        self.links[name] = link
-        self.routes.made(link)
-        self._overdue[name] = Overdue(link.outgoing, store, writer, clock, realm.bounces, link.ended)
-        self._apply_standing(link)
-        return link
+        if name not in self.links:  # else somebody who added it, too, was faster
+            self.links[name] = link
+            self.routes.made(link)
+            self._overdue[name] = Overdue(link.outgoing, store, writer, clock, realm.bounces, link.ended)
+        self._apply_standing(self.links[name])
 
     def _apply_standing(self, link: PeerLink) -> None:
         """Do what was decided about a realm."""
@@ -164,11 +164,8 @@ class Peers:
     def start(self, connect: Connect, factory: MakeFactory) -> None:
         """Begin to dial, and to look for what is overdue and what may go."""
         self.dialer.start(connect, factory)
-        self._looking.later(OVERDUE_PERIOD)
+        self._looking.wake()
         self._tidying.later(UPKEEP_PERIOD)
-        for link in self.links.values():
-            if link.standing is Standing.DROPPED:
-                self._background(self._end_all(link))  # it may not have been finished
 
     def close(self, reason: str = "shutdown", retry_after: float = 0) -> None:
         """Say goodbye to all, and begin nothing more; to be called before the realm is closed."""
@@ -339,9 +336,12 @@ class Peers:
 
     async def _look(self) -> None:
         self._looking.later(OVERDUE_PERIOD)
-        for name in list(self._overdue):
-            if self.links[name].standing is not Standing.DROPPED:
+        for name, link in list(self.links.items()):
+            await link.outgoing.load()
+            if link.standing is not Standing.DROPPED:
                 await self._overdue[name].look()
+            elif link.outgoing.waiting_items:
+                await self._end_all(link)  # it was not finished
 
     async def _tidy(self) -> None:
         self._tidying.later(UPKEEP_PERIOD)

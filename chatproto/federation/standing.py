@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
-from chatproto.errors import BadField, ChatError, LinkError, NoSuchRealm, NotAllowed, StoreError
+from chatproto.errors import (
+    BadField,
+    ChatError,
+    LinkError,
+    NoSuchRealm,
+    NotAllowed,
+    RefusedByPeer,
+    StoreError,
+)
 from chatproto.federation.bounds import STRANGERS
 from chatproto.federation.identity import parse_fingerprint
 from chatproto.federation.setting import PeerSetting
@@ -130,7 +138,7 @@ class Standings:
 
     def refused(self, realm: RealmName, key: str, error: LinkError) -> None:
         """Hear that somebody dialled who said to be a realm and did not prove it."""
-        self._show(realm, key, error.code)
+        self._show(realm, key, error.reason if isinstance(error, RefusedByPeer) else error.code)
 
     def _show(self, realm: RealmName, key: str, why: str) -> None:
         self._shown.pop(realm, None)
@@ -204,7 +212,13 @@ class Standings:
         """
         if self.of(realm) is Standing.DROPPED:
             raise NoSuchRealm
+        if standing is Standing.OPEN and not self._is_approved(realm):
+            standing = Standing.PENDING  # to dial it again is not to trust it
         await self._save(realm, state=standing.value, reason=reason)
+
+    def _is_approved(self, realm: RealmName) -> bool:
+        known = self._newest.get(realm) or self.row(realm)
+        return bool(known.key) or realm in self._settings or self.setting(realm).trust is not None
 
     async def _save(self, realm: RealmName, **changes: str) -> None:
         """Change a row, which may have other changes on their way to the disk."""

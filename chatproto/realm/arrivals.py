@@ -117,6 +117,9 @@ class Arrivals:
         self._others = others
         self._ways: dict[tuple[str, str], _Way] = {}
         self._used: Buckets[RealmName] = Buckets(size)
+        #: What realms had used before what is not durable yet, and the batch that this is in.
+        self._before: dict[RealmName, tuple[float, int]] = {}
+        writer.on_reset(self._give_back)
 
     def judge(self, peer: RealmName, item: Item) -> Arrival | Change | str | None:
         """Return what becomes of an item that an authenticated realm sent, and that did not come before.
@@ -178,7 +181,16 @@ class Arrivals:
         """Take from what a realm may send in a day, if it has so much left."""
         if not policy.bytes_a_day:
             return True
+        _, batch = self._before.get(peer, (0.0, 0))
+        if batch <= self._writer.committed:
+            self._before[peer] = self._used.full(peer), self._writer.open_number
         return not self._used.take(peer, Rate(policy.bytes_a_day, _DAY), now / 1000, size)
+
+    def _give_back(self) -> None:
+        """Count nothing that was lost: it is judged again, and nobody's message may be refused for that."""
+        for peer, (full, batch) in self._before.items():
+            if batch > self._writer.committed:
+                self._used.put(peer, full, self._log.now() / 1000)
 
     def _arrival(self, way: _Way, item: Item, at: int) -> Arrival:
         inserts: list[Record] = []

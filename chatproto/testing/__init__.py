@@ -10,6 +10,7 @@ from chatproto.testing.machines import Machine
 from chatproto.testing.names import PASSWORD
 from chatproto.testing.network import DidNotHappen, Network
 from chatproto.testing.simulation import Mode, Options, Report, simulate
+from chatproto.testing.topology import Topology
 
 __all__ = [
     "PASSWORD",
@@ -21,5 +22,6 @@ __all__ = [
     "ProcessClock",
     "RealmHost",
     "Report",
+    "Topology",
     "simulate",
 ]

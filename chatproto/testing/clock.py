@@ -6,6 +6,7 @@ that crashed, holds those of one that is stopped, and lets its clock be wrong.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Any
@@ -218,7 +219,11 @@ class ProcessClock:
     def plan(self, timer: Timer) -> None:
         """Put a call where its time is now."""
         if not self._ended:
-            self.time.plan(timer, timer.time - self._offset)
+            when = timer.time - self._offset
+            if timer.time > self.seconds():
+                # What rounding made to be now would find that it is too early, without end.
+                when = max(when, math.nextafter(self.time.seconds(), math.inf))
+            self.time.plan(timer, when)
 
     def end(self) -> None:
         """Make no calls any more: the process is gone.

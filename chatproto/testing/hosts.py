@@ -81,6 +81,9 @@ class RealmHost:
         self.links: Links | None = None
         #: How often it was started.
         self.lives = 0
+        #: The clock of the process that is told to end, and whether another one is wanted after it.
+        self._stopping: ProcessClock | None = None
+        self._wanted = False
         self._hasher = PasswordHasher(InlineExecutor(), cheap=True)
         self._random: Random = network.random(f"realm {self.name}")
 
@@ -162,9 +165,11 @@ class RealmHost:
                 self._network.time.nobody.callLater(RESTART_SECONDS, self.start_again)
 
     def start_again(self) -> None:
-        """Start, unless it runs."""
+        """Start, unless it runs; if it is stopping, when it is gone."""
         if not self.machine.running:
             self.start()
+        elif self._stopping is self.clock:
+            self._wanted = True
 
     def crash(self, *, power: bool = False) -> None:
         """End the process in the middle of whatever it does; with ``power`` the machine goes dark, too."""
@@ -182,6 +187,7 @@ class RealmHost:
         assert self.realm is not None
         assert self.factory is not None
         realm, clock = self.realm, self.clock
+        self._stopping, self._wanted = clock, False
         for name in (CLIENT, PEER):
             port = self.machine.listening(name)
             if port is not None:
@@ -194,6 +200,8 @@ class RealmHost:
         if not clock.ended:
             self.realm = self.factory = self.links = None
             self.machine.end()
+            if self._wanted:
+                self.start()
 
     def copy(self) -> Any:
         """Return a copy of what its disk has now."""

@@ -14,7 +14,16 @@ from typing import Any
 from msgspec import Struct
 
 from chatproto.names import fold
-from chatproto.records import ARRIVED, Batch, ConversationRow, MessageRow, OutboxRow, Record
+from chatproto.records import (
+    ARRIVED,
+    ITEMS,
+    Batch,
+    ConversationRow,
+    MessageRow,
+    OutboxRow,
+    Record,
+    StreamRow,
+)
 from chatproto.testing.group_ledger import GroupLedger
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.mirror import Mirror
@@ -25,6 +34,8 @@ EVIL = "evil-words"
 BOUNCED = ".bounce"
 #: The one code with which a bounce does not say that there is no entry.
 UNKNOWN = "outcome-unknown"
+#: What was settled is kept so long, but for a clock that is set back after that was decided.
+_KEPT_SECONDS = 7 * 86_400 - 120
 
 
 class Broken(AssertionError):
@@ -62,8 +73,9 @@ class Ledger:
         self._ever: dict[str, set[str]] = {}
         self._heard: dict[str, set[str]] = {}
         self._reset: set[str] = set()
-        #: Messages whose entries were lost with a store.
+        #: Messages whose entries were lost with a store, and those whose items were kept long enough by then.
         self._gone: set[str] = set()
+        self._let_go: set[str] = set()
         #: The first rule that was broken.
         self.broken: str | None = None
         self.groups = GroupLedger(self.mirrors, self.counts, self.broke, self._reset)
@@ -135,6 +147,22 @@ class Ledger:
                 self._check_origin(host.name, row)
         for mid in mirror.twice:
             self.broke(f"once: {mid} is on the disk of {host.name} twice")
+        left_out = set(failed)
+        for index, entry in enumerate(batch.entries):
+            for row in entry.removes if index not in left_out else ():
+                if isinstance(row, OutboxRow):
+                    self._check_removed(host, mirror, row)
+
+    def _check_removed(self, host: RealmHost, mirror: Mirror, row: OutboxRow) -> None:
+        """See that an item is kept as long as the other side may come back with an older copy."""
+        stream = mirror.find(StreamRow, (row.realm, ITEMS))
+        old = row.at / 1000 <= host.clock.seconds() - _KEPT_SECONDS
+        newest = not any(
+            each.realm == row.realm and each.number > row.number for each in mirror.every(OutboxRow)
+        )
+        if stream is None or row.number > stream.settled or newest or not old:
+            self.broke(f"kept: {host.name} removes {row} of {stream}")
+        self._let_go.add(row.mid)
 
     def _check_not_both(self, row: MessageRow) -> None:
         """See that a message does not have both an entry and a bounce."""
@@ -207,9 +235,9 @@ class Ledger:
                 yield f"{mid} to {sending.to}"
 
     def _is_over(self, mid: str) -> bool:
-        """Tell whether an entry was lost with its store after its origin had kept the message long enough."""
+        """Tell whether an entry was lost with its store while its origin had kept the item long enough."""
         kept = self.mirrors[mid.partition("/")[0]].every(OutboxRow)
-        return mid in self._gone and not any(item.mid == mid and item.seq for item in kept)
+        return mid in self._gone & self._let_go and not any(item.mid == mid for item in kept)
 
     def _ends(self, sending: Sending) -> int:
         if realm_of(sending.to) == realm_of(sending.sender):
@@ -237,8 +265,19 @@ class Ledger:
         """
         for lost in self.open(realms):
             self.broke(f"no-loss: {lost} has neither an entry nor a bounce")
+        for sending in self._sendings:
+            realm = realm_of(sending.to)
+            if realm in realms and realm in self.mirrors and realm not in self._reset:
+                self._check_heard(sending)
         self.groups.settled(realms)
         self.look()
+
+    def _check_heard(self, sending: Sending) -> None:
+        """See that who listens has heard what is in the mailbox."""
+        row = self.mirrors[realm_of(sending.to)].by_mid.get(sending.mid)
+        nobody = fold(sending.to) == fold(sending.sender) or sending.to not in self._heard
+        if row is not None and not nobody and sending.mid not in self._heard[sending.to]:
+            self.broke(f"heard: {sending.to} has not heard {sending.mid}")
 
     def _check_sending(self, sending: Sending) -> None:
         realms = {realm_of(sending.sender), realm_of(sending.to)}
@@ -268,8 +307,8 @@ class Ledger:
         """See that what came over links stands in each sender's order."""
         newest: dict[tuple[str, int], int] = {}
         for row in sorted(mirror.every(MessageRow), key=_seq):
-            if row.device != ARRIVED:
-                continue
+            if row.device != ARRIVED or row.mid in self._gone & self._let_go:
+                continue  # of the latter, one comes late that an older copy of its origin's store still had
             origin = self.mirrors.get(realm_of(row.sender))
             original = None if origin is None else origin.by_mid.get(row.mid)
             if original is None:

@@ -35,7 +35,7 @@ T = TypeVar("T")
 #: Seconds that a piece takes between two machines, at least and at most: from the same room to far away.
 LATENCY = (0.0005, 0.05)
 #: So many calls without any time passing are two parts of the program that wake each other for ever.
-_MOST_AT_ONCE = 200_000
+_MOST_AT_ONCE = 20_000
 
 
 class DidNotHappen(AssertionError):

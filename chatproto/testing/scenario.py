@@ -11,7 +11,9 @@ from chatproto.testing.network import LATENCY, Network
 from chatproto.testing.workload import SimulatedUser
 
 #: Between two troubles, on average, at least and at most.
-_CALM = (5.0, 120.0)
+_CALM = (3.0, 60.0)
+#: The share of users who write when there is one.
+_CONCERNED = 0.4
 #: How long a trouble lasts: most are short, and some outlast every time-out there is.
 _SHORT = (0.0, 20.0)
 _LONG = (60.0, 400.0)
@@ -19,6 +21,10 @@ _LONG = (60.0, 400.0)
 _BACK_SECONDS = 60.0
 #: A clock set forward: by a little, by a time zone, by longer than anything is kept.
 _FORWARD_SECONDS = (5.0, 3600.0, 9 * 86400.0)
+#: A disk that hangs takes so long for one commit, at most.
+_STALL_SECONDS = 8.0
+#: The share of older copies that bring with them what would tell that they are.
+_UNNOTICED = 0.3
 #: Copies of a store that are kept to be put back.
 _BACKUPS = 4
 
@@ -55,12 +61,13 @@ class Troubles:
             (4, self._partition_one_way),
             (2, self._isolate),
             (6, self._cut),
-            (3, self._fill_disk),
+            (5, self._fill_disk),
             (2, self._break_disk),
             (3, self._slow_disk),
+            (4, self._stall_disk),
             (3, self._slow_path),
             (2, self._jump),
-            (2, self._be_late),
+            (6, self._be_late),
             (4, self._crash_user),
             *attacks,
         ]
@@ -115,6 +122,9 @@ class Troubles:
             self._network.note(f"trouble: {kind.__name__}")
             self._ledger.counts[f"trouble {kind.__name__.strip('_')}"] += 1
             kind()
+            for user in self._users:  # a trouble matters to what is under way then
+                if self._random.random() < _CONCERNED:
+                    user.hurry()
             self._plan()
 
     def _later(self, undo: Callable[[], object]) -> None:
@@ -188,10 +198,30 @@ class Troubles:
             if other is not host:
                 self._network.partition(other.name, host.name, one_way=True)
         clock = host.clock
-        self._network.time.nobody.callLater(
-            self._random.uniform(0, 30), lambda: clock.ended or self._over or clock.jump(_FORWARD_SECONDS[-1])
-        )
+
+        def jump() -> None:
+            if not clock.ended and not self._over:
+                clock.jump(_FORWARD_SECONDS[-1])
+
+        self._network.time.nobody.callLater(self._random.uniform(0, 30), jump)
         self._network.time.nobody.callLater(self._random.uniform(*_LONG), self._network.heal)
+
+    def _stall_disk(self) -> None:
+        """Let a disk hang for longer than it takes others to lose their connections and to have new ones."""
+        host = self._host()
+        host.troubles.commit_seconds = (2.0, _STALL_SECONDS)
+        for _ in range(3):
+            wait = self._random.uniform(0, 3 * _STALL_SECONDS)
+            self._network.time.nobody.callLater(wait, self._come_again, self._host(), host)
+        self._later(host.troubles.hurry)
+
+    def _come_again(self, host: RealmHost, to: RealmHost) -> None:
+        """Crash and be back at once, or lose some connections."""
+        if host is to or self._random.random() < 0.5:
+            self._cut_some(to)
+        elif host.machine.running and not self._over:
+            host.crash()
+            self._network.time.nobody.callLater(self._random.uniform(0, 1), host.start_again)
 
     # -- the network
 
@@ -214,7 +244,10 @@ class Troubles:
 
     def _cut(self) -> None:
         """Lose some connections in the middle of whatever is under way."""
-        for transport in self._host().machine.transports():
+        self._cut_some(self._host())
+
+    def _cut_some(self, host: RealmHost) -> None:
+        for transport in host.machine.transports():
             if self._random.random() < 0.6:
                 transport.cut()
 
@@ -253,5 +286,5 @@ class Troubles:
         # What was copied later belongs to a life that never was.
         backup = self._backups[host.name][index]
         del self._backups[host.name][index + 1 :]
-        self._ledger.put_back(host, backup)
+        self._ledger.put_back(host, backup, unnoticed=self._random.random() < _UNNOTICED)
         self._later(host.start_again)

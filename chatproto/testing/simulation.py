@@ -20,7 +20,7 @@ from chatproto.testing.clock import ProcessClock
 from chatproto.testing.group_life import GroupLife
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.ledger import Broken, Ledger
-from chatproto.testing.network import Network
+from chatproto.testing.network import DidNotHappen, Network
 from chatproto.testing.rogue import ROGUE, RogueRealm
 from chatproto.testing.scenario import Troubles
 from chatproto.testing.schedule import Schedule
@@ -28,15 +28,15 @@ from chatproto.testing.shaping import Shape
 from chatproto.testing.tampering import Tampering
 from chatproto.testing.topology import Topology, leaves, place
 from chatproto.testing.watching import Watch
-from chatproto.testing.workload import Habits, SimulatedUser
+from chatproto.testing.workload import RESTS, Habits, SimulatedUser
 
 #: How long the troubles go on.
 SECONDS = 600.0
 #: How long it may take until everything is at rest after the last one: the longest pause between two dials is
 #: an hour, after a day in vain.
 _REST_SECONDS = 4500.0
-#: And how many steps: links that come and go all the time do not rest either.
-_REST_STEPS = 200_000
+#: And how many steps for each realm: links that come and go all the time do not rest either.
+_REST_STEPS = 25_000
 #: How often it is looked whether that is so.
 _LOOK_SECONDS = 5.0
 
@@ -183,7 +183,7 @@ class Simulation:
 
     def _come_to_rest(self, hosts: list[RealmHost], users: list[SimulatedUser]) -> None:
         time = self.network.time
-        end, most = time.seconds() + _REST_SECONDS, time.steps + _REST_STEPS
+        end, most = time.seconds() + _REST_SECONDS, time.steps + _REST_STEPS * len(self.hosts)
         while left := self._left(hosts, users):
             if time.seconds() >= end or time.steps >= most:
                 raise Broken(f"progress: {'; '.join(left)}")
@@ -238,7 +238,7 @@ class Simulation:
                 self.ledger,
                 name,
                 host.name,
-                Habits(self.random.choice((1.0, 10.0, 60.0)), everybody, self.random.randint(5, 40)),
+                self._habits(everybody),
                 self.network.random(f"user {name}@{host.name}"),
                 self._group_life(name, host),
             )
@@ -254,6 +254,12 @@ class Simulation:
         pause = self.random.choice((3.0, 15.0, 60.0))
         random = self.network.random(f"groups of {name}@{host.name}")
         return GroupLife(random, pause, own, self._groups, people)
+
+    def _habits(self, everybody: list[str]) -> Habits:
+        """Return habits by which somebody writes as long as there are troubles."""
+        messages = self.random.randint(5, 60)
+        pause = self.random.choice((0.1, 1.0, 10.0))
+        return Habits(pause, self._options.seconds / messages / RESTS, everybody, messages)
 
 
 def _name(number: int) -> str:
@@ -273,7 +279,9 @@ def simulate(seed: int, options: Options, trace: Callable[[str], None] | None = 
     globalLogPublisher.addObserver(failures)
     try:
         steps, seconds, broken = _run(seed, options, ledger, trace)
-        gc.collect()  # a Deferred whose failure nobody took tells it only now
+        # A Deferred whose failure nobody took tells it only now; what a finalizer woke is found once more.
+        while gc.collect():
+            pass
         broken = broken or ledger.broken or ""
     finally:
         globalLogPublisher.removeObserver(failures)
@@ -299,6 +307,8 @@ def _run(
         simulation.run()
     except Broken as error:
         broken = str(error)
+    except DidNotHappen as error:
+        broken = f"progress: {error}"
     finally:
         simulation.end()
     return clock.steps, clock.seconds() - simulation.network.started, broken

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 from msgspec import Struct
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -18,14 +19,19 @@ from chatproto.testing.network import Network
 
 #: A few texts are as long as a line may be.
 _LONG = 15_000
+#: The share of messages after which a user rests.
+RESTS = 0.2
+#: What is soon.
+_SOON_SECONDS = 10.0
 #: How long a user's machine is away after a crash, at most.
 _AWAY_SECONDS = 20.0
 
 
 class Habits(Struct, frozen=True):
-    """What a user does: how often in seconds, to whom, and for how many messages."""
+    """What a user does: writes so many messages to these, some pauses after each other, and then rests."""
 
     pause: float
+    rest: float
     to: Sequence[str]
     messages: int
     #: The share of messages that go to several at once, and that are long.
@@ -57,7 +63,7 @@ class SimulatedUser:
         self.address = f"{name}@{realm}"
         self.machine = network.machine(self.address)
         #: Kept over crashes: how far it has heard, its session, and what it has no answer for.
-        self._position = Position()
+        self._position = Position(after=0)
         self._token: str | None = None
         self._written = 0
         self._unanswered: dict[str, list[Sending]] = {}
@@ -97,9 +103,15 @@ class SimulatedUser:
             self.machine.end(power=power)
             self._network.time.nobody.callLater(self._random.uniform(0, _AWAY_SECONDS), self.start)
 
+    def hurry(self) -> None:
+        """Write something soon, beside what is planned."""
+        if self.machine.running:
+            for _ in range(self._random.randint(1, 3)):
+                self.machine.clock.callLater(self._random.uniform(0, _SOON_SECONDS), self._write)
+
     def stop_writing(self) -> None:
         """Write no more than was written."""
-        self._habits = Habits(self._habits.pause, self._habits.to, self._written)
+        self._habits = replace(self._habits, messages=self._written)
         if self._groups is not None:
             self._groups.end()
 
@@ -113,7 +125,13 @@ class SimulatedUser:
 
     def _plan(self) -> None:
         if self._written < self._habits.messages:
-            self.machine.clock.callLater(self._random.expovariate(1 / self._habits.pause), self._write)
+            rests = self._random.random() < RESTS
+            wait = self._random.expovariate(1 / (self._habits.rest if rests else self._habits.pause))
+            self.machine.clock.callLater(wait, self._go_on)
+
+    def _go_on(self) -> None:
+        self._write()
+        self._plan()
 
     def _write(self) -> None:
         if self._written >= self._habits.messages:
@@ -133,7 +151,6 @@ class SimulatedUser:
         self._ledger.sent(sendings)
         assert self.client is not None
         self._ask(self.client, cid, sendings)
-        self._plan()
 
     def _ask(self, client: ChatClient, cid: str, sendings: list[Sending]) -> None:
         answer: Deferred[Sent] | Deferred[SentEach]

@@ -83,6 +83,7 @@ def test_two_operators_link_their_realms_by_keys(houses: tuple[House, House]) ->
     alpha.do("retry", "beta")
     alpha.wait_for(state="linked")
     beta.wait_for(state="linked")
+    assert alpha.do("list").stdout == "beta\tlinked\t0\t\t0\t0\t0\t\n"  # nothing of what failed before
     alpha.add_user("messi")
     beta.add_user("amsal")
     assert alpha.send("messi", "amsal@beta", "halo")["status"] == "OK"
@@ -113,7 +114,7 @@ def test_what_waits_is_shown_and_comes_back_when_a_realm_is_dropped(houses: tupl
     assert oldest.endswith("s")
     asked = here("realm", "drop", "beta", *alpha.at)
     assert asked.returncode == 2
-    assert "2 messages that wait for it bounce" in asked.stderr
+    assert "dropping beta with the messages that wait for it (2) cannot be undone" in asked.stderr
     assert "2 messages came back" in alpha.do("drop", "beta", "--yes").stderr
     letters = [line.split("\t") for line in alpha.do("dead-letters").stdout.splitlines()]
     assert [(line[3], line[4], line[5]) for line in letters] == [
@@ -133,6 +134,13 @@ def test_a_blocked_realm_is_blocked_until_it_is_approved(houses: tuple[House, Ho
     assert alpha.send("messi", "amsal@beta", "two")["status"] == "OK"
     nothing = here("realm", "approve", "beta", *alpha.at)
     assert nothing.stderr == "chatproto: beta has shown no key that waits for approval\n"
+
+
+def test_who_was_not_reached_has_shown_no_key_to_compare(houses: tuple[House, House]) -> None:
+    alpha, _ = houses
+    added = alpha.do("add", "gamma", "tcp:127.0.0.1:1")
+    assert added.stdout == "gamma\t\n"
+    assert "once it has shown its key, compare that, then `chatproto realm approve" in added.stderr
 
 
 def test_mistakes_are_told_in_one_line(houses: tuple[House, House]) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from chatproto import commands
 from chatproto.errors import Unavailable
 from chatproto.federation import dialing
-from chatproto.federation.link import State
+from chatproto.federation.bounds import OVERDUE_PERIOD
+from chatproto.federation.link import PeerLink, State
 from chatproto.federation.standing import Standing
+from chatproto.names import RealmName
 from tests.federation.town import BETA, Place, Town, Wire
 from tests.realm.house import watch
 
 KEY = "ab" * 32
+GAMMA = RealmName("gamma")
 
 
 @pytest.fixture
@@ -88,3 +93,33 @@ def test_a_decision_that_is_not_stored_is_none(town: Town) -> None:
         row = town.alpha.peers.standings.row(BETA)
         assert (row.state, row.key) == ("open", KEY)
         town.alpha.crash()
+
+
+def test_a_drop_that_the_store_interrupts_is_finished_later(town: Town) -> None:
+    town.alpha.start()
+    town.alpha.person("messi").send("amsal@beta", "one")
+    town.alpha.faults.hold()
+    dropping = watch(town.alpha.peers.drop(BETA))
+    town.turn()
+    town.alpha.faults.refuse_next()  # the bounces, not the decision
+    town.alpha.faults.release()
+    town.turn()
+    assert dropping[0].check(Unavailable)
+    assert town.alpha.texts("bounce") == []
+    town.turn(2 * OVERDUE_PERIOD)
+    assert len(town.alpha.texts("bounce")) == 1
+    assert town.alpha.link.outgoing.waiting_items == 0
+
+
+def test_a_realm_that_is_added_twice_at_once_has_one_link(town: Town) -> None:
+    slow = town.alpha.slow
+    slow.slow = True
+    added = [watch(town.alpha.peers.add(GAMMA)) for _ in range(2)]
+    links: list[PeerLink] = []
+    town.turn()
+    while slow.calls:
+        slow.go_on(Random(0))
+        town.turn()
+        links += town.alpha.peers.links.values()
+    assert added == [[Standing.PENDING]] * 2
+    assert len({id(link) for link in links if link.realm == GAMMA}) == 1

@@ -11,12 +11,15 @@ from chatproto.errors import (
     NoSuchUser,
     PeerBlocked,
     QueueFull,
+    RefusedByPeer,
     Unavailable,
 )
 from chatproto.federation.link import State
 from chatproto.federation.standing import Standing
 from chatproto.frames import Goodbye, Item, PeerLimits, Ready, Skip, Start
 from chatproto.limits import Limits
+from chatproto.names import RealmName
+from chatproto.realm.policy import PeerPolicy
 from chatproto.records import AppliedRow, KeyRow, PeerRow
 from tests.federation.town import BETA, Town, make_item
 from tests.realm.house import watch
@@ -170,6 +173,27 @@ class TestBounds:
 
 
 class TestOperator:
+    def test_who_writes_to_a_realm_that_is_not_approved_is_not_to_try_again(self, town: Town) -> None:
+        town.alpha.wait(town.alpha.peers.add(RealmName("gamma")))
+        with pytest.raises(NoSuchRealm):
+            town.alpha.person("messi").send("amsal@gamma")
+
+    def test_why_the_other_side_refused_us_is_told_in_its_words(self, town: Town) -> None:
+        town.alpha.peers.refused(BETA, "ab" * 32, RefusedByPeer("wrong-key"))
+        assert town.alpha.peers.standings.shown(BETA)[1] == "wrong-key"
+
+    def test_a_realm_that_is_not_approved_is_not_by_being_parked_or_blocked_for_a_while(
+        self, town: Town
+    ) -> None:
+        peers, gamma = town.alpha.peers, RealmName("gamma")
+        town.alpha.wait(peers.add(gamma))
+        town.alpha.wait(peers.park(gamma))
+        town.alpha.wait(peers.retry(gamma))
+        assert peers.standings.of(gamma) is Standing.PENDING
+        town.alpha.wait(peers.block(gamma))
+        town.alpha.wait(peers.unblock(gamma))
+        assert peers.standings.of(gamma) is Standing.PENDING
+
     def test_a_dropped_realm_ends_what_waits_and_begins_anew(self, town: Town) -> None:
         wire = town.connect()
         messi = town.alpha.person("messi")
@@ -210,6 +234,20 @@ class TestOperator:
         assert town.alpha.peers.identity.key == key
         assert [row.state for row in town.alpha.rows(PeerRow)] == ["parked"]
         assert len(town.alpha.rows(KeyRow)) == 1
+
+
+def test_what_was_not_stored_takes_nothing_of_the_day_s_quota(town: Town) -> None:
+    town.beta.setting = replace(town.beta.setting, policy=PeerPolicy(bytes_a_day=100))
+    town.beta.crash()
+    for _ in range(3):
+        town.beta.faults.refuse_next()
+    messi = town.alpha.person("messi")
+    messi.send("amsal@beta", "x" * 60)
+    town.connect()
+    town.turn(10)
+    assert (len(town.beta.texts()), town.alpha.texts("bounce")) == (1, [])
+    messi.send("amsal@beta", "x" * 60)
+    assert (len(town.beta.texts()), len(town.alpha.texts("bounce"))) == (1, 1)
 
 
 class TestPassing:

@@ -6,11 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from chatproto import commands
+from chatproto.errors import StoreFull
 from chatproto.federation.bounds import REFUSALS, WINDOW_ITEMS
+from chatproto.federation.errand import Step
 from chatproto.federation.rules import Arrival, Arrivals
 from chatproto.frames import Ack, Frame, Goodbye, Item, PeerLimits, Ready, Start
 from chatproto.names import RealmName
-from chatproto.records import AppliedRow, ConversationRow, DeadRow, KeyRow, RefusalRow, StreamRow
+from chatproto.records import AppliedRow, ConversationRow, DeadRow, DialRow, KeyRow, RefusalRow, StreamRow
 from tests.conftest import LoggedFailures
 from tests.federation.town import BETA, Port, Town, Wire, make_item
 from tests.realm.house import watch
@@ -43,64 +45,6 @@ def test_a_mark_does_not_carry_a_settlement_that_broke(town: Town) -> None:
     assert stream.settled == stream.offered == town.alpha.link.outgoing.newest == 4
 
 
-def test_a_settlement_that_a_restored_sender_forgot_is_noticed(town: Town) -> None:
-    """All that it has fits: but the other side need not remember refusals that were settled."""
-    messi = town.alpha.person("messi")
-    messi.send("nobody@beta", "one")
-    texts = ["two", "three", "four", "five", "six"]
-    for text in texts:
-        messi.send("amsal@beta", text)
-    wire = town.connect_held()
-    wire.step_until("beta", Item)
-    copy = town.alpha.disk.backup()
-    while wire.step():
-        pass
-    assert town.beta.texts() == texts
-    town.alpha.end()
-    town.alpha.disk.restore(copy)
-    town.alpha.open()
-    town.beta.crash()
-    town.connect()
-    assert town.alpha.link.outgoing.renewals == 1
-    assert len(town.alpha.texts("bounce")) == 1
-    assert town.beta.texts() == texts
-
-
-def test_numbers_that_were_given_twice_are_told_apart_by_their_mids(town: Town) -> None:
-    town.connect()
-    messi = town.alpha.person("messi")
-    messi.send("amsal@beta", "one")
-    copy = town.alpha.disk.backup()
-    messi.send("amsal@beta", "two")
-    for text in ("another two", "three"):
-        town.alpha.end()
-        town.alpha.disk.restore(copy)
-        town.alpha.open()
-        town.alpha.person("messi").send("amsal@beta", text)
-        copy = town.alpha.disk.backup() if text != "three" else copy
-    town.alpha.end()
-    town.alpha.disk.restore(copy)
-    town.alpha.open()  # it counts its second item as sent, as the other side has one of that number
-    assert town.alpha.link.outgoing.offered == 2
-    town.connect()
-    assert town.beta.texts() == ["one", "two", "another two"]
-
-
-def test_a_refusal_stays_one_though_it_would_be_taken_now(town: Town) -> None:
-    messi = town.alpha.person("messi")
-    messi.send("nobody@beta", "one")
-    copy = town.alpha.disk.backup()
-    wire = town.connect_held()
-    wire.step_until("beta", Item)
-    assert len(town.beta.rows(RefusalRow)) == 1
-    town.beta.add("nobody")
-    town.alpha.end()
-    town.alpha.disk.restore(copy)
-    town.alpha.open()
-    town.connect()
-    assert (town.beta.texts(), len(town.alpha.texts("bounce"))) == ([], 1)
-
-
 def test_what_is_offered_while_it_is_found_to_be_late_is_not_withdrawn(town: Town) -> None:
     messi = town.alpha.person("messi")
     messi.send("amsal@beta", "one")
@@ -113,28 +57,6 @@ def test_what_is_offered_while_it_is_found_to_be_late_is_not_withdrawn(town: Tow
     town.turn()
     assert looking
     assert town.alpha.texts("bounce") == []
-
-
-def test_an_epoch_that_begins_while_items_are_on_their_way_to_the_disk(town: Town) -> None:
-    town.connect()
-    messi = town.alpha.person("messi")
-    copy = town.beta.disk.backup()
-    messi.send("amsal@beta", "one")
-    town.beta.end()
-    town.beta.disk.restore(copy)
-    town.beta.open()
-    town.alpha.faults.hold()
-    messi.begin(commands.Send(to="amsal@beta", text="two"))
-    town.turn()
-    messi.begin(commands.Send(to="amsal@beta", text="three"))
-    town.connect()
-    messi.begin(commands.Send(to="amsal@beta", text="four"))
-    town.turn()
-    town.alpha.faults.release()
-    town.turn(1)
-    messi.send("amsal@beta", "five")
-    assert town.beta.texts() == ["one", "two", "three", "four", "five"]
-    assert town.alpha.realm.meters.broken == 0
 
 
 def test_an_entry_of_an_older_connection_that_is_lost_comes_again_by_the_newer(town: Town) -> None:
@@ -311,3 +233,15 @@ def test_what_is_withdrawn_as_too_long_is_not_sent_on_the_next_connection(town: 
     town.turn(2)
     town.check_up()
     assert len(town.alpha.texts("bounce")) + len(town.beta.texts()) == 1
+
+
+def test_a_store_that_refuses_is_not_asked_without_end(town: Town) -> None:
+    """What was appended is lost, and who waited for it to come to rest would only append more."""
+    writer = town.alpha.realm.writer
+    for _ in range(2):
+        town.alpha.faults.refuse_next()
+        writer.append(Step(puts=[DialRow("beta", 1, 1, 1)]))
+        outcome = watch(town.alpha.link.outgoing.load())  # the first time it is known
+        town.turn()
+    assert isinstance(outcome[0].value, StoreFull)
+    assert watch(town.alpha.link.outgoing.load()) == [None]

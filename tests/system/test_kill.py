@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.serving import SECONDS
 from tests.system.running import RunningRealm, history
 from tests.system.talkers import Recipient, Sender, ordered_cids, random_cids
 
-#: How often the server is killed, and how long it lives at least and at most after it is ready.
+#: How often the server is killed, at least, and how long it lives at least and at most after it is ready.
 KILLS = 5
 LIFE = (0.02, 0.4)
 
@@ -31,10 +32,15 @@ def test_every_acknowledged_message_is_there_once_and_in_order_whenever_the_serv
     recipient = Recipient(server, "lineker")
     recipient.start()
     sender.start()
-    for _ in range(KILLS):
-        time.sleep(chance.uniform(*LIFE))
+    kills = 0
+    deadline = time.monotonic() + 2 * SECONDS
+    while kills < KILLS or not sender.repeated:  # on a busy machine a life may be too short for a login
+        assert sender.is_alive(), sender.error
+        assert time.monotonic() < deadline
+        time.sleep(chance.uniform(*LIFE) * (1 + kills // KILLS))
         server.kill()
         server.start()
+        kills += 1
     sender.finish()
     acknowledged = sender.acknowledged
     recipient.expect(acknowledged[-1][2])
@@ -42,15 +48,14 @@ def test_every_acknowledged_message_is_there_once_and_in_order_whenever_the_serv
     print(len(acknowledged), "messages,", sender.repeated, "repeated")
 
     # No session ended but by a kill; a life may have been too short for one.
-    assert max(sender.sessions, recipient.sessions) <= KILLS + 1
-    assert sender.repeated > 0
+    assert max(sender.sessions, recipient.sessions) <= kills + 1
     expected = [(mid, text, seq) for _, text, mid, seq in acknowledged]
     assert [text for _, text, _ in expected] == [f"text {number}" for number in range(len(expected))]
     assert recipient.heard == expected
     with server.login("lineker") as lineker:
         found = history(lineker, "messi")
         assert [(item["mid"], item["text"], item["seq"]) for item in found] == expected
-    _repeats_change_nothing(server, chance.sample(acknowledged, 50))
+    _repeats_change_nothing(server, chance.sample(acknowledged, min(50, len(acknowledged))))
 
     assert server.terminate() == 0
     assert _stored(server.store) == expected

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.serving import SECONDS
 from tests.system.linked import compared, link_of, linked, pair_of, wait_for
 from tests.system.running import RunningRealm, history
 from tests.system.talkers import Recipient, Sender, ordered_cids
@@ -71,6 +72,10 @@ def test_a_side_that_is_stopped_for_longer_than_every_time_out_only_delays(
         recipient.start()
         sender.start()
         wait_for(alpha, state="linked")
+        until = time.monotonic() + SECONDS
+        while not sender.acknowledged:
+            assert time.monotonic() < until
+            time.sleep(0.01)
         victim.send_signal(signal.SIGSTOP)
         try:
             # The other one notices that nobody is there, and ends the link.

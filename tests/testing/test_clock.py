@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 
@@ -95,6 +97,15 @@ def test_a_clock_that_is_set_moves_what_is_planned(time: Time, jump: float, when
     assert clock.seconds() == START + jump
     run(time)
     assert time.seconds() == START + when
+
+
+def test_who_comes_too_early_by_a_rounding_error_does_not_do_so_without_end(time: Time) -> None:
+    clock = ProcessClock(time, "alpha", offset=2**-23)
+    until = math.nextafter(clock.seconds(), math.inf)
+    for _ in range(3):
+        clock.callLater(until - clock.seconds(), lambda: None)
+        time.step()
+    assert clock.seconds() >= until
 
 
 def test_an_error_is_told_with_its_call(time: Time) -> None:

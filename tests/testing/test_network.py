@@ -65,6 +65,19 @@ def test_a_realm_that_stops_says_goodbye(chat: Chat) -> None:
     assert chat.heard == ["before", "after"]
 
 
+def test_a_realm_that_is_wanted_while_it_stops_starts_when_it_is_gone(chat: Chat) -> None:
+    chat.alpha.troubles.commit_seconds = (3.0, 3.0)
+    sending = chat.messi.send("henderson", "on a slow disk")
+    chat.network.run(0.5)
+    stopping = chat.alpha.stop()
+    chat.alpha.start_again()
+    chat.alpha.troubles.commit_seconds = (0.0, 0.0)
+    chat.network.wait(stopping)
+    assert chat.alpha.lives == 2
+    chat.network.wait(sending)
+    chat.network.until(lambda: chat.heard == ["on a slow disk"], within=60)
+
+
 def test_a_realm_whose_store_fails_is_started_again(chat: Chat, logged_failures: LoggedFailures) -> None:
     chat.alpha.troubles.break_next = True
     chat.say("stored, but nobody could tell")

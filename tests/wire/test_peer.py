@@ -42,7 +42,7 @@ LINE = encode_frame(ITEM)[:-1]
 ENTRY = Entry(stream="room@alpha", number=1, mid="alpha/1", from_="messi@alpha", text="halo", at=1)
 
 
-def any_of(kind: Any) -> st.SearchStrategy[Any]:
+def any_of(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each kind
     """Return a strategy for frames of a type; patterns of fields are not known to the general one."""
     if kind is Hello:
         name = TEXT.filter(lambda text: len(text) <= 64)

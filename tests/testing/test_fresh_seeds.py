@@ -1,0 +1,38 @@
+"""Seeds that nobody has run before, some hundreds in each run of the tests; a failure tells how to run it."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from chatproto.errors import StoreError
+from chatproto.testing.simulation import Mode, Options, simulate
+from tests.conftest import LoggedFailures
+
+#: Chosen anew each time.
+BASE = int.from_bytes(os.urandom(4))
+#: The virtual seconds of troubles in each.
+SECONDS = 100
+
+
+@pytest.fixture(autouse=True)
+def store_failures(logged_failures: LoggedFailures) -> Iterator[None]:
+    """Take what is logged of stores that fail on purpose."""
+    yield
+    while logged_failures.take(StoreError):
+        gc.collect()  # they kept others that were not told yet
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize(("realms", "seeds"), [(2, 80), (3, 30)])  # what is cheap is run more often
+def test_no_rule_is_broken_in_fresh_seeds(realms: int, seeds: int, mode: Mode) -> None:
+    options = Options(realms=realms, mode=mode, seconds=SECONDS)
+    for seed in range(BASE, BASE + seeds):
+        broken = simulate(seed, options).broken
+        if broken:
+            made = f"--realms {realms} --mode {mode.value} --seconds {SECONDS}"
+            again = f"python -m chatproto.testing --seed {seed} {made} --trace"
+            pytest.fail(f"seed {seed}: {broken}\n  again: {again}", pytrace=False)
