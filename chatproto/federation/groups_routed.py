@@ -244,6 +244,10 @@ class RoutedGroups:
             if self._state is not State.CALLING:
                 self._name()
             self._begin(talk.here)
+        elif self._heard == 0:
+            # The answer was lost, and what followed it: the same again, with the same numbers.
+            self._stop()
+            self._begin(talk.here)
         self._post(self._slip())
 
     def _take(self, talk: Talk) -> None:

@@ -166,3 +166,17 @@ def test_realms_without_groups_say_nothing_more_of_them(
     country.network.run(4000)
     assert talk(country, "alpha", "beta").begun == begun <= 2
     assert not passed
+
+
+def test_an_answer_that_is_lost_with_what_followed_it_is_given_again(country: Country) -> None:
+    room = Room(country)
+    network = country.network
+    network.partition("gamma", "alpha", one_way=True)
+    talk(country, "alpha", "beta")._call()
+    network.run(2)
+    for transport in network.machine("alpha").transports():
+        transport.cut()
+    network.heal()
+    network.wait(room.messi.connect())
+    room.ask(room.messi.send("room", "one"))
+    network.until(lambda: room.said("beta") == ["one"], within=30)
