@@ -38,7 +38,11 @@ class Post(Protocol):
 
 
 class GroupLedger:
-    """The groups of a simulation. ``reset`` are the realms whose store was replaced by an older copy."""
+    """The groups of a simulation.
+
+    ``reset`` are the realms whose store was replaced by an older copy, ``unsent`` are posts that such a copy
+    says were never sent.
+    """
 
     def __init__(
         self,
@@ -46,11 +50,13 @@ class GroupLedger:
         counts: Counter[str],
         broke: Callable[[str], None],
         reset: Container[str],
+        unsent: Container[str],
     ) -> None:
         self._mirrors = mirrors
         self._counts = counts
         self._broke = broke
         self._reset = reset
+        self._unsent = unsent
         #: Groups by folded address.
         self.names: set[str] = set()
         self._posts: list[Post] = []
@@ -77,13 +83,14 @@ class GroupLedger:
         mirror = self._mirrors[realm]
         if row.kind == "bounce":
             code, _, mid = row.text.partition(" ")
-            if code != _UNKNOWN and mid in self._seqs and self._is_entry(mid):
+            known = mid in self._seqs and mid not in self._unsent
+            if code != _UNKNOWN and known and self._is_entry(mid):
                 self._broke(f"one-end: {mid} bounced as {code}, and is in its group")
         elif not row.conversation:
             self._seqs.setdefault(row.mid, row.seq)
         elif mirror.is_of_group(row) and row.kind == "text":
             self._counts["in groups"] += 1
-            bounce = self._bounce(row.mid)
+            bounce = self._bounce(row.mid) if row.mid not in self._unsent else None
             if bounce is not None and not bounce.text.startswith(_UNKNOWN) and row.gseq:
                 self._broke(f"one-end: {row.mid} is in its group, and bounced as {bounce.text}")
 

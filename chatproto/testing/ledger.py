@@ -8,7 +8,7 @@ and raised as :class:`Broken` at the end of the step.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -76,9 +76,12 @@ class Ledger:
         #: Messages whose entries were lost with a store, and those whose items were kept long enough by then.
         self._gone: set[str] = set()
         self._let_go: set[str] = set()
+        #: Messages of which an older copy says that they were never sent, and nobody noticed that it is one:
+        #: their realm may take them back alone, though they have arrived.
+        self._unsent: set[str] = set()
         #: The first rule that was broken.
         self.broken: str | None = None
-        self.groups = GroupLedger(self.mirrors, self.counts, self.broke, self._reset)
+        self.groups = GroupLedger(self.mirrors, self.counts, self.broke, self._reset, self._unsent)
 
     def broke(self, what: str) -> None:
         """Note that a rule was broken; the first one counts."""
@@ -169,11 +172,11 @@ class Ledger:
         if row.kind == "bounce":
             code, _, mid = row.text.partition(" ")
             self.counts[f"bounced {code}"] += 1
-            if code != UNKNOWN and self._arrivals(mid):
+            if code != UNKNOWN and mid not in self._unsent and self._arrivals(mid):
                 self.broke(f"one-end: {mid} bounced as {code}, and has an entry")
         elif row.device == ARRIVED:
             self.counts["arrived"] += 1
-            bounce = self._bounce(row.mid)
+            bounce = self._bounce(row.mid) if row.mid not in self._unsent else None
             if bounce is not None and not bounce.text.startswith(UNKNOWN):
                 self.broke(f"one-end: {row.mid} arrived, and bounced as {bounce.text}")
 
@@ -210,6 +213,8 @@ class Ledger:
         mirror.roll_back(backup.mark)
         self.groups.lost(host.name, in_groups)
         self._reset.add(host.name)
+        if unnoticed:
+            self._unsent.update(_above_marks(mirror))
         for mid, row in before.items():
             if mid not in mirror.by_mid and mid in self._by_mid:
                 self._excuse(self._by_mid[mid], row)
@@ -322,6 +327,12 @@ class Ledger:
 def realm_of(address: str) -> str:
     """Return the realm of an address."""
     return address.rpartition("@")[2]
+
+
+def _above_marks(mirror: Mirror) -> Iterator[str]:
+    """Return the messages that a store says were never sent."""
+    marks = {row.realm: row.offered for row in mirror.every(StreamRow)}
+    return (row.mid for row in mirror.every(OutboxRow) if row.number > marks.get(row.realm, 0))
 
 
 def _seq(row: Record) -> int:
