@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,7 @@ def verify_(stores: tuple[str, ...], as_json: bool) -> None:
     """
     urls = [store if "://" in store else f"{SQLITE}{store}" for store in stores]
     try:
-        with ExitStack() as stack:
-            databases = []
-            for url in urls:
-                database = open_database(url, Clock())
-                stack.callback(database.close)
-                databases.append(database)
-            found = verify(databases)
+        found = compare(urls)
     except StoreInUse as error:
         raise click.ClickException(f"store-in-use: {error}; stop the realm, or compare a backup") from error
     except StoreError as error:
@@ -64,6 +59,27 @@ def verify_(stores: tuple[str, ...], as_json: bool) -> None:
     sys.exit(0 if found.holds else 1)
 
 
+def compare(urls: Sequence[str]) -> Report:
+    """Compare stores of realms that do not run.
+
+    :raises StoreError: a store cannot be opened or read.
+    """
+    with ExitStack() as stack:
+        databases = []
+        for url in urls:
+            database = open_database(url, Clock())
+            stack.callback(database.close)
+            databases.append(database)
+        return verify(databases)
+
+
+def verdict(found: Report) -> str:
+    """Say in a line what a comparison came to."""
+    sent = sum(pair.sent for pair in found.pairs)
+    outcome = "the promise holds" if found.holds else f"{found.found} violations"
+    return f"{sent} messages and {found.entries} entries of groups compared: {outcome}"
+
+
 def _print(found: Report) -> None:
     print_list(Pair.__struct_fields__, found.pairs, as_json=False)
     for realm in found.older:
@@ -72,9 +88,7 @@ def _print(found: Report) -> None:
         print("violation", violation.what, printable(violation.about), sep="\t")
     if found.found > len(found.violations):
         report(f"and {found.found - len(found.violations)} more")
-    sent = sum(pair.sent for pair in found.pairs)
-    verdict = "the promise holds" if found.holds else f"{found.found} violations"
-    report(f"{sent} messages and {found.entries} entries of groups compared: {verdict}")
+    report(verdict(found))
 
 
 @audit.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
@@ -30,7 +30,8 @@ class Lost(Exception):
 class Ledger:
     """What was said, and who has to hear it, told apart by its text; and what was heard.
 
-    Realms stand beside people in it: their logs have to have each text once, too.
+    Realms stand beside people in it: their logs have to have each text once, too. What is said in a group
+    stands apart from what is said privately, as each has an order of its own.
     """
 
     def __init__(self) -> None:
@@ -49,30 +50,38 @@ class Ledger:
         """How many times a message had to reach somebody."""
         return sum(map(len, self._expected.values()))
 
-    def said(self, text: str, *recipients: str, by: str) -> None:
+    def said(self, text: str, *recipients: str, by: str, group: str = "") -> None:
         """Note that somebody says a text, and that these people have to hear it."""
         self._said += 1
         for name in recipients:
-            self._expected.setdefault(name, []).append(text)
+            self._expected.setdefault(_where(name, group), []).append(text)
         for realm in dict.fromkeys(name.partition("@")[2] for name in (by, *recipients)):
-            self._logged.setdefault(realm, []).append(text)
+            self._logged.setdefault(_where(realm, group), []).append(text)
 
-    def heard(self, name: str, text: str) -> None:
+    def heard(self, name: str, text: str, group: str = "") -> None:
         """Note that somebody heard a text."""
-        self._heard.setdefault(name, []).append(text)
+        self._heard.setdefault(_where(name, group), []).append(text)
 
-    def has_heard(self, name: str, text: str) -> bool:
+    def has_heard(self, name: str, text: str, group: str = "") -> bool:
         """Tell whether somebody heard a text."""
-        return text in self._heard.get(name, [])
+        return text in self._heard.get(_where(name, group), [])
 
-    def problems(self, stored: dict[str, list[str]]) -> list[str]:
-        """Return what is wrong, one line each: ``stored`` are the texts in each realm's log, in its order."""
+    def problems(self, stored: Mapping[tuple[str, str], list[str]]) -> list[str]:
+        """Return what is wrong, one line each.
+
+        ``stored`` are the texts in each realm's log, in its order, by the realm and the group.
+        """
         found = []
-        for realm in self._logged | stored:
-            found += _differences(f"the log of {realm}", self._logged.get(realm, []), stored.get(realm, []))
+        logs = {_where(*of): texts for of, texts in stored.items()}
+        for realm in self._logged | logs:
+            found += _differences(f"the log of {realm}", self._logged.get(realm, []), logs.get(realm, []))
         for name in self._expected | self._heard:
             found += _differences(name, self._expected.get(name, []), self._heard.get(name, []))
         return found
+
+
+def _where(name: str, group: str) -> str:
+    return f"{name} in {group}" if group else name
 
 
 def _differences(where: str, expected: list[str], found: list[str]) -> list[str]:
@@ -108,6 +117,7 @@ class Person:
         self._on_state = on_state
         self._arrivals: list[Deferred[None]] = []
         self._bounced: dict[str, str] = {}
+        self._seen: set[tuple[str, str]] = set()
         self._delivered: dict[str, int] = {}
         self.chat = self._client(None, None)
 
@@ -143,12 +153,19 @@ class Person:
         self.chat = self._client(position.after, position.epoch)
         await self.chat.connect()
 
-    async def hears(self, text: str) -> None:
+    async def hears(self, text: str, group: str = "") -> None:
         """Return when a text was heard.
 
         :raises Lost: it does not come.
         """
-        await self._until(lambda: self._ledger.has_heard(self.name, text), f"did not hear {text!r}")
+        await self._until(lambda: self._ledger.has_heard(self.name, text, group), f"did not hear {text!r}")
+
+    async def sees(self, kind: str, name: str) -> None:
+        """Return when somebody was told what another one did in a group.
+
+        :raises Lost: nobody says so.
+        """
+        await self._until(lambda: (kind, name) in self._seen, f"was not told that {name} {kind}")
 
     async def gets_back(self, mid: str) -> str:
         """Return the code with which a message came back.
@@ -178,9 +195,10 @@ class Person:
 
     def _hear(self, message: Message) -> None:
         if message.kind == "text":
-            self._ledger.heard(self.name, message.text)
+            self._ledger.heard(self.name, message.text, "" if message.to == self.name else message.to)
         elif message.kind == "bounce" and message.about is not None:
             self._bounced[message.about] = message.text
+        self._seen.add((message.kind, message.from_))
         self._on_heard(self.name, message)
         self._something_came()
 

@@ -12,6 +12,7 @@ from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.internet.protocol import ProcessProtocol, connectionDone
+from twisted.internet.utils import getProcessOutputAndValue
 from twisted.python.failure import Failure
 
 #: A realm is ready in less than a second; this is for a machine that has much else to do.
@@ -49,32 +50,49 @@ class _Life(ProcessProtocol):
 
 
 class RealmProcess:
-    """``chatproto serve --lab`` with its store in ``folder``, on the same ports through all its lives.
+    """``chatproto serve`` with its store in ``folder``, on the same ports through all its lives.
 
-    It is linked with the realm ``other`` by a ``secret``, and dials it where ``dialled`` is its process.
+    A ``gateway`` has no users and passes on what others send each other; all others have the lab's.
     """
 
-    def __init__(
-        self,
-        reactor: PosixReactorBase,
-        name: str,
-        folder: Path,
-        other: str,
-        secret: str,
-        dialled: RealmProcess | None = None,
-    ) -> None:
+    def __init__(self, reactor: PosixReactorBase, name: str, folder: Path, *, gateway: bool = False) -> None:
         self.name = name
         self.store = folder / f"{name}.db"
         self.port = 0
-        self.peer_port = 0
+        self.key = ""
+        self._peer_port = 0
         self._reactor = reactor
-        self._other = other
-        self._secret = secret
-        self._dialled = dialled
+        self._gateway = gateway
+        self._links: list[tuple[RealmProcess, str]] = []
         self._configuration = folder / f"{name}.toml"
         self._log = folder / f"{name}.log"
         self._process: IProcessTransport | None = None
         self._life: _Life | None = None
+
+    async def make_key(self) -> None:
+        """Make its key, which others have to know before they are started.
+
+        :raises RealmEnded: it cannot be made.
+        """
+        place = ["--realm", self.name, "--store", f"sqlite:///{self.store}"]
+        output, trouble, code = await getProcessOutputAndValue(
+            sys.executable, ["-m", "chatproto", "realm", "key", *place], env=None, reactor=self._reactor
+        )
+        if code:
+            raise RealmEnded(f"the realm has no key:\n{trouble.decode(errors='replace')}")
+        self.key = output.decode().strip()
+
+    def let_in(self, other: RealmProcess) -> None:
+        """Let another realm, known by its key, link itself with this one."""
+        self._links.append((other, ""))
+
+    def dial(self, gateway: RealmProcess) -> None:
+        """Link it with a realm that is started before it."""
+        self._links.append((gateway, 'connect = "tcp:127.0.0.1:{0._peer_port}"'))
+
+    def reach(self, other: RealmProcess, gateway: RealmProcess) -> None:
+        """Reach another realm by a gateway."""
+        self._links.append((other, f'via = "{gateway.name}"'))
 
     async def start(self) -> None:
         """Start the process and return when it accepts connections.
@@ -92,27 +110,25 @@ class RealmProcess:
             lines = await life.ready.addTimeout(_START_SECONDS, self._reactor)
         except (RealmEnded, DeferredTimeoutError):
             raise RealmEnded(f"the realm is not ready:\n{self._log.read_text(errors='replace')}") from None
-        self.port, self.peer_port = (int(line.rsplit(" ", 1)[1]) for line in lines[:2])
+        self.port, self._peer_port = (int(line.rsplit(" ", 1)[1]) for line in lines[:2])
 
     def _configure(self) -> None:
         """Write what an operator would have written."""
-        connect = f'connect = "tcp:127.0.0.1:{self._dialled.peer_port}"' if self._dialled else ""
-        self._configuration.touch(0o600)
-        self._configuration.write_text(
-            f"""
+        peers = [
+            f'[peers.{other.name}]\npin = "{other.key}"\n{how.format(other)}' for other, how in self._links
+        ]
+        text = f"""
             realm = "{self.name}"
             store = "sqlite:///{self.store}"
-            lab = true
+            {"relay" if self._gateway else "lab"} = true
             [limits]
             link_retry_seconds = {_RETRY_SECONDS}
             [listen]
             client = "tcp:{self.port}:interface=127.0.0.1"
-            peer = "tcp:{self.peer_port}:interface=127.0.0.1"
-            [peers.{self._other}]
-            secret = "{self._secret}"
-            {connect}
+            peer = "tcp:{self._peer_port}:interface=127.0.0.1"
             """
-        )
+        self._configuration.touch(0o600)
+        self._configuration.write_text("\n".join((text, *peers)))
 
     @property
     def told_to_end(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from twisted.internet.posixbase import PosixReactorBase
 
@@ -11,10 +10,10 @@ from chatproto.cli.demo_narrator import Narrator
 from chatproto.cli.demo_people import Ledger, OlderClient, Person, connect_older
 from chatproto.cli.demo_realm import RealmProcess
 from chatproto.client import Message, State
-from chatproto.events import Receipt
+from chatproto.events import PENDING, HistoryItem, Receipt
 from chatproto.opening import LAB_PASSWORD
 
-GROUP = "bola"
+GROUP = "bola@alpha"
 AMSAL = "amsal@beta"
 _JAKARTA = "jakarta"
 
@@ -23,10 +22,16 @@ class Story:
     """The talk. Every text in it is said once, so that texts tell messages apart."""
 
     def __init__(
-        self, reactor: PosixReactorBase, alpha: RealmProcess, beta: RealmProcess, narrator: Narrator
+        self,
+        reactor: PosixReactorBase,
+        alpha: RealmProcess,
+        gamma: RealmProcess,
+        beta: RealmProcess,
+        narrator: Narrator,
     ) -> None:
         self._reactor = reactor
         self._alpha = alpha
+        self._gamma = gamma
         self._beta = beta
         self._narrator = narrator
         self._ledger = Ledger()
@@ -40,11 +45,13 @@ class Story:
         :raises Lost: something did not arrive at all.
         """
         narrator = self._narrator
-        narrator.chapter("Two realms")
+        narrator.chapter("Two realms, and a gateway between them")
+        await self._gamma.start()
+        narrator.note("gamma has no users; it passes on what is signed by those who wrote it")
         for realm in (self._alpha, self._beta):
             await realm.start()
             narrator.note(f"{realm.name} serves 127.0.0.1:{realm.port} and keeps {realm.store}")
-        narrator.note("they have a secret in common, by which they know each other; beta dials alpha")
+        narrator.note("alpha and beta know each other's keys, and dial only gamma")
         messi = self._person("messi", self._alpha)
         lineker = self._person("lineker", self._alpha)
         henderson = self._person("henderson", self._beta)
@@ -55,7 +62,7 @@ class Story:
         await self._across(messi, henderson)
         await self._older_client(messi)
         await self._many(messi, lineker, henderson)
-        await self._group(messi, lineker)
+        await self._group(messi, lineker, henderson)
         await self._in_vain(messi, lineker, henderson)
         await self._crash(messi, lineker, henderson)
         amsal = self._person("amsal", self._beta, password=_JAKARTA)
@@ -67,7 +74,7 @@ class Story:
         return fine
 
     async def _across(self, messi: Person, henderson: Person) -> None:
-        self._narrator.chapter("From one realm to the other")
+        self._narrator.chapter("From one realm to the other, by the gateway")
         seq = await self._say(messi, [henderson], "Will you watch the match tonight?")
         await messi.is_told(henderson.name, seq)
         await self._say(henderson, [messi], "Of course. Who else is coming?")
@@ -98,12 +105,15 @@ class Story:
         await lineker.hears(text)
         await henderson.hears(text)
 
-    async def _group(self, messi: Person, lineker: Person) -> None:
-        self._narrator.chapter("A group")
-        await messi.chat.groups.create(GROUP)
-        await lineker.chat.groups.join(GROUP)
-        self._narrator.note(f"messi made the group {GROUP} in alpha, and lineker joined it")
-        await self._say(lineker, [messi], "I will bring crisps.", to=GROUP)
+    async def _group(self, messi: Person, lineker: Person, henderson: Person) -> None:
+        self._narrator.chapter("A group of both realms")
+        await messi.chat.groups.create(GROUP.partition("@")[0])
+        self._narrator.note(f"messi makes the group {GROUP}")
+        for person in (lineker, henderson):
+            await person.chat.groups.join(GROUP)
+        await messi.sees("joined", henderson.name)
+        await self._post(lineker, [messi, henderson], "I will bring crisps.")
+        await self._post(henderson, [messi, lineker], "And I the drinks.")
 
     async def _in_vain(self, messi: Person, lineker: Person, henderson: Person) -> None:
         self._narrator.chapter("What does not arrive comes back")
@@ -111,21 +121,25 @@ class Story:
         await henderson.chat.account.block(lineker.name)
         self._narrator.note("henderson blocks lineker")
         await self._say_in_vain(lineker, henderson.name, "What was the score again?")
+        await henderson.chat.account.unblock(lineker.name)
+        self._narrator.note("henderson thinks better of it")
 
     async def _crash(self, messi: Person, lineker: Person, henderson: Person) -> None:
         narrator = self._narrator
-        narrator.chapter("Two crashes, with messages waiting")
+        narrator.chapter("Three crashes, with messages waiting")
         narrator.note("beta is killed (kill -9)")
         await self._beta.kill()
-        texts = ("The television is broken, come to my place!", "And bring two bags, we are four now.")
+        first, last = "The television is broken, come to my place!", "And bring two bags, we are four now."
+        await self._say(messi, [], first, to=henderson.name, away=[henderson.name])
+        post = "Who wins tonight?"
+        await self._post(lineker, [messi], post, away=[henderson.name])
+        narrator.note("there is no beta: the message waits on gamma's disk, the post in alpha's log")
+        narrator.note("gamma is killed too")
+        await self._gamma.kill()
         # What henderson hears last was sent last: amsal's, which nobody is told of, has arrived then.
-        for text, to in (
-            (texts[0], henderson.name),
-            ("Come at half past seven.", AMSAL),
-            (texts[1], henderson.name),
-        ):
+        for text, to in (("Come at half past seven.", AMSAL), (last, henderson.name)):
             await self._say(messi, [], text, to=to, away=[to])
-        narrator.note("there is no beta: they wait in alpha")
+        narrator.note("there is no way to beta: they wait in alpha")
         narrator.note("alpha is killed too")
         await self._alpha.kill()
         text = "I am on my way."
@@ -133,13 +147,14 @@ class Story:
         sending = lineker.chat.send(messi.name, text)
         narrator.says(lineker.name, messi.name, text)
         narrator.note("there is no alpha either: it waits in lineker's client")
-        for realm in (self._alpha, self._beta):
+        for realm in (self._gamma, self._alpha, self._beta):
             await realm.start()
             narrator.note(f"{realm.name} is started again on its store")
         narrator.follows(f"on disk: {(await sending).mid}")
         await messi.hears(text)
-        for text in texts:
+        for text in (first, last):
             await henderson.hears(text)
+        await henderson.hears(post, GROUP)
         await self._amsal_looks()
 
     async def _amsal_looks(self) -> None:
@@ -158,11 +173,13 @@ class Story:
 
     async def _count(self, people: Sequence[Person]) -> bool:
         """Compare what was said with what was heard and with what the realms have."""
-        stored = {}
+        stored: dict[tuple[str, str], list[str]] = {}
         for realm in (self._alpha, self._beta):
             self._narrator.chapter(f"What {realm.name} has on disk")
             here = [person for person in people if person.name.endswith(f"@{realm.name}")]
-            stored[realm.name] = await self._log(here, realm)
+            for item in await self._log(here):
+                group = item.to if item.to == GROUP else ""
+                stored.setdefault((realm.name, group), []).append(item.text)
         problems = self._ledger.problems(stored)
         self._narrator.chapter("In the end")
         for problem in problems:
@@ -172,18 +189,18 @@ class Story:
             self._narrator.note(f"{counts}: everything arrived exactly once")
         return not problems
 
-    async def _log(self, people: Sequence[Person], realm: RealmProcess) -> list[str]:
+    async def _log(self, people: Sequence[Person]) -> list[HistoryItem]:
         """Return the texts in a realm's log, as its people can read them."""
-        found: dict[int, Any] = {}
+        found: dict[int, HistoryItem] = {}
         for person in people:
             for conversation in (await person.chat.conversations()).conversations:
                 page = await person.chat.history(conversation.with_, limit=200)
                 found |= {item.seq: item for item in page.messages}
         log = [found[seq] for seq in sorted(found)]
         for item in log:
-            said = f": {item.text}" if item.kind == "text" else f" ({item.kind} {item.text})"
+            said = f": {item.text}" if item.kind == "text" else f" ({f'{item.kind} {item.text}'.rstrip()})"
             self._narrator.note(f"{item.seq:3} {item.from_} to {item.to}{said}")
-        return [item.text for item in log if item.kind == "text"]
+        return [item for item in log if item.kind == "text"]
 
     # -- one message
 
@@ -205,6 +222,24 @@ class Story:
         for person in hearers:
             await person.hears(text)
         return sent.seq or 0
+
+    async def _post(
+        self, sender: Person, hearers: Sequence[Person], text: str, *, away: Sequence[str] = ()
+    ) -> None:
+        """Let somebody say something in the group, which every member of it hears."""
+        narrator = self._narrator
+        names = [*away, *(person.name for person in hearers)]
+        narrator.says(sender.name, GROUP, text)
+        sent = await sender.chat.send(GROUP, text)
+        if sent.state == PENDING:
+            narrator.follows(f"on disk: {sent.mid}, pending until alpha has numbered it")
+            hearers = [*hearers, sender]  # it comes back when it is
+            names.append(sender.name)
+        else:
+            narrator.follows(f"on disk: number {sent.seq}, {sent.mid}")
+        self._ledger.said(text, *names, by=sender.name, group=GROUP)
+        for person in hearers:
+            await person.hears(text, GROUP)
 
     async def _say_in_vain(self, sender: Person, to: str, text: str) -> None:
         self._ledger.said(text, by=sender.name)
