@@ -1,10 +1,11 @@
-"""A group with members in many realms, on virtual time: what a post costs each of them, and how a partition heals.
+"""A group with members in many realms, on virtual time: what a post costs each, and how a partition heals.
 
 Two figures. A group of 10,000 members in 10 realms, 10 of whom listen in each: bytes between realms, rows and
 processor time of each realm for a post, and the virtual time until the last of the hundred has it. Stores are
-SQLite, whose commits take no virtual time, and each piece of a connection takes 10 ms. Then 30 realms, all linked
-with all: they are parted in two halves, members come and go in both, and what is between them is mended: the
-virtual time until all know the same members, and the frames exchanged for it. ``--only`` chooses post or parted.
+SQLite, whose commits take no virtual time, and each piece of a connection takes 10 ms. Then 30 realms, all
+linked with all: they are parted in two halves, members join from both, and what is between is mended: the
+virtual time until all know the same members, and the frames exchanged for it. ``--only`` chooses post or
+parted.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from chatproto.client import ChatClient
 from chatproto.events import Message
 from chatproto.federation.link import State
 from chatproto.names import RealmName
-from chatproto.records import Batch, Entry, MemberRow, Record
+from chatproto.records import Batch, Entry, MemberRow
 from chatproto.testing import Network, ProcessClock, RealmHost
 from chatproto.testing.disks import rows_of
 from chatproto.testing.mirror import Mirror
@@ -222,16 +223,19 @@ def _post(
         begin = network.time.seconds()
         sender.send(to, "m" * 64, f"far{begin}:{number + 1}")
         if not together:
-            wanted = (number + 1) * listening
-            network.until(lambda wanted=wanted: len(heard) >= wanted)
+            network.until(partial(_have, heard, (number + 1) * listening))
             world.latest = max(world.latest, network.time.seconds() - begin)
             network.run(2)
     begin = network.time.seconds()
     if together:
-        network.until(lambda: len(heard) >= count * listening)
+        network.until(partial(_have, heard, count * listening))
         world.latest = network.time.seconds() - begin
     network.run(5)
     assert len(heard) == count * listening, (len(heard), count * listening)
+
+
+def _have(heard: list[Message], count: int) -> bool:
+    return len(heard) >= count
 
 
 def _print_posts(world: World, what: str, count: int) -> None:
@@ -239,10 +243,12 @@ def _print_posts(world: World, what: str, count: int) -> None:
     cpu = [world.cpu[name] / count * 1e6 for name in (home, sender)]
     rest = sum(world.cpu[name] for name in others) / len(others) / count * 1e6
     print(
-        f"far groups: {what}, {MEMBERS:,} members in {REALMS} realms: {sum(world.bytes.values()) / count:,.0f} bytes "
-        f"between realms for each ({world.bytes[home] / count:,.0f} from its home); rows written at home "
+        f"far groups: {what}, {MEMBERS:,} members in {REALMS} realms: "
+        f"{sum(world.bytes.values()) / count:,.0f} bytes between realms for each "
+        f"({world.bytes[home] / count:,.0f} from its home); rows written at home "
         f"{world.written(home, count)}; in {sender} {world.written(sender, count)}; in another "
-        f"{world.written(others[0], count)}; processor: {cpu[0]:.0f} us at home, {cpu[1]:.0f} in {sender}, {rest:.0f} in each other, with SQLite; "
+        f"{world.written(others[0], count)}; processor: {cpu[0]:.0f} us at home, {cpu[1]:.0f} in {sender}, "
+        f"{rest:.0f} in each other, with SQLite; "
         f"the last of {REALMS * LISTENING} who listen has it {world.latest * 1000:.0f} virtual ms later "
         f"(10 ms between machines)",
         flush=True,
@@ -282,9 +288,9 @@ def _part(world: World, number: int, seconds: float) -> None:
     said = {name: count for name, count in world.frames.most_common() if name not in _LIFE}
     told = ", ".join(f"{count:,} {name}" for name, count in said.items())
     print(
-        f"far groups: {PARTED_REALMS} realms parted in two for {seconds:,.0f} s, {PARTED_REALMS} members come "
-        f"meanwhile ({apart} realms differ from home): {needed:.2f} virtual seconds after it is mended all know "
-        f"the same {wanted} members; {sum(said.values()):,} frames on {len(ways)} + "
+        f"far groups: {PARTED_REALMS} realms parted in two for {seconds:,.0f} s, {PARTED_REALMS} members "
+        f"come meanwhile ({apart} realms differ from home): {needed:.2f} virtual seconds after it is mended "
+        f"all know the same {wanted} members; {sum(said.values()):,} frames on {len(ways)} + "
         f"{half * (half - 1)} links by then: {told}",
         flush=True,
     )

@@ -77,9 +77,10 @@ def measure(what: str, servers: Sequence[Server], messages: int) -> float:
     places = ("the sender's realm", "the gateway", "the recipient's")
     named = zip(places if len(each) == 3 else places[::2], each, strict=True)
     print(
-        f"gateway: {what}: {messages / seconds:,.0f} messages/s, until delivered; {sum(each):.0f} us of processor "
-        f"each ({', '.join(f'{cost:.0f} at {place}' for place, cost in named)}; window {WINDOW}, SQLite); at "
-        f"100 messages/s {median:.2f} ms median, {late:.2f} ms 99th percentile from send to delivery",
+        f"gateway: {what}: {messages / seconds:,.0f} messages/s, until delivered; {sum(each):.0f} us of "
+        f"processor each ({', '.join(f'{cost:.0f} at {place}' for place, cost in named)}; "
+        f"window {WINDOW}, SQLite); at 100 messages/s {median:.2f} ms median, "
+        f"{late:.2f} ms 99th percentile from send to delivery",
         flush=True,
     )
     return sum(each)

@@ -1,9 +1,9 @@
-"""A hub with a thousand links: what each costs while nothing is said, and how the hub comes back to all at once.
+"""A hub with a thousand links: what each costs while nothing is said, and how the hub comes back to all.
 
 The hub is ``chatproto serve`` on SQLite, on one core; the others are realms in one process on another, each
 linked to it by a connection of its own. Printed are the hub's resident memory and processor time for each
 link, and after ``kill -9``: the time until all are linked again, how many dials came, and what they cost.
-``python -m benchmarks.mesh --realms 100`` for fewer; ``--simulated`` links all with all instead, on virtual time.
+``--realms 100`` for fewer; ``--simulated`` links all with all instead, in one process on virtual time.
 """
 
 from __future__ import annotations
@@ -157,9 +157,10 @@ def measure_return(folder: Path, port: int, neighbours: Neighbours) -> None:
         stay = neighbours.linked
         dials, most = neighbours.counted(ready)
         print(
-            f"mesh: the hub is killed and away for {AWAY_SECONDS:.0f} s, ready after {ready - since:.1f} s, and "
-            f"{seconds:.1f} s later all {neighbours.count:,} are linked ({stay:,} still are 5 s later): "
-            f"{dials:,} dials from then on, at most {most:.0f} in a second, and {cpu:.2f} s of its processor from its start",
+            f"mesh: the hub is killed and away for {AWAY_SECONDS:.0f} s, ready after {ready - since:.1f} s, "
+            f"and {seconds:.1f} s later all {neighbours.count:,} are linked ({stay:,} still are 5 s later): "
+            f"{dials:,} dials from then on, at most {most:.0f} in a second, and {cpu:.2f} s of its processor "
+            f"from its start",
             flush=True,
         )
 
@@ -191,10 +192,11 @@ def measure_simulated(count: int) -> None:
     network.run(IDLE_SECONDS)
     idle, steps = time.process_time() - idle, network.time.steps - steps
     print(
-        f"mesh: {count} simulated realms, {ends // 2:,} links, all up after {seconds:.0f} virtual seconds and "
-        f"{cpu:.1f} s of processor; {sum(dials.values()):,} dials, at most {max(dials.values())} in a second, "
-        f"{max(dials.values()) / count:.1f} of each realm; idle: {steps / ends / IDLE_SECONDS:.2f} steps a second "
-        f"at each end, {idle / ends / IDLE_SECONDS * 1e6:.2f} us of processor with the simulated network",
+        f"mesh: {count} simulated realms, {ends // 2:,} links, all up after {seconds:.0f} virtual seconds "
+        f"and {cpu:.1f} s of processor; {sum(dials.values()):,} dials, at most {max(dials.values())} in a "
+        f"second, {max(dials.values()) / count:.1f} of each realm; idle: {steps / ends / IDLE_SECONDS:.2f} "
+        f"steps a second at each end, {idle / ends / IDLE_SECONDS * 1e6:.2f} us of processor with the "
+        f"simulated network",
         flush=True,
     )
 

@@ -1,5 +1,6 @@
-"""Many small realms in one process, each linked to one hub by a real connection: ``python -m benchmarks.neighbours
-COUNT PORT``.
+"""Many small realms in one process, each linked to one hub by a real connection.
+
+``python -m benchmarks.neighbours COUNT PORT`` is started by ``benchmarks.mesh``.
 
 Prints every quarter of a second the time, how many are linked, how many dials they began in all, and the
 processor seconds and resident KiB of the process.

@@ -231,11 +231,12 @@ class Operating:
 
     async def _add(self, realm: RealmName, connect: str, pin: str) -> LinkAdded:
         try:
-            connect = parse_connect(connect, insecure=self._insecure)
             pinned = parse_fingerprint(pin) if pin else ""
+            if connect or not pinned:
+                connect = parse_connect(connect, insecure=self._insecure)
         except ValueError as error:
             raise BadField(str(error)) from None
-        key, problem = await self._key_of(realm, connect)
+        key, problem = await self._key_of(realm, connect) if connect else ("", "")
         if pinned and key and key != pinned:
             problem = f"it shows another key, {fingerprint(key)}"
         standing = await self._peers.add(realm, connect, pin)
@@ -322,6 +323,7 @@ class _Asking:
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
+        self.links = ()
         #: The key that was shown.
         self.key = ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Protocol as Typed
 
 from twisted.internet.defer import Deferred
@@ -23,8 +23,9 @@ from chatproto.protocols.peer import RealmPeerProtocol
 from chatproto.realm.meters import Traffic
 from chatproto.realm.times import Clock
 
-#: Connections at once whose other side has not proved who it is; the oldest makes room for the next. A
-#: handshake takes milliseconds, so that who is that old among so many is only in the way.
+#: Connections at once whose other side has not proved who it is, beyond one for each link: after a restart
+#: all dial at once. The oldest makes room for the next: a handshake takes two round trips, so that who is so
+#: old among so many is only in the way.
 STRANGERS = 64
 #: The log hears at most so often (seconds) that somebody used the name of a realm and did not prove it: it
 #: costs a stranger one line to do so again.
@@ -37,6 +38,11 @@ class Links(Trusts, Typed):
     @property
     def identity(self) -> Identity:
         """Who this realm is."""
+        ...
+
+    @property
+    def links(self) -> Sized:
+        """The realms that may dial."""
         ...
 
     def approved(self, realm: RealmName, key: str) -> None:
@@ -127,7 +133,7 @@ class RealmPeerFactory(ServerFactory):
         except TooManyConnections:
             self.traffic.turned_away += 1
             return None
-        if len(self._strangers) >= STRANGERS:
+        if len(self._strangers) >= STRANGERS + len(self.links.links):
             self._evict(next(iter(self._strangers)))
         protocol = RealmPeerProtocol(self, None)
         self._strangers[protocol] = None

@@ -10,7 +10,7 @@ import pytest
 from chatproto.federation.bounds import DIAL_SPACING
 from chatproto.federation.link import PeerLink, State
 from chatproto.testing.hosts import RealmHost
-from chatproto.testing.network import Network
+from chatproto.testing.network import Network, Wire
 
 REALMS = 100
 #: Dials of one realm in a second of whatever phase.
@@ -20,8 +20,10 @@ MOST_DIALS = round(1 / DIAL_SPACING) + 1
 class Star:
     """A hub and the realms that are linked to it; each side may dial."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, *, far: bool = False) -> None:
         self.network = Network(1)
+        if far:
+            self.network.on_wire.append(self._far)
         self.commits = 0
         #: Attempts by who made them and in which second.
         self.dials: Counter[tuple[str, int]] = Counter()
@@ -35,6 +37,11 @@ class Star:
 
     def _dialled(self, who: str, to: str, port: str) -> None:
         self.dials[who, int(self.network.time.seconds())] += 1
+
+    def _far(self, wire: Wire) -> None:
+        for here, there in ((wire.here.name, wire.there.name), (wire.there.name, wire.here.name)):
+            path = self.network.path(here, there)
+            path.shortest, path.longest = 0.2, 0.4
 
     def _committed(self, host: RealmHost, *_: object) -> None:
         self.commits += 1
@@ -75,6 +82,13 @@ def test_who_is_quiet_costs_a_sign_of_life_now_and_then(star: Star) -> None:
     assert star.commits == commits
     assert not star.dials
     assert star.all_linked()
+
+
+def test_nobody_who_dials_at_once_with_all_others_is_turned_away() -> None:
+    star = Star(REALMS, far=True)
+    star.network.until(star.all_linked, 10)
+    assert star.hub.links is not None
+    assert star.hub.links.factory.traffic.turned_away == 0
 
 
 @pytest.mark.parametrize("seconds", [20, 1800])

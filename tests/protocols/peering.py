@@ -63,6 +63,7 @@ class LinkingRealm:
     def __init__(self, name: RealmName, clock: Clock, limits: Limits | None = None, **options: Any) -> None:
         self.identity = Identity(name, hashlib.sha256(name.encode()).digest(), **options)
         self.trusts: dict[RealmName, Trust] = {}
+        self.links: list[RealmName] = []
         #: What was asked and told, in order.
         self.told: list[tuple[str, ...]] = []
         self.ends: list[End] = []

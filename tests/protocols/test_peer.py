@@ -271,6 +271,14 @@ class TestRoom:
         assert two.beta.factory.strangers == 0
         assert two.beta.end.reasons == ["closed"]
 
+    def test_all_who_are_linked_may_come_back_at_once(self) -> None:
+        two = Two(limits=Limits(connections_per_address=0))
+        two.beta.links = [ALPHA] * 100
+        sides = [two.listening() for _ in range(STRANGERS + 100)]
+        assert not any(side.wire.aborted for side in sides)
+        two.listening()
+        assert [side.wire.aborted for side in sides[:2]] == [True, False]
+
     def test_those_who_are_known_count_no_more(self) -> None:
         two = Two(limits=Limits(connections_per_address=0))
         sides = [two.linked()[1] for _ in range(3)]
