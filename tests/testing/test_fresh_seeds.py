@@ -10,6 +10,7 @@ import pytest
 
 from chatproto.errors import StoreError
 from chatproto.testing.simulation import Mode, Options, simulate
+from chatproto.testing.topology import Topology
 from tests.conftest import LoggedFailures
 
 #: Chosen anew each time.
@@ -27,12 +28,23 @@ def store_failures(logged_failures: LoggedFailures) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("mode", Mode)
-@pytest.mark.parametrize(("realms", "seeds"), [(2, 80), (3, 30)])  # what is cheap is run more often
-def test_no_rule_is_broken_in_fresh_seeds(realms: int, seeds: int, mode: Mode) -> None:
-    options = Options(realms=realms, mode=mode, seconds=SECONDS)
+@pytest.mark.parametrize(
+    ("realms", "groups", "topology", "seeds"),
+    [  # what is cheap is run more often
+        (2, 0, Topology.MESH, 80),
+        (3, 0, Topology.MESH, 30),
+        (3, 2, Topology.MESH, 15),
+        (3, 2, Topology.GATEWAY, 10),
+        (3, 0, Topology.FALLBACK, 10),
+    ],
+)
+def test_no_rule_is_broken_in_fresh_seeds(
+    realms: int, groups: int, topology: Topology, seeds: int, mode: Mode
+) -> None:
+    options = Options(realms=realms, groups=groups, topology=topology, mode=mode, seconds=SECONDS)
     for seed in range(BASE, BASE + seeds):
         broken = simulate(seed, options).broken
         if broken:
-            made = f"--realms {realms} --mode {mode.value} --seconds {SECONDS}"
-            again = f"python -m chatproto.testing --seed {seed} {made} --trace"
+            made = f"--realms {realms} --groups {groups} --topology {topology.value} --mode {mode.value}"
+            again = f"python -m chatproto.testing --seed {seed} {made} --seconds {SECONDS} --trace"
             pytest.fail(f"seed {seed}: {broken}\n  again: {again}", pytrace=False)
