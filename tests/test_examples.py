@@ -246,3 +246,23 @@ def test_two_realms_say_halo() -> None:
     with Example("two_realms.py") as realms:
         realms.read("halo")
         assert realms.end() == 0
+
+
+def test_a_message_goes_through_the_gateway() -> None:
+    with Example("gateway.py") as realms:
+        realms.read("halo")
+        assert realms.end() == 0
+
+
+def test_a_member_in_another_realm_posts_and_reads() -> None:
+    with Example("group_across_realms.py") as realms:
+        assert realms.read("in beta the post is") == "pending"
+        realms.read("messi@beta in bola@alpha: text halo semua")
+        assert realms.read("history in beta:") == "['halo semua']"
+        assert realms.end() == 0
+
+
+def test_a_bot_is_right_whatever_the_federation_does() -> None:
+    with Example("federation_in_a_test.py") as example:
+        assert example.read("everybody was told each score once,") == "with each of 10 seeds"
+        assert example.end() == 0

@@ -89,6 +89,8 @@ class ILinks(Interface):
     def add(realm: RealmName, connect: str, pin: str) -> Deferred[LinkAdded]:
         """Add a realm with its endpoint, and its fingerprint or ``""``; what it shows is in the answer.
 
+        One that dials, or is reached by a route, needs no endpoint (``""``), but the fingerprint.
+
         :raises BadField: the endpoint or the fingerprint is none.
         """
 

@@ -203,6 +203,14 @@ class RealmHost:
             if self._wanted:
                 self.start()
 
+    def be_honest(self) -> None:
+        """Do from now on what a gateway should, as after somebody has looked; for that it is killed."""
+        if self.tampering is not None and self.tampering.active:
+            self.tampering.active = False
+            if self.machine.running:
+                self.crash()
+                self.start()
+
     def copy(self) -> Any:
         """Return a copy of what its disk has now."""
         return self.disk.copy()

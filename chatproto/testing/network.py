@@ -7,7 +7,7 @@ decided by the seed alone: two runs of the same program with the same seed are t
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -28,6 +28,7 @@ from chatproto.testing.machines import Machine
 from chatproto.testing.names import CLIENT, PASSWORD, PEER
 from chatproto.testing.paths import Path
 from chatproto.testing.shaping import Shape
+from chatproto.testing.tampering import Tampering
 from chatproto.testing.transports import MemoryTransport, pair
 
 T = TypeVar("T")
@@ -104,12 +105,23 @@ class Network:
         users: Iterable[str] = (),
         *,
         peers: Iterable[str] = (),
+        routes: Mapping[str, str] | None = None,
+        relay: bool = False,
+        honest: bool = True,
         policy: Policy | None = None,
     ) -> RealmHost:
-        """Add a realm with these users, linked to the realms ``peers``, which is not started yet."""
+        """Add a realm with these users, linked to the realms ``peers``, which is not started yet.
+
+        ``routes`` are realms that it reaches by others, and by which. With ``relay`` it is a gateway; one
+        that is not ``honest`` drops, doubles, delays, alters and forges what it should pass on.
+        """
         disk: Disk = InMemory() if self._folder is None else OnSqlite(self._folder / name)
         machine = self.machine(name)
         host = self.realms[name] = RealmHost(self, machine, disk, tuple(users), tuple(peers), policy)
+        host.routes = dict(routes or {})
+        host.relay = relay
+        if not honest:
+            host.tampering = Tampering(name, self.random(f"tampering {name}"))
         return host
 
     def client(self, user: str, realm: str, **options: Any) -> ChatClient:
