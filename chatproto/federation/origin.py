@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from chatproto.federation.bounds import ROUTE_PAUSE
-from chatproto.federation.errand import Errand
+from chatproto.federation.errand import Errand, come_to_rest
 from chatproto.federation.identity import Identity
 from chatproto.federation.pacing import Pace, Patience
 from chatproto.federation.routed import RoutedSender
@@ -69,6 +69,7 @@ class Origin:
         self._work = Errand(link.writer, link.clock, "sending by a route", self._go_on)
         self._patience = Patience(link.clock, self._lost_patience)
         self._nonce = ""
+        self._answered = True
         #: What was settled when the newest nonce was made: who answers with it stands there at least.
         self._floor = 0
         self._must_ask = False
@@ -108,9 +109,7 @@ class Origin:
         self._hop = hop
         self._become(State.IDLE)
         self._stream.on_marked = self._numbered
-        self._numbered()
-        if self._ruling is not None:
-            self._work.wake()
+        self._work.wake()
 
     def detach(self) -> None:
         """Send nothing more by the route."""
@@ -181,6 +180,11 @@ class Origin:
             ):
                 self._ruling = None
             return
+        if self._state is State.IDLE:
+            # How much waits is known when nothing is on its way to the disk.
+            await come_to_rest(self._link.writer)
+            await stream.load()
+            self._numbered()
         if self._must_ask:
             await stream.keep()
             if not self._is_off():
@@ -196,8 +200,10 @@ class Origin:
     def _ask(self) -> None:
         """Ask the next realm whether it passes on, and the destination where it stands."""
         row = self._stream.row
-        self._nonce = self._entropy(_NONCE_BYTES).hex()
-        self._floor = self._stream.settled
+        if self._answered:  # otherwise the answer is still on its way, and answers this question, too
+            self._nonce = self._entropy(_NONCE_BYTES).hex()
+            self._floor = self._stream.settled
+            self._answered = False
         self._asked_at = self._link.clock.seconds()
         self._post(
             Letter(
@@ -280,6 +286,7 @@ class Origin:
         row = stream.row
         fresh = ruling.nonce == nonce != ""
         self._doubt = self._doubt and not fresh
+        self._answered = self._answered or fresh
         if not ruling.nonce:
             self._ask_soon()  # it was started, and says so until it hears of us
         if ruling.epoch == row.epoch and ruling.settled <= row.settled and ruling.number <= stream.offered:
@@ -305,7 +312,7 @@ class Origin:
 
     async def _renew(self, ruling: Ruling) -> None:
         """Begin a new epoch: the destination says that one of us has an older copy."""
-        self._nonce = ""
+        self._nonce, self._answered = "", True
         self._stop_sender()
         self._stream.stop_marking()
         self._stream.on_marked = self._numbered
