@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from sys import intern
 
 from twisted.logger import Logger
 
@@ -254,7 +255,7 @@ class GroupSender:
             from_=message.sender,
             text=message.text,
             at=message.at,
-            kind=message.kind,
+            kind=intern(message.kind),  # the usual one is left out, and known by identity
             name=name,
             epoch=epoch if epoch != stream.epoch else "",
         )

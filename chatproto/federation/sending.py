@@ -7,6 +7,7 @@ one item goes first, and as many more as were answered: who was away for long ma
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from sys import intern
 
 from twisted.logger import Logger
 
@@ -161,7 +162,7 @@ class Sender:
             text=message.text,
             at=row.at,
             expires=row.expires,
-            kind=message.kind,
+            kind=intern(message.kind),  # the usual one is left out, and known by identity
             name=names[message.sender],
             settled=settled,
         )

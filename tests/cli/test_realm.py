@@ -83,7 +83,7 @@ def test_two_operators_link_their_realms_by_keys(houses: tuple[House, House]) ->
     alpha.do("retry", "beta")
     alpha.wait_for(state="linked")
     beta.wait_for(state="linked")
-    assert alpha.do("list").stdout == "beta\tlinked\t0\t\t0\t0\t0\t\n"  # nothing of what failed before
+    assert alpha.do("list").stdout == "beta\tlinked\t0\t\t0\t0\t0\t\t\t0\t\n"  # nothing of what failed before
     alpha.add_user("messi")
     beta.add_user("amsal")
     assert alpha.send("messi", "amsal@beta", "halo")["status"] == "OK"
