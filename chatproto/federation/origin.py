@@ -313,6 +313,8 @@ class Origin:
     async def _renew(self, ruling: Ruling) -> None:
         """Begin a new epoch: the destination says that one of us has an older copy."""
         self._nonce, self._answered = "", True
+        self._doubt = True  # until that is stored
+        self._patience.begin()
         self._stop_sender()
         self._stream.stop_marking()
         self._stream.on_marked = self._numbered
@@ -328,12 +330,14 @@ class Origin:
             ),
             lambda: self._state is not State.OFF,
         )
+        self._doubt = False
         if self._state is State.OPENING:
             self._ask_soon()
         self._numbered()
 
     def _moved(self) -> None:
-        self._patience.moved(self._waits())
+        if self._state is State.OPEN:  # what is settled now may be of a sender before
+            self._patience.moved(self._waits())
 
     def _settled(self) -> None:
         """Hear that verdicts are on disk: whoever keeps them for us need not any more."""
