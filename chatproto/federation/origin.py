@@ -312,8 +312,7 @@ class Origin:
 
     async def _renew(self, ruling: Ruling) -> None:
         """Begin a new epoch: the destination says that one of us has an older copy."""
-        self._nonce, self._answered = "", True
-        self._doubt = True  # until that is stored
+        self._nonce, self._answered, self._doubt = "", True, True
         self._patience.begin()
         self._stop_sender()
         self._stream.stop_marking()

@@ -99,6 +99,8 @@ class Run:
             if row.number == self.last:
                 self.mid = row.mid
             self._append(row, [])
+        elif row.number < self.first:
+            self.post([row])  # the destination had it once; it may have an older copy of its store
         self.tell()
 
     def _begin(self, row: HeldRow) -> None:

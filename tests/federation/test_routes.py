@@ -217,6 +217,23 @@ class TestOlderCopies:
         assert [text for text in country.texts("beta") if text in texts] == texts
         assert country.settled("alpha", "beta")
 
+    def test_both_ends_may_be_older_than_the_gateway(self, country: Country) -> None:
+        copies = [
+            (name, country.hosts[name].copy(), country.mirrors[name].mark()) for name in ("alpha", "beta")
+        ]
+        messi = country.client("messi", "alpha")
+        send(country, messi, "one", "two")
+        country.network.run(5)
+        for name, copy, mark in copies:
+            country.hosts[name].put_back(copy)
+            country.mirrors[name].roll_back(mark)
+        for name, _, _ in copies:
+            country.network.wait(country.hosts[name].start())
+        send(country, country.client("messi", "alpha", device="other"), "new")
+        country.network.run(1000)
+        assert country.texts("beta") == ["new"]
+        assert country.settled("alpha", "beta")
+
     @pytest.mark.parametrize("away", [False, True])
     def test_a_gateway_may_forget(self, country: Country, away: bool) -> None:
         messi = country.client("messi", "alpha")
