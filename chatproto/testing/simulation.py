@@ -212,9 +212,11 @@ class Simulation:
 
     def _shape(self) -> Shape:
         random = self._shaping
-        return Shape(
-            random, shred=random.random() < 0.3, slow=random.choice((0.0, 0.0, 0.0, 0.0, 5_000.0, 100_000.0))
-        )
+        shred = random.random() < 0.3
+        slow = random.choice((0.0, 0.0, 0.0, 0.0, 5_000.0, 100_000.0))
+        if shred and self._options.topology is not Topology.MESH:
+            slow = 0.0  # together they let some ten bytes through in a second, and a gateway's are for many
+        return Shape(random, shred=shred, slow=slow)
 
     def _host(self, number: int) -> RealmHost:
         users = [f"u{each}" for each in range(self.random.randint(1, 3))]
