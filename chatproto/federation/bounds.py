@@ -118,9 +118,9 @@ PATIENCE_MOST = 3600.0
 ROUTE_PAUSE = 1.0
 #: Seconds that a direct link may be down until a route is used instead.
 ROUTE_GRACE = 10.0
-#: How often a realm that was started says where it stands to one that does not answer, for half a day: its
+#: How often a realm that was started says where it stands, in three hours, unless something new arrives: its
 #: store may be an older copy, and who sends nothing would not notice.
-ANNOUNCEMENTS = 16
+ANNOUNCEMENTS = 8
 #: Parcels of a stream that wait until it is known where it stands: what may be sent without an answer.
 EARLY_PARCELS = 256
 #: Streams that one neighbour may have passed on, each with its place in memory, and verdicts that are kept.

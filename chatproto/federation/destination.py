@@ -62,7 +62,6 @@ class Destination:
     def arrived(self, letter: Letter, hop: PeerLink) -> None:
         """Take a letter whose signature is the origin's."""
         self._hop = hop
-        self._announcements = 0
         self._nonce = letter.nonce or self._nonce
         if len(self._early) < EARLY_PARCELS:
             self._early.append(letter)
@@ -104,7 +103,7 @@ class Destination:
             ready = await self._stream.ready()
             if link.end is not None or not (self._early or self._announcing):
                 return
-            self._stream.attach(self._say, self._gave_up)
+            self._stream.attach(self._stored, self._gave_up)
             self._attached = True
             self._mid = ready.mid
         if self._announcing:
@@ -186,6 +185,10 @@ class Destination:
         if self._say_call is None:
             wait = self._said_at + ROUTE_PAUSE - self._link.clock.seconds()
             self._say_call = self._link.clock.callLater(min(max(wait, 0.0), ROUTE_PAUSE), self._say_now)
+
+    def _stored(self) -> None:
+        self._announcements = 0  # who goes on knows where this realm stands
+        self._say()
 
     def _say_now(self) -> None:
         self._say_call = None
