@@ -73,8 +73,9 @@ class Origin:
         #: What was settled when the newest nonce was made: who answers with it stands there at least.
         self._floor = 0
         self._must_ask = False
-        #: Whether the destination said something that does not fit, and no more since it was asked.
-        self._doubt = False
+        #: Whether it has to say where it stands: since the start, as this store may be an older copy, and when
+        #: it said something that does not fit.
+        self._doubt = True
         self._asked_at = float("-inf")
         self._ask_call: IDelayedCall | None = None
         self._held: Held | None = None
@@ -141,7 +142,7 @@ class Origin:
         self._held = None
 
     def _numbered(self) -> None:
-        if self._state is State.IDLE and self._stream.waiting_items:
+        if self._state is State.IDLE and (self._doubt or self._stream.waiting_items):
             self._open()
 
     def _open(self) -> None:
@@ -184,6 +185,7 @@ class Origin:
             # How much waits is known when nothing is on its way to the disk.
             await come_to_rest(self._link.writer)
             await stream.load()
+            self._doubt = self._doubt and stream.newest > 0
             self._numbered()
         if self._must_ask:
             await stream.keep()
