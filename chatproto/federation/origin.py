@@ -73,8 +73,8 @@ class Origin:
         #: What was settled when the newest nonce was made: who answers with it stands there at least.
         self._floor = 0
         self._must_ask = False
-        #: Whether it has to say where it stands: since the start, as this store may be an older copy, and when
-        #: it said something that does not fit.
+        #: Whether it has to say where it stands: since the start, as this store may be an older copy, and
+        #: when it said something that does not fit.
         self._doubt = True
         self._asked_at = float("-inf")
         self._ask_call: IDelayedCall | None = None
@@ -174,11 +174,8 @@ class Origin:
         stream = self._stream
         if self._is_off():
             # A direct connection tells more. Without one it is thought about when there is a way again.
-            if (
-                self._ruling is not None
-                and self._link.end is not None
-                and self._note_if_settled(self._ruling)
-            ):
+            ruling = self._ruling if self._link.end is not None else None
+            if ruling is not None and self._note_if_settled(ruling):
                 self._ruling = None
             return
         if self._state is State.IDLE:

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from chatproto.errors import StoreError
 from chatproto.federation import routes
-from chatproto.federation.destination import Destination
 from chatproto.federation.origin import Origin
 from chatproto.federation.routed import RoutedSender
 from chatproto.frames import Held
@@ -43,10 +42,6 @@ def believe_everybody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(routes, "is_sealed", lambda frame, key: True)
 
 
-def follow_any_life(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Destination, "_follows", lambda self, letter: True)
-
-
 def settle_what_is_held(patch: pytest.MonkeyPatch) -> None:
     original = RoutedSender.held
 
@@ -71,7 +66,6 @@ def believe_old_rulings(patch: pytest.MonkeyPatch) -> None:
 
 MUTATIONS: list[Callable[[pytest.MonkeyPatch], None]] = [
     believe_everybody,
-    follow_any_life,
     settle_what_is_held,
     believe_old_rulings,
 ]
