@@ -141,6 +141,20 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     outbox_items: Count = 100_000
     #: Bytes of text that wait for one other realm: what an outage may take of the disk.
     outbox_bytes: Count = 256 * 1024 * 1024
+    #: Bytes of one file, sent here or offered by another realm. 0: no bound.
+    file_bytes: Optional = 50 * 1024 * 1024
+    #: Bytes of files that one account sends in a day. 0: no bound.
+    file_bytes_a_day: Optional = 500 * 1024 * 1024
+    #: Uploads of one account that are not finished: files at once.
+    uploads: Count = 8
+    #: An upload that is not finished ends after so long (7 days).
+    upload_seconds: Time = 7 * 86400.0
+    #: Bytes of a file in one line of an older client; the line is half as long again.
+    sendfile_bytes: Count = 8 * 1024 * 1024
+    #: Bytes of files that one other realm offers in a day. 0: no bound.
+    peer_file_bytes_a_day: Optional = 2 * 1024 * 1024 * 1024
+    #: Files that are fetched from one other realm at a time.
+    fetches: Count = 4
     #: Items of one stream that a gateway holds until their destination has them: some hours of a busy one.
     held_items: Count = 10_000
     #: Bytes of them, signatures and all.
@@ -167,12 +181,15 @@ def without_rates(limits: Limits) -> Limits:
     return structs.replace(limits, **dict.fromkeys(RATES, 0.0))
 
 
-#: What is kept towards addresses on this machine: no rates, no bound per address or account, no deadline.
+#: What is kept towards addresses on this machine: no rates, no bound per address or account, no
+#: deadline.
 LOOPBACK = without_rates(
     Limits(
         login_seconds=0.0,
         connections_per_address=0,
         connections_per_account=0,
         sessions_per_account=0,
+        file_bytes=0,
+        file_bytes_a_day=0,
     )
 )

@@ -5,7 +5,17 @@
 
 from __future__ import annotations
 
-from chatproto.commands import administration, groups, links, messages, older, people, sessions, tracing
+from chatproto.commands import (
+    administration,
+    files,
+    groups,
+    links,
+    messages,
+    older,
+    people,
+    sessions,
+    tracing,
+)
 from chatproto.commands.administration import (
     GroupDelete,
     GroupKick,
@@ -23,6 +33,7 @@ from chatproto.commands.administration import (
     UserPasswd,
 )
 from chatproto.commands.base import HIDDEN, Command, Guard, Password, Request, Tag, Word
+from chatproto.commands.files import Cancel, Chunk, Download, Finish, Upload, Uploads
 from chatproto.commands.groups import (
     Configure,
     Create,
@@ -74,14 +85,18 @@ __all__ = [
     "AuditPrune",
     "Block",
     "Blocks",
+    "Cancel",
+    "Chunk",
     "Command",
     "Configure",
     "Conversations",
     "Create",
     "DeleteAccount",
     "DeleteGroup",
+    "Download",
     "EnterGroup",
     "ExitGroup",
+    "Finish",
     "Group",
     "GroupDelete",
     "GroupKick",
@@ -136,6 +151,8 @@ __all__ = [
     "Transfer",
     "Typing",
     "Unblock",
+    "Upload",
+    "Uploads",
     "UserAdd",
     "UserDelete",
     "UserList",
@@ -145,7 +162,7 @@ __all__ = [
 ]
 
 #: The modules of commands, in the order in which documents list them.
-_SUBJECTS = (sessions, messages, groups, people, older, administration, links, tracing)
+_SUBJECTS = (sessions, messages, files, groups, people, older, administration, links, tracing)
 
 
 def all_commands() -> tuple[type[Command], ...]:

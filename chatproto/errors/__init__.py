@@ -10,7 +10,8 @@
     │   ├── UnknownCommand      unknown-command
     │   ├── LineTooLong         line-too-long
     │   ├── TextTooLong         text-too-long
-    │   └── CidReused           cid-reused
+    │   ├── CidReused           cid-reused
+    │   └── BadOffset           bad-offset
     ├── NotLoggedIn             not-logged-in        who is asking?
     │   └── NothingToLogOut     not-logged-in
     ├── BadToken                bad-token
@@ -33,12 +34,17 @@
     ├── PeerBlocked             blocked
     ├── RealmRefused            realm-refused
     ├── NoSuchSession           no-such-session
+    ├── NoSuchFile              no-such-file
+    ├── FileGone                file-gone
+    ├── FileTooLarge            file-too-large
+    ├── WrongContent            wrong-content
     ├── AlreadyMember           already-member
     ├── NotMember               not-member
     ├── Unavailable             unavailable          not now: try again
     │   ├── Busy                busy
     │   ├── RateLimited         rate-limited
     │   ├── QueueFull           queue-full
+    │   ├── FileNotHere         file-not-here
     │   ├── Conflict            unavailable
     │   ├── StoreFull           store-full
     │   └── TooManyConnections  too-many-connections
@@ -67,6 +73,14 @@ from chatproto.errors.distrust import (
     WrongHost,
 )
 from chatproto.errors.failures import ConfigError, DiskFull, StoreError, StoreFailed, StoreInUse, StoreRefused
+from chatproto.errors.filing import (
+    BadOffset,
+    FileGone,
+    FileNotHere,
+    FileTooLarge,
+    NoSuchFile,
+    WrongContent,
+)
 from chatproto.errors.linking import (
     BadFrame,
     BadProof,
@@ -138,6 +152,7 @@ __all__ = [
     "BadFrame",
     "BadInvite",
     "BadName",
+    "BadOffset",
     "BadProof",
     "BadRequest",
     "BadToken",
@@ -150,6 +165,9 @@ __all__ = [
     "ConnectionUnavailable",
     "DiskFull",
     "Distrust",
+    "FileGone",
+    "FileNotHere",
+    "FileTooLarge",
     "FrameTooLong",
     "GroupExists",
     "HandshakeTimeout",
@@ -161,6 +179,7 @@ __all__ = [
     "LoginTimeout",
     "NameTaken",
     "NoCommonVersion",
+    "NoSuchFile",
     "NoSuchGroup",
     "NoSuchRealm",
     "NoSuchSession",
@@ -198,6 +217,7 @@ __all__ = [
     "UnknownUser",
     "UntrustedCertificate",
     "UserExists",
+    "WrongContent",
     "WrongHost",
     "WrongKey",
     "WrongPassword",

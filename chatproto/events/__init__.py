@@ -18,6 +18,7 @@ from chatproto.events.administration import (
     UserState,
 )
 from chatproto.events.base import Done, Refused, Reply
+from chatproto.events.files import FileChange, FileInfo, Piece, Uploading, UploadList, UploadState, Written
 from chatproto.events.groups import (
     ActivePage,
     BlockList,
@@ -70,6 +71,8 @@ __all__ = [
     "EnteredGroup",
     "Event",
     "ExitedGroup",
+    "FileChange",
+    "FileInfo",
     "Goodbye",
     "Greeting",
     "GroupChanged",
@@ -98,6 +101,7 @@ __all__ = [
     "LoggedIn",
     "MemberPage",
     "Message",
+    "Piece",
     "QueuePage",
     "QueuedItem",
     "RealmKey",
@@ -111,7 +115,11 @@ __all__ = [
     "SessionState",
     "TraceStep",
     "Traced",
+    "UploadList",
+    "UploadState",
+    "Uploading",
     "UserInfo",
     "UserPage",
     "UserState",
+    "Written",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from chatproto.events.base import Reply
+from chatproto.events.files import FileInfo
 
 #: The state of what is on its way to a group of another realm: its place in the group's log is not known yet.
 PENDING = "pending"
@@ -54,11 +55,12 @@ class Listening(Reply, frozen=True, kw_only=True):
 class HistoryItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message as the log has it. ``at`` is when the sender's realm stored it, RFC 3339 in UTC.
 
-    ``kind`` is absent for a text. ``invitation``: ``from`` invites to the group ``about``. ``bounce``: your
-    message with the mid ``about`` does not reach ``from``, who is in another realm; ``text`` is a code that
-    says why. ``delayed``: it still waits for that realm. The others are notices in a group's log: ``joined``,
-    ``left``, ``deleted``; ``kicked``, ``promoted``, ``demoted`` and ``owner`` with ``about`` whom; ``topic``,
-    ``history`` and ``access`` with the new value as ``text``.
+    ``kind`` is absent for a text. ``file``: it is one, and ``text`` is empty. ``invitation``: ``from``
+    invites to the group ``about``. ``bounce``: your message with the mid ``about`` does not reach ``from``,
+    who is in another realm; ``text`` is a code that says why. ``delayed``: it still waits for that realm. The
+    others are notices in a group's log: ``joined``, ``left``, ``deleted``; ``kicked``, ``promoted``,
+    ``demoted`` and ``owner`` with ``about`` whom; ``topic``, ``history`` and ``access`` with the new value as
+    ``text``.
     """
 
     seq: int
@@ -69,6 +71,7 @@ class HistoryItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: str
     kind: str = "text"
     about: str | None = None
+    file: FileInfo | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(seq={self.seq}, mid={self.mid!r}, from={self.from_!r}, to={self.to!r})"

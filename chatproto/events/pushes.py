@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from chatproto.events.files import FileChange
 from chatproto.events.messages import Message
 
 
@@ -45,6 +46,6 @@ class LiveChange(Struct, frozen=True, kw_only=True, tag_field="event", tag="live
 
 
 #: What passes: told to those who are there now, stored nowhere, and dropped first where there is no room.
-Hint = Receipt | IsTyping | LiveChange
+Hint = Receipt | IsTyping | LiveChange | FileChange
 #: What may be told without being asked, and only after ``listen``.
 Event = Message | Goodbye | Hint

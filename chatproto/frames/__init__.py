@@ -5,6 +5,7 @@ says which frame may follow which, and what its receiver has to do.
 """
 
 from chatproto.frames.control import Answer, Ask, Goodbye, Ping, Pong, Receipt
+from chatproto.frames.files import CHUNK_BYTES, Chunk, Got, Lacking, Want
 from chatproto.frames.opening import Auth, Hello, PeerLimits, Ready, Start
 from chatproto.frames.routing import Held, NoRoute, Noted, Parcel, Pass, Verdict
 from chatproto.frames.stream import Ack, Digest, Entry, Item, Skip
@@ -32,20 +33,28 @@ Frame = (
     | Verdict
     | Noted
     | Pass
+    | Want
+    | Chunk
+    | Lacking
+    | Got
 )
 
 __all__ = [
+    "CHUNK_BYTES",
     "Ack",
     "Answer",
     "Ask",
     "Auth",
+    "Chunk",
     "Digest",
     "Entry",
     "Frame",
     "Goodbye",
+    "Got",
     "Held",
     "Hello",
     "Item",
+    "Lacking",
     "NoRoute",
     "Noted",
     "Parcel",
@@ -58,4 +67,5 @@ __all__ = [
     "Skip",
     "Start",
     "Verdict",
+    "Want",
 ]

@@ -12,10 +12,20 @@ from twisted.internet.defer import Deferred
 from zope.interface import Interface
 
 from chatproto.events import Hint, Message
+from chatproto.interfaces.files import IFilePart, IFileStore
 from chatproto.interfaces.links import ILinks, IRemotes
 from chatproto.interfaces.store import IStore
 
-__all__ = ["IAuthenticator", "IExecutor", "ILinks", "IRemotes", "IStore", "ISubscriber"]
+__all__ = [
+    "IAuthenticator",
+    "IExecutor",
+    "IFilePart",
+    "IFileStore",
+    "ILinks",
+    "IRemotes",
+    "IStore",
+    "ISubscriber",
+]
 
 
 class IAuthenticator(Interface):

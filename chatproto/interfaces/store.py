@@ -20,6 +20,7 @@ from chatproto.records import (
     DeadRow,
     DialRow,
     EpochRow,
+    FileRow,
     GroupRow,
     HeldRow,
     InviteRow,
@@ -41,6 +42,7 @@ from chatproto.records import (
     StoreState,
     StreamRow,
     SubscriptionRow,
+    UploadRow,
     VerdictRow,
     Waiting,
 )
@@ -260,3 +262,27 @@ class IStore(Interface):
 
     def verdicts() -> Deferred[list[VerdictRow]]:
         """Return the verdicts that are to be passed on, by origin, realm and stream."""
+
+    def file(mid: str) -> Deferred[FileRow | None]:
+        """Return what is known of a file."""
+
+    def files(after: int, limit: int) -> Deferred[list[FileRow]]:
+        """Return files with a seq above ``after``, by it."""
+
+    def wanted(realm: str, after: int, limit: int) -> Deferred[list[FileRow]]:
+        """Return the files to be fetched from a realm with a seq above ``after``, by it."""
+
+    def references(sha256s: Sequence[str]) -> Deferred[dict[str, int]]:
+        """Return of how many stored files each is the content; those of none are left out."""
+
+    def sent_bytes(sender: str, since: int) -> Deferred[int]:
+        """Return the sizes of the files, summed, that an address as shown sent here since a time."""
+
+    def came_bytes(realm: str, since: int) -> Deferred[int]:
+        """Return the sizes of the files, summed, that were offered by a realm since a time."""
+
+    def upload(mid: str) -> Deferred[UploadRow | None]:
+        """Return an upload that is not finished."""
+
+    def uploads(account: str) -> Deferred[list[UploadRow]]:
+        """Return the uploads of an account that are not finished, or with ``""`` all, oldest first."""

@@ -28,6 +28,7 @@ from chatproto.records.conversations import (
     MessageRow,
     ReplayPage,
 )
+from chatproto.records.files import FILE, FileRow, FileState, Offer, UploadRow, offer_text, read_offer
 from chatproto.records.groups import LifeRow, MemberList, Position, ReplicaRow, SubscriptionRow
 from chatproto.records.links import (
     ARRIVED,
@@ -49,6 +50,7 @@ from chatproto.records.routes import HeldRow, Run, VerdictRow
 
 __all__ = [
     "ARRIVED",
+    "FILE",
     "ITEMS",
     "NOTICES",
     "NOWHERE",
@@ -66,6 +68,8 @@ __all__ = [
     "DialRow",
     "Entry",
     "EpochRow",
+    "FileRow",
+    "FileState",
     "GroupRow",
     "HeldRow",
     "InviteRow",
@@ -77,6 +81,7 @@ __all__ = [
     "Membership",
     "MessageRow",
     "NameRow",
+    "Offer",
     "OutboxRow",
     "Outgoing",
     "PasswordRow",
@@ -91,6 +96,9 @@ __all__ = [
     "StoreState",
     "StreamRow",
     "SubscriptionRow",
+    "UploadRow",
     "VerdictRow",
     "Waiting",
+    "offer_text",
+    "read_offer",
 ]
