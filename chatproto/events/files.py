@@ -39,7 +39,7 @@ class Written(Reply, frozen=True, kw_only=True):
 
 
 class UploadState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An upload of this account that is not finished; ``at`` is when it began."""
+    """An upload of this account that is not finished; ``at`` is when it began, ``cid`` what opens it again."""
 
     file: str
     to: str
@@ -48,6 +48,7 @@ class UploadState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     offset: int
     at: str
     sha256: str = ""
+    cid: str = ""
 
 
 class UploadList(Reply, frozen=True, kw_only=True):
