@@ -28,6 +28,17 @@ _BIDIRECTIONAL = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FS
 #: Longest display name and country, in characters: one line of a narrow terminal.
 DISPLAY_NAME_CHARACTERS = 64
 
+#: Longest name of a file, in bytes of UTF-8: what the usual file systems take.
+FILE_NAME_BYTES = 255
+#: Longest end of a file's name, with its dot, that is kept when the name is cut.
+_EXTENSION_BYTES = 32
+#: What is removed from a file's name: controls, invisible characters, those that turn writing around, halves.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+#: Characters that some systems have other uses for in a path.
+_RESERVED = str.maketrans('<>:"|?*', "_______")
+#: Names that are devices on some systems, whatever follows a dot.
+_DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³]) *(\.|\Z)", re.IGNORECASE)
+
 
 def fold(name: str) -> str:
     """Return the form of a name that is compared: names differ by more than case, or not at all."""
@@ -172,3 +183,25 @@ def parse_cid(text: str) -> OrderedCid | None:
     if prefix and _COUNTER.fullmatch(counter) is not None:
         return OrderedCid(prefix, int(counter))
     return None
+
+
+def clean_file_name(text: str) -> str:
+    """Return text as the name of a file, safe to create in a folder on any system; never empty.
+
+    What stands before the last ``/`` or ``\\`` is no part of it.
+    """
+    last = text.replace("\\", "/").rpartition("/")[2]
+    seen = "".join(character for character in last if unicodedata.category(character) not in _UNSEEN)
+    name = unicodedata.normalize("NFC", seen).translate(_RESERVED).strip().lstrip(". ").rstrip(". ")
+    if _DEVICE.match(name):
+        name = f"_{name}"
+    return cut_file_name(name).rstrip(". ") or "file"
+
+
+def cut_file_name(name: str, before_extension: str = "", most: int = FILE_NAME_BYTES) -> str:
+    """Return a file's name, cut to so many bytes at a character, with something put before its extension."""
+    stem, dot, extension = name.rpartition(".")
+    end = f"{dot}{extension}" if stem and len(f".{extension}".encode()) <= _EXTENSION_BYTES else ""
+    stem = name.removesuffix(end)
+    end = before_extension + end
+    return stem.encode()[: most - len(end.encode())].decode(errors="ignore") + end
