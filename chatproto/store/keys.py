@@ -23,6 +23,7 @@ from chatproto.records import (
     DeviceRow,
     DialRow,
     EpochRow,
+    FileRow,
     GroupRow,
     HeldRow,
     InviteRow,
@@ -41,6 +42,7 @@ from chatproto.records import (
     ReplicaRow,
     StreamRow,
     SubscriptionRow,
+    UploadRow,
     VerdictRow,
 )
 
@@ -75,6 +77,8 @@ KEYS: dict[type[Record], tuple[str, ...]] = {
     LifeRow: ("group", "epoch"),
     SubscriptionRow: ("realm", "conversation"),
     AuditRow: ("serial",),
+    FileRow: ("mid",),
+    UploadRow: ("mid",),
 }
 
 #: Other fields that no two rows share.
@@ -83,10 +87,14 @@ UNIQUE: dict[type[Record], tuple[str, ...]] = {
     InviteRow: ("number",),
     ConversationRow: ("a", "b"),
     MessageRow: ("mid", "conversation"),
+    UploadRow: ("account", "cid"),
 }
 
-#: Of these kinds that holds only for rows of which a field has a value.
-PARTIAL: dict[type[Record], tuple[str, Any]] = {MessageRow: ("device", ARRIVED)}
+#: Of these kinds that holds only for rows of which a field has a value, or has another than that.
+PARTIAL: dict[type[Record], tuple[str, str, Any]] = {
+    MessageRow: ("device", "=", ARRIVED),
+    UploadRow: ("cid", "<>", ""),
+}
 
 #: Rows that are read in ranges: a field that parts them, and one that orders each part.
 RANGES: dict[type[Record], tuple[str, str]] = {
@@ -124,8 +132,8 @@ def _unique_of(kind: type[Record]) -> KeyOf:
     value = attrgetter(*UNIQUE[kind])
     if kind not in PARTIAL:
         return value
-    field, wanted = PARTIAL[kind]
-    return lambda row: value(row) if getattr(row, field) == wanted else None
+    field, sign, wanted = PARTIAL[kind]
+    return lambda row: value(row) if (getattr(row, field) == wanted) == (sign == "=") else None
 
 
 #: The other unique value of a row, for the kinds that have one; None if it need not be unique.

@@ -21,6 +21,7 @@ from chatproto.records import (
     DeviceRow,
     DialRow,
     EpochRow,
+    FileRow,
     GroupRow,
     HeldRow,
     InviteRow,
@@ -39,6 +40,7 @@ from chatproto.records import (
     ReplicaRow,
     StreamRow,
     SubscriptionRow,
+    UploadRow,
     VerdictRow,
 )
 from chatproto.store import columns
@@ -49,6 +51,7 @@ from chatproto.store.columns import conversation as _conversation
 from chatproto.store.columns import key as _key
 from chatproto.store.columns import name as _name
 from chatproto.store.columns import number as _number
+from chatproto.store.file_schema import files, uploads
 from chatproto.store.link_schema import (
     applied,
     audit,
@@ -68,7 +71,7 @@ from chatproto.store.link_schema import (
 )
 
 #: The newest revision of the schema; the name of a file under ``migrations/versions`` begins with it.
-REVISION = "0006"
+REVISION = "0007"
 
 metadata = columns.metadata
 
@@ -246,4 +249,6 @@ TABLES: dict[type[Record], Table] = {
     LifeRow: lives,
     SubscriptionRow: subscriptions,
     AuditRow: audit,
+    FileRow: files,
+    UploadRow: uploads,
 }

@@ -62,10 +62,11 @@ from chatproto.store import groups, links, reading, routes
 from chatproto.store.committing import Committing
 from chatproto.store.database import Database, Upkeep, explained
 from chatproto.store.replay import replay
+from chatproto.store.sql_files import SqlFiles
 
 
 @implementer(IStore)
-class SqlStore:
+class SqlStore(SqlFiles):
     """An :class:`~chatproto.interfaces.IStore` in a SQL database.
 
     ``writer`` must run one call at a time, in order. The store stops both executors when it is closed,
