@@ -1,4 +1,4 @@
-"""The client's end of a connection: commands out, replies and events in.
+"""The client's end of a connection: commands out, replies and events in, bytes of files both ways.
 
 :class:`ChatClientProtocol` matches replies with commands and bounds what is under way. It knows nothing of
 logging in, of reconnecting or of what is worth repeating: that is :mod:`chatproto.client`.
@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from msgspec import structs
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime
 from twisted.internet.protocol import Factory, connectionDone
@@ -17,9 +18,9 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatproto.commands import Command, Hello
+from chatproto.commands import Command, Download, Finish, Hello
 from chatproto.errors import BadRequest, Busy, ChatError, ConnectionUnavailable, LineTooLong, TlsNeeded
-from chatproto.events import Event, Greeting, Reply
+from chatproto.events import Event, Greeting, Piece, Reply
 from chatproto.limits import SERVER_LINE_BYTES
 from chatproto.protocols.framing import LineFraming
 from chatproto.wire.json import Answer, decode_from_server, encode_command
@@ -34,6 +35,8 @@ WAITING = 4096
 LINE_BYTES = 64 * 1024
 #: A server that says nothing for so long while a reply is due is gone.
 REPLY_SECONDS = 30.0
+#: The same while it puts a large file on its disk.
+FINISH_SECONDS = 300.0
 #: After so long a silence the client asks whether anybody is there: routers forget idle connections, and a
 #: peer that lost its power says no goodbye.
 IDLE_SECONDS = 60.0
@@ -48,12 +51,15 @@ CLOSING_SECONDS = 5.0
 class _Request:
     """A command whose reply is due."""
 
-    __slots__ = ("answer", "expected", "line", "tag")
+    __slots__ = ("answer", "expected", "line", "most", "patience", "tag")
 
-    def __init__(self, tag: int, line: bytes, expected: type[Reply]) -> None:
+    def __init__(self, tag: int, line: bytes, expected: type[Reply], command: Command) -> None:
         self.tag = tag
         self.line = line
         self.expected = expected
+        self.patience = FINISH_SECONDS if isinstance(command, Finish) else REPLY_SECONDS
+        #: Raw bytes that may follow the reply.
+        self.most = command.size if isinstance(command, Download) else 0
         self.answer: Deferred[Any] = Deferred()
 
 
@@ -77,6 +83,7 @@ class ChatClientProtocol(LineFraming):
         self._tag = 0
         self._waiting: deque[_Request] = deque()
         self._sent: deque[_Request] = deque()
+        self._piece: tuple[_Request, Piece] | None = None  # whose bytes come now
         self._flushing: IDelayedCall | None = None
         self._aborting: IDelayedCall | None = None
         self._ended = False
@@ -85,8 +92,8 @@ class ChatClientProtocol(LineFraming):
         self._watch = LoopingCall(self._check)
         self._watch.clock = clock
 
-    def request(self, command: Command, expected: type[R]) -> Deferred[R]:
-        """Send a command and fire with its reply.
+    def request(self, command: Command, expected: type[R], data: bytes = b"") -> Deferred[R]:
+        """Send a command, and the ``data`` of a chunk behind it, and fire with its reply.
 
         Commands of one reactor turn leave in one write, in order. Cancelling the Deferred stops the waiting,
         not the command.
@@ -104,7 +111,7 @@ class ChatClientProtocol(LineFraming):
         if len(line) > LINE_BYTES:
             return fail(LineTooLong())
         self._tag += 1
-        request = _Request(self._tag, line, expected)
+        request = _Request(self._tag, line + data, expected, command)
         self._waiting.append(request)
         self._flush_soon()
         return request.answer
@@ -139,6 +146,8 @@ class ChatClientProtocol(LineFraming):
         for call in (self._flushing, self._aborting):
             if call is not None and call.active():
                 call.cancel()
+        if self._piece is not None:
+            self._sent.appendleft(self._piece[0])
         while unanswered := self._sent or self._waiting:  # their callbacks may look at what is left
             unanswered.popleft().answer.errback(ConnectionUnavailable())
         losses, self._losses = self._losses, []
@@ -185,9 +194,24 @@ class ChatClientProtocol(LineFraming):
         try:
             reply = answer.reply(request.expected)
         except ChatError as error:
+            if request.most and answer.error is None:
+                self._give_up(error)  # bytes follow that nobody could tell from lines
             request.answer.errback(error)
-        else:
+            return
+        if not isinstance(reply, Piece):
             request.answer.callback(reply)
+        elif 0 <= reply.size <= request.most:
+            self._piece = (request, reply)
+            self.expect_raw(reply.size)
+        else:
+            self._give_up(BadRequest("the server sent more bytes of a file than were asked for"))
+            request.answer.errback(ConnectionUnavailable())
+
+    def raw_received(self, data: bytes) -> None:
+        """Take the bytes that belong to a reply."""
+        assert self._piece is not None
+        (request, piece), self._piece = self._piece, None
+        request.answer.callback(structs.replace(piece, data=data))
 
     def _tell(self, event: Event) -> None:
         try:
@@ -216,10 +240,11 @@ class ChatClientProtocol(LineFraming):
 
     def _check(self) -> None:
         silence = self._clock.seconds() - self._heard_at
-        if self._sent and silence >= REPLY_SECONDS:
+        due = self._piece[0] if self._piece is not None else self._sent[0] if self._sent else None
+        if due is not None and silence >= due.patience:
             self._log.warn("no reply for {seconds} s, giving the connection up", seconds=silence)
             self._abort()
-        elif not self._sent and silence >= IDLE_SECONDS:
+        elif due is None and silence >= IDLE_SECONDS:
             self.request(Hello(), Greeting).addErrback(_hush)  # any reply will do
 
     def _give_up(self, error: ChatError) -> None:
