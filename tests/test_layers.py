@@ -15,7 +15,7 @@ ORDER = (
     ("version", "names", "errors"),
     ("limits", "commands", "events", "frames", "records"),
     ("endpoints", "interfaces", "executors", "faults", "tls"),
-    ("wire", "store"),
+    ("wire", "store", "files"),
     ("realm",),
     ("federation",),
     ("protocols",),
@@ -43,7 +43,16 @@ LEVELS = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 #: The house rule is 350; a file that is a little over it need not be torn apart for that.
 LINES = 360
 #: Pairs that the order would allow.
-STRANGERS = {("wire", "store"), ("store", "wire"), ("protocols", "store")}
+STRANGERS = {
+    ("wire", "store"),
+    ("store", "wire"),
+    ("protocols", "store"),
+    ("files", "store"),
+    ("store", "files"),
+    ("files", "wire"),
+    ("wire", "files"),
+    ("protocols", "files"),
+}
 #: These are plain values and bytes, and have nothing to wait for.
 WITHOUT_TWISTED = {"version", "names", "errors", "limits", "commands", "events", "frames", "records", "wire"}
 

@@ -1,0 +1,180 @@
+"""The file of a part, as threads use it: written at its end, hashed as it grows, and linked as a content.
+
+Everything here blocks, and raises :class:`OSError` as it comes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from chatproto.errors import WrongContent
+from chatproto.files.layout import Layout, sync_folder
+
+#: Bytes that are hashed at a time of what was written before the part was opened.
+_PIECE = 1024 * 1024
+#: So many times what is written is hashed of what was there before: it catches up, and nobody waits for it.
+_HASTE = 4
+#: Room that is left to the rest of the realm, whose store may be on the same disk; of a small disk less.
+_RESERVE_BYTES = 64 * 1024 * 1024
+_RESERVE_SHARE = 16
+#: A file system says so where it has no links.
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
+
+def room(path: int | Path) -> int:
+    """Return how many bytes may be written where a file is."""
+    found = os.statvfs(path)
+    total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+    return max(0, free - min(_RESERVE_BYTES, total // _RESERVE_SHARE))
+
+
+class PartFile:
+    """The open file at ``path``, which is used by one thread at a time.
+
+    ``naming`` is held where contents get or lose their names.
+    """
+
+    def __init__(self, path: Path, layout: Layout, naming: threading.Lock) -> None:
+        self._path = path
+        self._layout = layout
+        self._naming = naming
+        self._hash = hashlib.sha256()
+        self._hashed = 0
+        self._file = _open(path)
+        found = os.fstat(self._file)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(self._file)
+            raise OSError(errno.EINVAL, "no regular file", str(path))
+        #: Bytes that are in it.
+        self.size = found.st_size
+        #: Whether it is a content already, which must not change.
+        self._sealed = found.st_nlink > 1
+
+    def append(self, chunks: Sequence[bytes]) -> int:
+        """Write at the end; return the new size. If anything is raised nothing was added."""
+        if self._sealed:
+            raise WrongContent
+        size = self.size + sum(map(len, chunks))
+        try:
+            if room(self._file) < size - self.size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+            end = self.size
+            for chunk in chunks:
+                end = _write(self._file, chunk, end)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self.size)
+            raise
+        if self._hashed == self.size:
+            for chunk in chunks:
+                self._hash.update(chunk)
+            self._hashed = size
+        else:
+            self._catch_up(size, _HASTE * (size - self.size))
+        self.size = size
+        return size
+
+    def _catch_up(self, size: int, most: int) -> None:
+        """Hash some of what was written before."""
+        end = min(size, self._hashed + most)
+        while self._hashed < end:
+            data = os.pread(self._file, min(_PIECE, end - self._hashed), self._hashed)
+            if not data:
+                raise WrongContent  # somebody has cut it
+            self._hash.update(data)
+            self._hashed += len(data)
+
+    def sync(self) -> None:
+        """Write to the disk what is only in memory, so that less is left for the end; in any thread."""
+        os.fdatasync(self._file)
+
+    def keep(self, size: int, sha256: str) -> str:
+        """Verify it, sync it, and give it its name as a content; return that."""
+        if self.size != size:
+            raise WrongContent
+        self._catch_up(size, size)
+        found = self._hash.hexdigest()
+        if sha256 not in ("", found):
+            raise WrongContent
+        self._sealed = True
+        content = self._layout.content(found)
+        self._make_folder(content.parent)
+        if not self._touch(content):
+            os.utime(self._file)
+            os.fsync(self._file)
+            self._link(content)
+        sync_folder(content.parent)
+        return found
+
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            folder.mkdir(0o700)
+        except FileExistsError:
+            return
+        sync_folder(folder.parent)
+
+    def _touch(self, content: Path) -> bool:
+        """Note that a content was kept again; tell whether it is there, as far as its size tells."""
+        with self._naming:
+            try:
+                if content.stat(follow_symlinks=False).st_size != self.size:
+                    return False
+                os.utime(content, follow_symlinks=False)
+            except FileNotFoundError:
+                return False
+            return True
+
+    def _link(self, content: Path) -> None:
+        """Name the content; one that is there was damaged, or has just come as well."""
+        new = self._layout.new / content.name
+        with self._naming:
+            try:
+                new.unlink(missing_ok=True)
+                os.link(self._path, new, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                self._path.rename(content)
+            else:
+                new.rename(content)
+
+    def drop(self) -> None:
+        """Remove its name, and close it."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+        for folder in self._path.parents:
+            if folder in (self._layout.parts, self._layout.new):
+                break
+            with contextlib.suppress(OSError):  # others are in it
+                folder.rmdir()
+
+    def close(self) -> None:
+        """Close it."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def _open(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:  # a long name has folders of its own
+        path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        return os.open(path, flags, 0o600)
+
+
+def _write(file: int, data: bytes, offset: int) -> int:
+    """Write all of some bytes; return where they end."""
+    left = memoryview(data)
+    while left:
+        written = os.pwrite(file, left, offset)
+        left, offset = left[written:], offset + written
+    return offset
