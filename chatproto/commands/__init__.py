@@ -63,7 +63,16 @@ from chatproto.commands.links import (
     RealmRetry,
 )
 from chatproto.commands.messages import Ack, Conversations, History, Listen, Read, Send, SendGroup, Typing
-from chatproto.commands.older import EnterGroup, ExitGroup, Inbox, InboxGroup, Info
+from chatproto.commands.older import (
+    EnterGroup,
+    ExitGroup,
+    Inbox,
+    InboxGroup,
+    Info,
+    ReceiveFile,
+    SendFile,
+    SendGroupFile,
+)
 from chatproto.commands.people import Active, Block, Blocks, Unblock
 from chatproto.commands.sessions import (
     DeleteAccount,
@@ -135,12 +144,15 @@ __all__ = [
     "RealmPark",
     "RealmQueue",
     "RealmRetry",
+    "ReceiveFile",
     "Register",
     "Request",
     "Resume",
     "Revoke",
     "Send",
+    "SendFile",
     "SendGroup",
+    "SendGroupFile",
     "SessionList",
     "SessionRevoke",
     "Sessions",

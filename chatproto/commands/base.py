@@ -37,7 +37,7 @@ ListLimit = Annotated[int, Meta(ge=1, le=LIST_ITEMS)] | None
 Tag = Annotated[str, Meta(max_length=64)] | Annotated[int, Meta(gt=-(2**53), lt=2**53)] | None
 
 #: Fields that a ``repr``, and so a log, never shows.
-HIDDEN = frozenset({"password", "old", "new", "token", "invite", "text", "topic", "note"})
+HIDDEN = frozenset({"password", "old", "new", "token", "invite", "text", "topic", "note", "content"})
 
 
 class Guard(enum.Enum):
@@ -58,6 +58,8 @@ class Command(Struct, frozen=True, kw_only=True, tag_field="do", tag=str.lower):
     replies: ClassVar[tuple[type[events.Reply], ...]] = (events.Done,)
     #: Forms of the text dialect.
     forms: ClassVar[tuple[str, ...]] = ()
+    #: Whether its line in the text dialect may be as long as a file.
+    large: ClassVar[bool] = False
     #: Whether the JSON dialect carries it.
     json: ClassVar[bool] = True
     #: Fields that the text dialect sets and that a text client cannot choose.

@@ -33,6 +33,43 @@ class Info(Command, frozen=True, kw_only=True):
     json = False
 
 
+class SendFile(Command, frozen=True, kw_only=True, tag="sendfile"):
+    """Send a small file to a user or a group, with its content in base64 (text dialect).
+
+    Of ``path``, the sender's own, only the last part is used. Without a content nothing can be sent.
+    """
+
+    to: Word
+    path: str
+    content: str | None = None
+
+    replies = (events.FileSent,)
+    forms = ("sendfile|senfile [token] to path content", "sendfile|senfile [token] to path *")
+    json = False
+    large = True
+
+
+class SendGroupFile(Command, frozen=True, kw_only=True, tag="sendgroupfile"):
+    """Send a small file to a group, or to the known users of a list with commas (text dialect)."""
+
+    to: str
+    path: str
+    content: str | None = None
+
+    replies = (events.FileSent,)
+    forms = ("sendgroupfile [token] to path content", "sendgroupfile [token] to path *")
+    json = False
+    large = True
+
+
+class ReceiveFile(Command, frozen=True, kw_only=True, tag="receivefile"):
+    """Take the files received since the last call (text dialect)."""
+
+    replies = (events.FilesTaken,)
+    forms = ("receivefile [token] *",)
+    json = False
+
+
 class EnterGroup(Command, frozen=True, kw_only=True, tag="enter-group"):
     """Talk in a group in live mode, as its member; it is made if there is none (text dialect)."""
 

@@ -52,7 +52,17 @@ from chatproto.events.messages import (
     Sent,
     SentEach,
 )
-from chatproto.events.older import EnteredGroup, ExitedGroup, InboxEntry, InboxTaken, InfoTaken, UserInfo
+from chatproto.events.older import (
+    EnteredGroup,
+    ExitedGroup,
+    FileSent,
+    FilesTaken,
+    InboxEntry,
+    InboxFile,
+    InboxTaken,
+    InfoTaken,
+    UserInfo,
+)
 from chatproto.events.pushes import Event, Goodbye, Hint, IsTyping, LiveChange, Receipt
 from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionState
 from chatproto.events.tracing import AuditPruned, Traced, TraceStep
@@ -73,6 +83,8 @@ __all__ = [
     "ExitedGroup",
     "FileChange",
     "FileInfo",
+    "FileSent",
+    "FilesTaken",
     "Goodbye",
     "Greeting",
     "GroupChanged",
@@ -85,6 +97,7 @@ __all__ = [
     "HistoryItem",
     "HistoryPage",
     "InboxEntry",
+    "InboxFile",
     "InboxTaken",
     "InfoTaken",
     "InviteList",

@@ -7,14 +7,26 @@ from msgspec import Struct
 from chatproto.events.base import Reply
 
 
+class InboxFile(Struct, frozen=True, kw_only=True):
+    """A file in an older client's inbox; ``content`` is base64, and ``plain`` whether it was sent as such."""
+
+    name: str
+    content: bytes
+    plain: bool = False
+
+    def __repr__(self) -> str:
+        return f"InboxFile({len(self.content)} bytes)"
+
+
 class InboxEntry(Struct, frozen=True, kw_only=True):
-    """One message in an older client's inbox; names are the ones to show."""
+    """One message in an older client's inbox, or with ``file`` a file; names are the ones to show."""
 
     sender: str
     msg_from: str
     msg_to: str
     msg: str
     group: str | None = None
+    file: InboxFile | None = None
 
     def __repr__(self) -> str:
         return f"InboxEntry(sender={self.sender!r}, group={self.group!r})"
@@ -22,6 +34,16 @@ class InboxEntry(Struct, frozen=True, kw_only=True):
 
 class InboxTaken(Reply, frozen=True, kw_only=True):
     """What an older client took out of its inbox, oldest first."""
+
+    entries: list[InboxEntry]
+
+
+class FileSent(Reply, frozen=True, kw_only=True):
+    """A file of an older client is on its way."""
+
+
+class FilesTaken(Reply, frozen=True, kw_only=True):
+    """The files that an older client took, oldest first."""
 
     entries: list[InboxEntry]
 

@@ -15,6 +15,7 @@ from chatproto.errors import (
 )
 from chatproto.limits import Limits
 from chatproto.protocols.connections import Connections, Refusing, TurnedAway
+from chatproto.protocols.large_lines import LargeLines
 from chatproto.protocols.outbox import Turn
 from chatproto.protocols.server import ChatServerProtocol
 from chatproto.realm import Realm
@@ -69,6 +70,7 @@ class ChatServerFactory(ServerFactory):
         #: What ends each line that is shown in live mode.
         self.live_line_end = b"\n" if live_lines else b""
         self.turn = Turn(reactor)
+        self.large_lines = LargeLines(reactor)
         self.traffic = Traffic()
         self._tls = tls
         self.proxied = proxied

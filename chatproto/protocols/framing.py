@@ -11,6 +11,8 @@ from twisted.protocols.basic import LineReceiver
 
 #: Largest piece of raw bytes: one chunk of a file, which is also the size of one read.
 RAW_BYTES = 64 * 1024
+#: What is shown of the beginning of a line that is too long: it tells the dialect, a verb and a token.
+START_BYTES = 256
 
 
 class LineFraming(LineReceiver):
@@ -28,8 +30,8 @@ class LineFraming(LineReceiver):
         # Plain lists: an idle connection keeps these for hours, and an empty deque takes ten times as much.
         self._reads: list[bytes] = []  # as received; more than one only while paused
         self._lines: list[bytes] = []  # complete but for their CR, the next one last
-        self._tail: list[bytes] = []  # the parts of a line whose end has not come
-        self._tail_bytes = 0
+        self._tail = bytearray()  # what came of a line whose end has not come; it grows in place
+        self._tail_limit = 0  # how long that may become, where it is more than others
         self._skipping = False  # inside an over-long line
         self._raw_wanted = 0
         self._raw: list[bytes] = []
@@ -62,7 +64,7 @@ class LineFraming(LineReceiver):
         if length == 0:
             self.raw_received(b"")
             return
-        rest = b"\n".join([*reversed(self._lines), b"".join(self._tail)])
+        rest = b"\n".join([*reversed(self._lines), bytes(self._tail)])
         self._forget_lines()
         if rest:
             self._reads.insert(0, rest)
@@ -74,10 +76,24 @@ class LineFraming(LineReceiver):
     def line_too_long(self, start: bytes) -> None:
         """Hear of a line above the limit, which began so; it is skipped, and the next line comes as usual."""
 
+    def limit_of(self, start: bytes) -> int | None:
+        """Return how long a line may be that began so and is above ``line_limit``.
+
+        None if that is not known yet: the protocol has paused itself then, and is asked again later.
+        """
+        return self.line_limit
+
+    def skip_line(self) -> None:
+        """Refuse the line whose end has not come, as if it were too long."""
+        start = bytes(self._tail[:START_BYTES])
+        self._forget_lines()
+        self._skipping = True
+        self.line_too_long(start)
+
     @property
     def partial(self) -> bool:
         """Whether something came of a line whose end has not come."""
-        return self._tail_bytes > 0 or self._skipping
+        return len(self._tail) > 0 or self._skipping
 
     def end_line(self) -> None:
         """Take what came of a line as all of it."""
@@ -98,9 +114,12 @@ class LineFraming(LineReceiver):
 
     def _forget_lines(self) -> None:
         self._lines.clear()
-        self._tail.clear()
-        self._tail_bytes = 0
+        self._begin_tail(b"")
         self._skipping = False
+
+    def _begin_tail(self, data: bytes) -> None:
+        self._tail = bytearray(data)
+        self._tail_limit = 0
 
     def _step(self) -> bool:
         """Do what can be done next; tell whether there was anything."""
@@ -108,11 +127,11 @@ class LineFraming(LineReceiver):
             return self._take_raw()
         if self._lines:
             self._take_lines()
-        elif self._tail_bytes > self.line_limit + 1:  # a CR may still belong to the line's end
-            start = self._tail[0]
-            self._forget_lines()
-            self._skipping = True
-            self.line_too_long(start)
+        elif len(self._tail) > max(self.line_limit, self._tail_limit) + 1:  # the last may be a CR
+            limit = self.limit_of(bytes(self._tail[:START_BYTES]))
+            self._tail_limit = limit or 0
+            if limit is not None and len(self._tail) > limit + 1:
+                self.skip_line()
         elif self._reads:
             self._split(self._reads.pop(0))
         else:
@@ -124,28 +143,31 @@ class LineFraming(LineReceiver):
         last = pieces.pop()
         if not pieces:
             if not self._skipping:
-                self._tail.append(last)
-                self._tail_bytes += len(last)
+                self._tail += last
             return
         if self._skipping:
             self._skipping = False
             del pieces[0]
-        else:
-            self._tail.append(pieces[0])
-            pieces[0] = b"".join(self._tail)
+        elif self._tail:
+            self._tail += pieces[0]
+            pieces[0] = bytes(self._tail)
         pieces.reverse()
         self._lines = pieces
-        self._tail = [last] if last else []
-        self._tail_bytes = len(last)
+        self._begin_tail(last)
 
     def _take_lines(self) -> None:
         while self._lines and not self.paused and not self._raw_wanted:
-            line = self._lines.pop()
-            if line.endswith(b"\r"):
-                line = line[:-1]
+            whole = self._lines.pop()
+            line = whole[:-1] if whole.endswith(b"\r") else whole
+            limit: int | None = self.line_limit
             if len(line) > self.line_limit:
-                self.line_too_long(line)
+                limit = self.limit_of(line[:START_BYTES])
+            if limit is None:
+                self._lines.append(whole)
+            elif len(line) > limit:
+                self.line_too_long(line[:START_BYTES])
             else:
+                del whole
                 self.lineReceived(line)
 
     def _take_raw(self) -> bool:

@@ -25,6 +25,7 @@ class Pause(enum.Flag):
     OUTBOX = enum.auto()  # the client does not read its replies
     WRITER = enum.auto()  # the realm has as much to store as it may hold
     TURN = enum.auto()  # it had its share of this turn of the reactor
+    LARGE = enum.auto()  # a line that carries a file waits for its turn, or for a look at its token
     HASTE = enum.auto()  # it went on asking although it was told to wait
     ENDING = enum.auto()  # nothing more will be read
 

@@ -41,6 +41,7 @@ _COSTS: dict[type[Command], float] = {
     commands.DeleteGroup: 5.0,
     commands.Live: 5.0,
     commands.Inbox: 2.0,
+    commands.ReceiveFile: 2.0,
     commands.Active: 5.0,
     commands.Info: 10.0,
 }

@@ -6,24 +6,30 @@ durably before the reply is sent, one taking at a time for each account.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import DeferredLock
 
 from chatproto.errors import NotMember
-from chatproto.events import InboxEntry, InboxTaken
+from chatproto.events import FilesTaken, InboxEntry, InboxTaken
 from chatproto.interfaces import IStore
 from chatproto.limits import INBOX_BYTES, PAGE_ITEMS
 from chatproto.names import fold
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.cursors import Cursors, Key
+from chatproto.realm.filebox import FileBox
 from chatproto.realm.logins import Login
 from chatproto.realm.others import Others
 from chatproto.realm.reading import is_shut_out
 from chatproto.realm.routes import Routes
-from chatproto.records import ConversationRow, MessageRow
+from chatproto.records import FILE, ConversationRow, MessageRow
 
 #: JSON around the texts of an entry: keys, quotes, and the sender's key if it has none yet.
 _AROUND_BYTES = 128
+
+#: Whether a message belongs into a box.
+Belongs = Callable[[MessageRow, ConversationRow, Login], bool]
 
 
 class Inboxes:
@@ -37,8 +43,10 @@ class Inboxes:
         blocks: Blocks,
         cursors: Cursors,
         others: Others,
+        files: FileBox,
     ) -> None:
         self._others = others
+        self._files = files
         self._store = store
         self._routes = routes
         self._blocks = blocks
@@ -48,7 +56,7 @@ class Inboxes:
 
     async def take_all(self, login: Login) -> InboxTaken:
         """Take everything received in any conversation, up to what one reply carries."""
-        return await self._alone(login, (login.account, "inbox", 0), None)
+        return InboxTaken(entries=await self._alone(login, (login.account, "inbox", 0), None, _is_mail))
 
     async def take_group(self, login: Login, name: str) -> InboxTaken:
         """Take what was said in one group, independently of :meth:`take_all`.
@@ -58,41 +66,52 @@ class Inboxes:
         """
         group = await self._routes.any_group(name)
         number = group.row.conversation
-        return await self._alone(login, (login.account, "inboxgroup", number), group.row)
+        key = (login.account, "inboxgroup", number)
+        return InboxTaken(entries=await self._alone(login, key, group.row, _is_mail))
 
-    async def _alone(self, login: Login, key: Key, group: ConversationRow | None) -> InboxTaken:
+    async def take_files(self, login: Login) -> FilesTaken:
+        """Take the files that others sent, independently of :meth:`take_all`."""
+        return FilesTaken(entries=await self._alone(login, (login.account, "files", 0), None, _is_file))
+
+    async def _alone(
+        self, login: Login, key: Key, group: ConversationRow | None, belongs: Belongs
+    ) -> list[InboxEntry]:
         """Take from a box while nobody else takes from a box of this account."""
         lock = self._locks.setdefault(login.account, DeferredLock())
         await lock.acquire()
         try:
-            return await self._take(login, key, group)
+            return await self._take(login, key, group, belongs)
         finally:
             if not lock.waiting:
                 self._locks.pop(login.account, None)
             lock.release()
 
-    async def _take(self, login: Login, key: Key, group: ConversationRow | None) -> InboxTaken:
+    async def _take(
+        self, login: Login, key: Key, group: ConversationRow | None, belongs: Belongs
+    ) -> list[InboxEntry]:
         start = position = await self._cursors.load(key)
         blocked = await self._blocks.of(login.account)
         entries: list[InboxEntry] = []
         room = INBOX_BYTES
         complete = False
-        while not complete and room > 0:
+        while not complete:
             rows, conversations, complete = await self._page(login, position, group)
             for row in rows:
                 conversation = conversations[row.conversation]
-                if _is_received(row, conversation, login) and not (
+                if belongs(row, conversation, login) and not (
                     conversation.is_group and fold(row.sender) in blocked
                 ):
-                    entry = await self._entry(row, conversation, login)
-                    room -= _most_bytes(entry)
-                    if room < 0 and entries:
+                    fits = not entries or row.kind != FILE or self._files.size(row) <= room
+                    entry = await self._entry(row, conversation, login) if fits else None
+                    room -= 0 if entry is None else _most_bytes(entry)
+                    if entry is None or (room < 0 and entries):
+                        complete = True
                         break
                     entries.append(entry)
                 position = row.seq
         if position != start:
             await self._cursors.move_now(key, position)
-        return InboxTaken(entries=entries)
+        return entries
 
     async def _page(
         self, login: Login, after: int, group: ConversationRow | None
@@ -110,7 +129,15 @@ class Inboxes:
         )
         return rows, {group.conversation: group}, len(rows) < PAGE_ITEMS
 
-    async def _entry(self, row: MessageRow, conversation: ConversationRow, login: Login) -> InboxEntry:
+    async def _entry(self, row: MessageRow, conversation: ConversationRow, login: Login) -> InboxEntry | None:
+        """Return the entry of a message; None if it is a file that is still worth waiting for."""
+        file = None
+        text = row.text if row.kind == "text" else f"(not delivered: {row.text.partition(' ')[0]})"
+        if row.kind == FILE:
+            found = await self._files.open(login.account, row)
+            if found is None:
+                return None
+            text, file = (found, None) if isinstance(found, str) else ("", found)
         sender, name = await self._sender(row.sender)
         own = await self._accounts.find(login.account)
         to = conversation.recipient(row.sender)
@@ -118,8 +145,9 @@ class Inboxes:
             sender=sender,
             msg_from=name,
             msg_to=login.address if own is None else own.display,
-            msg=row.text if row.kind == "text" else f"(not delivered: {row.text.partition(' ')[0]})",
+            msg=text,
             group=self._group(to) if conversation.is_group else None,
+            file=file,
         )
 
     def _group(self, address: str) -> str:
@@ -139,18 +167,34 @@ class Inboxes:
         return sender, sender if account is None else account.display
 
 
-def _is_received(row: MessageRow, conversation: ConversationRow, login: Login) -> bool:
-    """Tell what an older client counts as mail: all texts of a group, and what the other one of two wrote.
+def _is_mail(row: MessageRow, conversation: ConversationRow, login: Login) -> bool:
+    """Tell what an older client counts as mail: all that is said in a group, and by the other one of two.
 
     A bounce too, as nothing else tells an older client of it.
     """
-    own = fold(login.address)
-    if row.kind not in ("text", "bounce"):
+    if row.kind not in ("text", "bounce", FILE):
         return False
-    return conversation.is_group or fold(row.sender) != own or conversation.a == conversation.b
+    return conversation.is_group or _is_from_another(row, conversation, login)
+
+
+def _is_file(row: MessageRow, conversation: ConversationRow, login: Login) -> bool:
+    """Tell what an older client is to receive as a file: what others sent, also in a group."""
+    return row.kind == FILE and _is_from_another(row, conversation, login)
+
+
+def _is_from_another(row: MessageRow, conversation: ConversationRow, login: Login) -> bool:
+    """Tell whether somebody else sent a message, or its reader to itself."""
+    return fold(row.sender) != fold(login.address) or conversation.a == conversation.b
 
 
 def _most_bytes(entry: InboxEntry) -> int:
-    """Return what an entry takes at most in ASCII JSON: six bytes for every two in UTF-16."""
+    """Return what an entry takes at most in ASCII JSON: six bytes for every two in UTF-16.
+
+    Base64 stays as it is.
+    """
     texts = (entry.sender, entry.msg_from, entry.msg_to, entry.msg, entry.group or "")
-    return _AROUND_BYTES + sum(3 * len(text.encode("utf-16-le")) for text in texts)
+    size = _AROUND_BYTES + sum(3 * len(text.encode("utf-16-le")) for text in texts)
+    if entry.file is not None:
+        # Its name may be in a string within a string.
+        size += _AROUND_BYTES + 6 * len(entry.file.name.encode("utf-16-le")) + len(entry.file.content)
+    return size

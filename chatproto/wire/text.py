@@ -12,11 +12,14 @@ from typing import Any
 
 from chatproto import errors
 from chatproto.commands import Command, Request, all_commands
-from chatproto.errors import BadRequest, ChatError, TooFewWords, UnknownCommand
+from chatproto.errors import BadRequest, ChatError, LineTooLong, TooFewWords, UnknownCommand
 from chatproto.events import (
     Event,
+    FileSent,
+    FilesTaken,
     GroupChanged,
     InboxEntry,
+    InboxFile,
     InboxTaken,
     InfoTaken,
     LoggedIn,
@@ -84,24 +87,47 @@ def _forms() -> dict[str, list[Form]]:
 
 #: Forms by verb; where one verb has several, the longest stands first.
 FORMS = _forms()
+#: Verbs whose line may carry a file.
+_LARGE = {verb.encode() for verb, forms in FORMS.items() if any(form.command.large for form in forms)}
+#: A text that no name can be, in JSON.
+_NUL = json.dumps("\0")
+#: More than the longest verb has.
+_VERB_BYTES = 32
+#: Blanks that have a meaning in such a line: around four words, and one at the end.
+_LARGE_BLANKS = 5
+#: The longest word beside the content in such a line: a list of as many as may be listed.
+_WORD_CHARACTERS = 64 * 1024
 
 
 class TextDialect:
     """The server's end of the text dialect.
 
     With ``exact_bodies`` a text is stored as the older servers did, with the blank before it and the line's
-    end: for comparing transcripts with theirs.
+    end: for comparing transcripts with theirs. With ``file_objects`` a file in an inbox is an object, and not
+    a string that holds one.
     """
 
-    __slots__ = ("_exact_bodies",)
+    __slots__ = ("_exact_bodies", "_file_objects")
 
-    def __init__(self, *, exact_bodies: bool = False) -> None:
+    def __init__(self, *, exact_bodies: bool = False, file_objects: bool = False) -> None:
         self._exact_bodies = exact_bodies
+        self._file_objects = file_objects
+
+    def is_large(self, start: bytes) -> bool:
+        """Tell whether a line that begins so may carry a file."""
+        return start.partition(b" ")[0] in _LARGE
+
+    def token_of(self, start: bytes) -> str | None:
+        """Return the token in a line that begins so, if there is one."""
+        verb, _, rest = start.partition(b" ")
+        word = rest.partition(b" ")[0].decode(errors="replace")
+        forms = FORMS.get(verb.decode(errors="replace"), [])
+        return word if forms and forms[0].token and is_uuid4(word) else None
 
     def decode(self, line: bytes) -> Request:
         """See :meth:`Dialect.decode`."""
         try:
-            words = line.decode().split(" ")
+            words = line.decode().split(" ", _LARGE_BLANKS if self.is_large(line[:_VERB_BYTES]) else -1)
         except UnicodeDecodeError:
             raise BadRequest("the line is not UTF-8") from None
         forms = FORMS.get(words[0])
@@ -125,6 +151,8 @@ class TextDialect:
         values: dict[str, Any] = dict(form.preset)
         for offset, (name, blanks) in enumerate(form.fields):
             word = words[position + offset]
+            if name != "content" and len(word) > _WORD_CHARACTERS:
+                raise LineTooLong
             values[name] = word.replace("_", " ") if blanks else word
         if form.rest is not None:
             values[form.rest] = self._body(words[position + len(form.fields) :])
@@ -142,7 +170,32 @@ class TextDialect:
 
     def encode_reply(self, reply: Reply, tag: TagValue) -> bytes:
         """See :meth:`Dialect.encode_reply`."""
+        if isinstance(reply, InboxTaken | FilesTaken):
+            return self._boxes(reply)
         return _line({"status": "OK", **_fields(reply)})
+
+    def _boxes(self, reply: InboxTaken | FilesTaken) -> bytes:
+        """Return entries as JSON, in one piece at the end only: the content of a file is long."""
+        pieces = [b'{"status": "OK", "messages": ']
+        if isinstance(reply, FilesTaken):
+            self._add_list(pieces, reply.entries)
+        else:
+            by_sender: dict[str, list[InboxEntry]] = {}
+            for entry in reply.entries:
+                by_sender.setdefault(entry.sender, []).append(entry)
+            for number, (sender, entries) in enumerate(by_sender.items()):
+                pieces += (b", " if number else b"{", _json(sender), b": ")
+                self._add_list(pieces, entries)
+            pieces.append(b"}" if by_sender else b"{}")
+        return b"".join([*pieces, b"}", END])
+
+    def _add_list(self, pieces: list[bytes], entries: list[InboxEntry]) -> None:
+        pieces.append(b"[")
+        for number, entry in enumerate(entries):
+            if number:
+                pieces.append(b", ")
+            pieces += _entry(entry, self._file_objects)
+        pieces.append(b"]")
 
     def encode_refusal(self, error: ChatError, tag: TagValue) -> bytes:
         """See :meth:`Dialect.encode_refusal`. ``message`` is the older systems' text where they have one."""
@@ -161,8 +214,12 @@ def message_of(error: ChatError) -> str:
     return next((MESSAGES[kind] for kind in type(error).__mro__ if kind in MESSAGES), error.text)
 
 
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode("ascii")
+
+
 def _line(fields: dict[str, Any]) -> bytes:
-    return json.dumps(fields).encode("ascii") + END
+    return _json(fields) + END
 
 
 def _fields(reply: Reply) -> dict[str, Any]:
@@ -172,8 +229,8 @@ def _fields(reply: Reply) -> dict[str, Any]:
             return {"message": "Message Sent"}
         case LoggedIn():
             return {"tokenid": reply.token}
-        case InboxTaken():
-            return {"messages": _by_sender(reply.entries)}
+        case FileSent():
+            return {"message": "File Sent"}
         case GroupChanged():
             return {"message": "Add group successful"}
         case InfoTaken():
@@ -190,14 +247,23 @@ def _user_info(username: str, name: str, country: str) -> dict[str, Any]:
     return {"username": username, "userdetail": {"nama": name, "negara": country}}
 
 
-def _by_sender(entries: list[InboxEntry]) -> dict[str, list[dict[str, str]]]:
-    by_sender: dict[str, list[dict[str, str]]] = {}
-    for entry in entries:
-        shown = {"msg_from": entry.msg_from, "msg_to": entry.msg_to, "msg": entry.msg}
-        if entry.group is not None:
-            shown["group"] = entry.group
-        by_sender.setdefault(entry.sender, []).append(shown)
-    return by_sender
+def _entry(entry: InboxEntry, file_object: bool) -> list[bytes]:
+    names = {"msg_from": entry.msg_from, "msg_to": entry.msg_to}
+    group = {} if entry.group is None else {"group": entry.group}
+    if entry.file is None:
+        return [_json({**names, "msg": entry.msg, **group})]
+    return _file(entry.file, names, group, file_object)
+
+
+def _file(file: InboxFile, names: dict[str, str], group: dict[str, str], as_object: bool) -> list[bytes]:
+    """Return the entry of a file. Its content needs no escapes, and is put in as it is."""
+    around = json.dumps({**names, "file_name": file.name, "file_content": "\0", **group})
+    head, _, tail = around.partition(_NUL)
+    content = [file.content] if file.plain else [b"b'", file.content, b"'"]
+    if as_object:
+        return [head.encode(), b'"', *content, b'"', tail.encode()]
+    # A string that holds the object: the quotes around the content are escaped like all others.
+    return [_json(head)[:-1], b'\\"', *content, b'\\"', _json(tail)[1:]]
 
 
 def encode_command(request: Request) -> bytes:

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from chatproto import commands, events
 from chatproto.errors import (
     AlreadyMember,
+    BadField,
     BadToken,
     ChatError,
     GroupExists,
@@ -20,6 +21,7 @@ from chatproto.errors import (
 )
 from chatproto.events import Reply
 from chatproto.names import fold
+from chatproto.realm.contents import decode_content
 from chatproto.realm.handlers.messages import new_listener
 from chatproto.realm.live import Visit
 from chatproto.realm.logins import Login
@@ -38,6 +40,42 @@ async def inbox(session: ClientSession, login: Login, command: commands.Inbox) -
 async def inbox_group(session: ClientSession, login: Login, command: commands.InboxGroup) -> Reply:
     """Take what came in one group."""
     return await session.realm.inboxes.take_group(login, command.group)
+
+
+async def receive_file(session: ClientSession, login: Login, command: commands.ReceiveFile) -> Reply:
+    """Take the files that came."""
+    return await session.realm.inboxes.take_files(login)
+
+
+async def send_file(session: ClientSession, login: Login, command: commands.SendFile, answer: Answer) -> None:
+    """Send a file whose content came with the command."""
+    await _send_file(session, login, command.to, command, answer)
+
+
+async def send_group_file(
+    session: ClientSession, login: Login, command: commands.SendGroupFile, answer: Answer
+) -> None:
+    """Send a file to whom an older client's target stands for."""
+    to = await session.realm.sending.known_recipients(login, command.to)
+    await _send_file(session, login, to, command, answer)
+
+
+async def _send_file(
+    session: ClientSession,
+    login: Login,
+    to: str | list[str],
+    command: commands.SendFile | commands.SendGroupFile,
+    answer: Answer,
+) -> None:
+    if command.content is None:
+        raise BadField("a file is sent with its content in base64 behind its name; the server opens no path")
+    realm, limits = session.realm, session.limits
+    data, plain = await decode_content(command.content, limits.sendfile_bytes, realm.clock)
+
+    def sent(outcome: Reply | ChatError) -> None:
+        answer(outcome if isinstance(outcome, ChatError) else events.FileSent())
+
+    await realm.files.store_small(login, to, command.path, data, sent, session.gate, limits, plain=plain)
 
 
 async def info(session: ClientSession, _: Login | None, command: commands.Info) -> Reply:

@@ -1,0 +1,110 @@
+"""The files in the boxes of older clients: whole within the reply, or a word about why they are not.
+
+Such a client cannot ask for a part of a file, nor be told later that one is here. So a file that is on its
+way from another realm keeps its place in the box, and everything behind it, for a while; after that a line of
+text stands for it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Protocol
+
+from twisted.internet.defer import DeferredSemaphore
+
+from chatproto.errors import NoSuchFile
+from chatproto.events import InboxFile
+from chatproto.interfaces import IFileStore
+from chatproto.realm.contents import encode_content, encoded_size
+from chatproto.realm.times import Clock
+from chatproto.records import FileRow, FileState, MessageRow, Offer, read_offer
+
+#: How long a file that is not here yet keeps its place, from when its reader first asked for it.
+_WAIT_SECONDS = 60.0
+#: Files that keep their places; of more, the one asked for longest ago begins again.
+_WAITED_FOR = 1000
+#: Boxes with files that are read at a time: each is up to 16 MiB in memory.
+_READING = 4
+
+
+class Files(Protocol):
+    """What is asked of the realm's files."""
+
+    store: IFileStore | None
+
+    async def row(self, mid: str) -> FileRow | None:
+        """Return what is known of a file."""
+        ...
+
+    async def need(self, row: FileRow) -> None:
+        """See that a file that was only offered is fetched."""
+        ...
+
+
+class NoFiles:
+    """A realm that keeps no files."""
+
+    store: IFileStore | None = None
+
+    async def row(self, mid: str) -> FileRow | None:
+        """See :meth:`Files.row`."""
+        return None
+
+    async def need(self, row: FileRow) -> None:
+        """See :meth:`Files.need`."""
+
+
+class FileBox:
+    """Gives the files of messages to older clients. ``most`` bytes go into one reply at most."""
+
+    def __init__(self, files: Files, clock: Clock, most: int) -> None:
+        self._files = files
+        self._clock = clock
+        self._most = most
+        self._reading = DeferredSemaphore(_READING)
+        #: Since when an account asks for a file that is not here, by account and mid.
+        self._asked: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def size(self, row: MessageRow) -> int:
+        """Return what a message's file takes in a reply, 0 if it will not be in one."""
+        offer = read_offer(row.text)
+        return 0 if offer is None or offer.size > self._most else encoded_size(offer.size)
+
+    async def open(self, account: str, row: MessageRow) -> InboxFile | str | None:
+        """Return a message's file, a notice that stands for it, or None while it is worth to wait for it."""
+        offer = read_offer(row.text)
+        if offer is None:
+            return "(file)"
+        if offer.size > self._most:
+            return _notice(offer, "too large for this client")
+        found = await self._files.row(row.mid)
+        store = self._files.store
+        if found is None or store is None or found.state in (FileState.REFUSED, FileState.GONE):
+            return _notice(offer, "not kept any more")
+        if found.state != FileState.STORED:
+            return await self._wait(account, found, offer)
+        self._asked.pop((account, row.mid), None)
+        await self._reading.acquire()
+        try:
+            content = await encode_content(store, found.sha256, found.size)
+        except NoSuchFile:
+            return _notice(offer, "not kept any more")
+        finally:
+            self._reading.release()
+        return InboxFile(name=found.name, content=content, plain=offer.plain)
+
+    async def _wait(self, account: str, row: FileRow, offer: Offer) -> str | None:
+        """Have a file fetched, and return None while it may be waited for."""
+        if row.state == FileState.OFFERED:
+            await self._files.need(row)
+        key, now = (account, row.mid), self._clock.seconds()
+        since = self._asked.setdefault(key, now)
+        if now < since + _WAIT_SECONDS:
+            if len(self._asked) > _WAITED_FOR:
+                self._asked.popitem(last=False)
+            return None
+        return _notice(offer, "still on its way from another realm")
+
+
+def _notice(offer: Offer, why: str) -> str:
+    return f"(file {offer.name}, {offer.size} bytes: {why})"
