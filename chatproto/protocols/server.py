@@ -21,8 +21,8 @@ from zope.interface import implementer
 from chatproto.commands import EnterGroup, ExitGroup, Listen, Request
 from chatproto.errors import BadRequest, ChatError, LineTooLong, LoginTimeout
 from chatproto.events import EnteredGroup, Event, ExitedGroup, Goodbye, Reply
-from chatproto.protocols.failing import answer_failure
 from chatproto.protocols.haste import Haste, is_hasty
+from chatproto.protocols.large_lines import LargeLine
 from chatproto.protocols.lingering import Linger, in_handshake
 from chatproto.protocols.live import LiveMode
 from chatproto.protocols.order import Pause, Slot
@@ -31,6 +31,7 @@ from chatproto.protocols.pausing import PausingFraming
 from chatproto.protocols.spaced import Spaced
 from chatproto.protocols.stranger import Stranger
 from chatproto.realm import ClientSession
+from chatproto.realm.failing import answer_failure
 from chatproto.realm.sending import Answer
 from chatproto.realm.session import Waiting
 from chatproto.wire.dialect import Dialect, TagValue
@@ -52,6 +53,7 @@ class ChatServerProtocol(PausingFraming):
 
     #: Of the class until it is needed: from 30 attributes on an object takes five times the memory.
     _haste: Haste | None = None
+    _large: LargeLine | None = None
 
     def __init__(self, factory: ChatServerFactory, address: str) -> None:
         super().__init__()
@@ -90,8 +92,8 @@ class ChatServerProtocol(PausingFraming):
         clock = self._factory.clock
         progress = self._limits.progress_seconds
         self._outbox = Outbox(transport, self._factory.turn, clock, progress, self._drained, self.abort)
-        self._stranger = Stranger(self._limits, clock, self._too_late, self._is_busy)
-        self._look_at_trust()
+        self._stranger = Stranger(self._limits, clock, self._too_late, lambda: Pause.COMMAND in self._pause)
+        self.look_at_trust()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget everything; lines that wait are not carried out."""
@@ -103,6 +105,8 @@ class ChatServerProtocol(PausingFraming):
             self._stranger.end()
         if self._haste is not None:
             self._haste.end()
+        if self._large is not None:
+            self._large.end()
         if self._outbox is not None:
             self._outbox.lost()
         self._live.lost()
@@ -136,9 +140,6 @@ class ChatServerProtocol(PausingFraming):
         self.pause(Pause.ENDING)
         self.reply()
 
-    def _is_busy(self) -> bool:
-        return Pause.COMMAND in self._pause
-
     def _too_late(self) -> None:
         if in_handshake(self.transport):
             self.abort()
@@ -147,7 +148,7 @@ class ChatServerProtocol(PausingFraming):
         # client reads its first line.
         self._refuse(self._dialect or self._factory.dialect, LoginTimeout())
 
-    def _look_at_trust(self) -> None:
+    def look_at_trust(self) -> None:
         """Lift the limits for strangers once the session is a user's."""
         if self._stranger is not None and self.session.trusted:
             self._stranger.end()
@@ -170,6 +171,8 @@ class ChatServerProtocol(PausingFraming):
 
     def lineReceived(self, line: bytes) -> None:
         """Carry out one line, or refuse it."""
+        if self._large is not None:
+            self._large.came()
         if self._dialect is None and not self._may_begin(line):
             return
         dialect = self._dialect = self._dialect_of(line)
@@ -204,7 +207,16 @@ class ChatServerProtocol(PausingFraming):
         """Refuse an over-long line; a stranger's connection then ends."""
         if self._stranger is not None:
             self.pause(Pause.ENDING)
-        self._refuse(self._dialect_of(start), LineTooLong())
+        self._refuse(self._dialect_of(start), LineTooLong() if self._large is None else self._large.refused())
+
+    def limit_of(self, start: bytes) -> int | None:
+        """See :meth:`LineFraming.limit_of`: a user's line may be longer if it carries a file."""
+        if self._dialect is None and not self._may_begin(start):
+            return None
+        self._dialect = self._dialect_of(start)
+        if self._large is None:
+            self._large = LargeLine(self, self._limits, self._factory.large_lines)
+        return self._large.limit_of(self._dialect, start)
 
     def _refuse_line(self, dialect: Dialect, error: ChatError, tag: TagValue) -> None:
         if self._stranger is not None and self._stranger.mistake():
@@ -302,8 +314,10 @@ class ChatServerProtocol(PausingFraming):
         while slots and (data := slots[0].data) is not None:
             slots.popleft()
             outbox.write(data)
+        if self._large is not None and not slots and self._held is None:
+            self._large.answered()
         if self._stranger is not None:
-            self._look_at_trust()
+            self.look_at_trust()
         if outbox.unsent >= self._limits.push_bytes:
             outbox.flush()
             if outbox.full:

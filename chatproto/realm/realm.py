@@ -33,6 +33,7 @@ from chatproto.realm.cids import Cids
 from chatproto.realm.copies import Copies
 from chatproto.realm.cursors import Cursors
 from chatproto.realm.distant import Distant
+from chatproto.realm.filebox import FileBox, NoFiles
 from chatproto.realm.gate import Gate, Usage
 from chatproto.realm.groups import Groups
 from chatproto.realm.guests import Guests
@@ -45,6 +46,7 @@ from chatproto.realm.logins import Logins
 from chatproto.realm.mail import Mail
 from chatproto.realm.meters import Meters, counted
 from chatproto.realm.moderation import Moderation
+from chatproto.realm.offers import Offers
 from chatproto.realm.others import Others, Progress
 from chatproto.realm.outbound import Outbound
 from chatproto.realm.passwords import PasswordHasher
@@ -87,8 +89,7 @@ class Realm:
         entropy: Callable[[int], bytes],
         authenticator: IAuthenticator | None = None,
     ) -> None:
-        limits = policy.limits
-        size = limits.cached_names
+        limits, size = policy.limits, policy.limits.cached_names
         self.name = name
         self.policy = policy
         self.clock = clock
@@ -130,8 +131,18 @@ class Realm:
         self.moderation = Moderation(self.routes, self.accounts, spelling, changes, self.groups, mail, store)
         self.catalogue = Catalogue(self.routes, changes, self.groups, spelling, self.live, store)
         self.reading = Reading(store, self.routes, self.blocks, self.cursors, self.others, progress)
-        self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors, self.others)
+        self.inboxes = Inboxes(
+            store,
+            self.routes,
+            self.accounts,
+            self.blocks,
+            self.cursors,
+            self.others,
+            FileBox(NoFiles(), clock, limits.sendfile_bytes),
+        )
         self.sending = Sending(self.routes, log, Cids(store, self.writer, size), self.writer, self.outbound)
+        #: What other realms offer; whoever keeps files says so there.
+        self.offers = Offers(store, clock, limits)
         self._guests = Guests(
             name,
             self.accounts,
@@ -143,6 +154,7 @@ class Realm:
             self.moderation,
             spelling,
             mail,
+            self.offers,
         )
         self.arrivals = Arrivals(
             name,
@@ -155,6 +167,7 @@ class Realm:
             log,
             self.others,
             self._guests,
+            self.offers,
             size,
         )
         self.bounces = Bounces(
@@ -170,6 +183,7 @@ class Realm:
             self.others,
             self.bounces.waiters,
             self.audit,
+            self.offers,
         )
         self.tracing = Tracing(name, store, self.writer, clock, self.audit, self.copies.realms)
         self._questions = Questions(name, self.accounts, self.routes, self.present, clock, self.tracing)
