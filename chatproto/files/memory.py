@@ -186,10 +186,13 @@ class MemoryPart:
         self._name = name
         self._bytes: PartBytes | None = bytes_
         self.size = len(bytes_.data)
+        self._kept = False
 
     def write(self, data: bytes) -> Deferred[int]:
         def write() -> int:
             part = self._there()
+            if self._kept:
+                raise WrongContent
             self._store.need_room(len(data))
             part.data += data
             self.size = len(part.data)
@@ -206,6 +209,7 @@ class MemoryPart:
                 raise WrongContent
             self._store.keep(bytes(part.data))
             part.synced = size
+            self._kept = True
             return found
 
         return self._store.work(keep)

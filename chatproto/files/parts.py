@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -73,20 +73,19 @@ class DiskPart:
         return self._end(self._file.close)
 
     def _end(self, work: Callable[[], None]) -> Deferred[None]:
+        if self._ended:  # perhaps another one has it open under the same name by now
+            return succeed(None)
         ended: Deferred[None] = self._add(_Job(Deferred(), None, work))
-        if not self._ended:
-            self._ended = True
-            ended.addBoth(self._let_go)
-        return ended
+        self._ended = True
+        return ended.addBoth(self._let_go)
 
     def _let_go(self, result: Any) -> Any:
         self._closed()
         return result
 
     def _add(self, job: _Job) -> Deferred[Any]:
-        if self._ended and job.data is not None:
-            job.done.errback(NoSuchFile())
-            return job.done
+        if self._ended:
+            return fail(NoSuchFile())
         self._jobs.append(job)
         self._next()
         return job.done

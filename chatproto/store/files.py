@@ -44,8 +44,8 @@ _REFERENCES = (
 
 def references(connection: Connection, sha256s: Sequence[str]) -> dict[str, int]:
     """Count the files of contents."""
-    found = connection.execute(_REFERENCES, {"sha256s": list(sha256s)}).tuples()
-    return dict(iter(found))
+    found = connection.execute(_REFERENCES, {"sha256s": list(sha256s)})
+    return {str(sha256): int(count) for sha256, count in found}
 
 
 _SUM = select(cast(func.coalesce(func.sum(files.c.size), 0), BigInteger))

@@ -40,6 +40,12 @@ QUESTIONS: dict[str, Asked] = {
     "old refusals": lambda store: store.old_refusals(5, 9),
     "dead letters": lambda store: store.dead_letters("", 5, 9),
     "dead letters of one": lambda store: store.dead_letters("beta", 5, 9),
+    "files": lambda store: store.files(5, 9),
+    "wanted files": lambda store: store.wanted("beta", 5, 9),
+    "references": lambda store: store.references(["a", "b"]),
+    "sent bytes": lambda store: store.sent_bytes("messi@alpha", 5),
+    "came bytes": lambda store: store.came_bytes("beta", 5),
+    "uploads of one": lambda store: store.uploads("messi"),
     "removing by one column": lambda store: store.commit(batch(1, entry(removes=(login(1), login(2))))),
     "removing items": lambda store: store.commit(batch(1, entry(removes=(item(1), item(2))))),
     "removing refusals": lambda store: store.commit(batch(1, entry(removes=(refusal("a"), refusal("b"))))),
@@ -77,7 +83,10 @@ def test_no_table_is_read_whole(store: SqlStore, question: str) -> None:
     read = [step for step in plan if step.startswith(("SCAN", "SEARCH"))]
     assert any(step.startswith("SEARCH") for step in read)
     # What remains are rows that were given, or found already.
-    tables = ("outbox", "messages", "conversations", "refusals", "dead_letters", "logins", "blocks")
+    tables = (
+        *("outbox", "messages", "conversations", "refusals", "dead_letters", "logins", "blocks"),
+        *("files", "uploads"),
+    )
     assert [step for step in read if step.startswith("SCAN") and step.split()[1] in tables] == []
 
 

@@ -23,6 +23,8 @@ from chatproto.records import (
     DeadRow,
     DeviceRow,
     Entry,
+    FileRow,
+    FileState,
     GroupRow,
     HeldRow,
     LifeRow,
@@ -37,6 +39,7 @@ from chatproto.records import (
     ReplicaRow,
     StreamRow,
     SubscriptionRow,
+    UploadRow,
     VerdictRow,
 )
 from chatproto.store.keys import MAXIMUM
@@ -72,9 +75,26 @@ copies = (
     st.builds(SubscriptionRow, REALMS, CONVERSATIONS, SMALL, SMALL, NAMES, SMALL, SMALL),
 )
 
+files = st.builds(
+    FileRow,
+    NAMES,
+    SMALL,
+    CONVERSATIONS,
+    st.sampled_from(["", "x", "y"]),
+    *[NAMES] * 3,
+    SMALL,
+    NAMES,
+    NAMES,
+    SMALL,
+    st.sampled_from([state.value for state in FileState]),
+)
+uploads = st.builds(UploadRow, NAMES, NAMES, st.just("") | NAMES, NAMES, NAMES, SMALL, NAMES, NAMES, SMALL)
+
 inserts: st.SearchStrategy[Record] = st.one_of(
     items,
     refusals,
+    files,
+    uploads,
     st.builds(DeadRow, NAMES, REALMS, SMALL, SMALL, NAMES, NAMES, NAMES, SMALL),
     st.builds(NameRow, NAMES, st.sampled_from(["user", "group"])),
     st.builds(AccountRow, NAMES, NAMES, NAMES, NAMES, SMALL),
@@ -105,6 +125,7 @@ inserts: st.SearchStrategy[Record] = st.one_of(
 puts: st.SearchStrategy[Record] = st.one_of(
     items,
     refusals,
+    files,
     st.builds(StreamRow, REALMS, NAMES, NAMES, NAMES, SMALL, SMALL, SMALL, SMALL),
     st.builds(AppliedRow, REALMS, NAMES, NAMES, SMALL, NAMES, SMALL, SMALL),
     held_rows,
@@ -121,6 +142,7 @@ removes: st.SearchStrategy[Record] = st.one_of(
     items,
     held_rows,
     refusals,
+    uploads,
     st.builds(BlockRow, NAMES, NAMES, NAMES, SMALL),
     st.builds(CursorRow, NAMES, st.sampled_from(["read", "device"]), SMALL, SMALL),
 )
@@ -180,6 +202,11 @@ def answers(store: IStore) -> list[Any]:
         store.verdicts(),
     ]
     asked += [store.relayed("x", "y", "x", "items", number, 1, 3, 4) for number in numbers]
+    asked += [store.references(names), store.references(["a"])]
+    for name in names:
+        asked += [store.file(name), store.upload(name), store.uploads(name), store.sent_bytes(name, 2)]
+    for number in numbers:
+        asked += [store.files(number, 3), store.wanted("x", number, 2), store.came_bytes("x", number)]
     for realm in ("x", "y", ""):
         asked.append(store.dead_letters(realm, 1, 3))
         for number in numbers:

@@ -1,6 +1,7 @@
 """The tests that every store has to pass, for those who write one.
 
-Derive a class whose name begins with ``Test`` from :class:`StoreContract`, and give it a fixture ``place``.
+Derive a class whose name begins with ``Test`` from :class:`StoreContract`, and give it a fixture ``place``;
+for a store of the contents of files, from :class:`FileStoreContract`.
 This is the only package of the library that needs pytest and pytest-twisted.
 """
 
@@ -13,10 +14,15 @@ import pytest_twisted
 
 # So that a failed assertion shows its values, as in a test module.
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{part}" for part in ("finding", "groups", "life", "links", "log", "routes", "writing"))
+    *(
+        f"{__name__}.{part}"
+        for part in ("contents", "files", "finding", "groups", "life", "links", "log", "routes", "writing")
+    )
 )
 
 from chatproto.interfaces import IStore  # noqa: E402
+from chatproto.testing.store_contract.contents import FilePlace, FileStoreContract  # noqa: E402
+from chatproto.testing.store_contract.files import Files  # noqa: E402
 from chatproto.testing.store_contract.finding import Finding  # noqa: E402
 from chatproto.testing.store_contract.groups import Groups  # noqa: E402
 from chatproto.testing.store_contract.life import Life  # noqa: E402
@@ -26,10 +32,10 @@ from chatproto.testing.store_contract.routes import Routes  # noqa: E402
 from chatproto.testing.store_contract.rows import ALPHA, Place  # noqa: E402
 from chatproto.testing.store_contract.writing import Writing  # noqa: E402
 
-__all__ = ["Place", "StoreContract"]
+__all__ = ["FilePlace", "FileStoreContract", "Place", "StoreContract"]
 
 
-class StoreContract(Life, Writing, Finding, Log, Links, Groups, Routes):
+class StoreContract(Life, Writing, Finding, Log, Links, Groups, Routes, Files):
     """What every store promises.
 
     The fixture ``place``, of the subclass or of its module, returns a new, empty :class:`Place`.
