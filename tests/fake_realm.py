@@ -31,16 +31,34 @@ class Connection(StringTransport):
         self.closed = False
         self.stalled = False
         self._rest = b""
+        self._chunk: dict[str, Any] | None = None  # whose bytes come now
         self._out: list[bytes] = []
 
     def write(self, data: bytes) -> None:
         if self.closed:
             return
         self.writes += 1
-        *lines, self._rest = (self._rest + data).split(b"\r\n")
-        for line in lines:
+        self._rest += data
+        while (command := self._next()) is not None:
             if not self.closed and not self.stalled:
-                self.realm.handle(self, json.loads(line))
+                self.realm.handle(self, command)
+
+    def _next(self) -> dict[str, Any] | None:
+        """Return the next command, a chunk with its bytes, if it has come."""
+        if self._chunk is None:
+            line, end, rest = self._rest.partition(b"\r\n")
+            if not end:
+                return None
+            self._rest, command = rest, json.loads(line)
+            if command["do"] != "chunk":
+                return dict(command)
+            self._chunk = command
+        chunk = self._chunk
+        if len(self._rest) < chunk["size"]:
+            return None
+        chunk["data"], self._rest = self._rest[: chunk["size"]], self._rest[chunk["size"] :]
+        self._chunk = None
+        return chunk
 
     def tell(self, **fields: Any) -> None:
         self.tell_bytes(json.dumps(fields, separators=(",", ":")).encode() + b"\r\n")
@@ -143,7 +161,10 @@ class FakeRealm:
         if faults and not faults.popleft()(connection, command):
             return
         reply = getattr(self, "do_" + command["do"])(connection, command)
+        data = reply.pop("data", b"")
         connection.tell(re=command["id"], **{"status": "OK", **reply})
+        if data:
+            connection.tell_bytes(data)
         if command["do"] == "listen":
             for message in self.log[connection.listening or 0 :]:
                 connection.tell(**message)

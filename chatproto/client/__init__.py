@@ -8,21 +8,28 @@ from __future__ import annotations
 
 from chatproto.client.account import Account
 from chatproto.client.chat import ChatClient
+from chatproto.client.files import Files
 from chatproto.client.groups import Groups
 from chatproto.client.inbox import Position
+from chatproto.client.lasting import Progress, Stage
 from chatproto.client.link import State
-from chatproto.events import IsTyping, LiveChange, Message, Receipt, Sent, SentEach
+from chatproto.events import FileChange, FileInfo, IsTyping, LiveChange, Message, Receipt, Sent, SentEach
 
 __all__ = [
     "Account",
     "ChatClient",
+    "FileChange",
+    "FileInfo",
+    "Files",
     "Groups",
     "IsTyping",
     "LiveChange",
     "Message",
     "Position",
+    "Progress",
     "Receipt",
     "Sent",
     "SentEach",
+    "Stage",
     "State",
 ]

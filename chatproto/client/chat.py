@@ -1,26 +1,30 @@
 """``ChatClient``: what a bot author uses.
 
 It joins the parts of this package (a link that comes back, an outbox, an inbox, acknowledgements) and has a
-method for each thing one says to a realm; those about groups and about one's own account stand in
-``groups`` and ``account``. Every method returns a Deferred, for callbacks as for ``await``.
+method for each thing one says to a realm; those about groups, uploads and one's own account stand in
+``groups``, ``files`` and ``account``. Every method returns a Deferred, for callbacks as for ``await``.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
 
-from twisted.internet.defer import Deferred, fail, maybeDeferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 
 from chatproto.backoff import Backoff
 from chatproto.client.account import Account
 from chatproto.client.acks import Acks
+from chatproto.client.files import Files
 from chatproto.client.groups import Groups
 from chatproto.client.inbox import Inbox, Position
+from chatproto.client.lasting import ProgressCallback
 from chatproto.client.link import Credentials, Link, State, StateCallback
 from chatproto.client.outbox import Outbox
+from chatproto.client.taking import MessageCallback, Messages, call_with_each
 from chatproto.commands import Active, Command, Conversations, History, Listen, Read, Typing
 from chatproto.errors import ChatError, ConnectionUnavailable
 from chatproto.events import (
@@ -28,7 +32,10 @@ from chatproto.events import (
     ConversationPage,
     Done,
     Event,
+    FileChange,
+    FileInfo,
     Hint,
+    HistoryItem,
     HistoryPage,
     IsTyping,
     Listening,
@@ -39,14 +46,13 @@ from chatproto.events import (
     Sent,
     SentEach,
 )
+from chatproto.interfaces import IExecutor
 from chatproto.limits import LIST_ITEMS
 from chatproto.protocols.client import ChatClientProtocol
 from chatproto.tls.connecting import client_endpoint
 
 R = TypeVar("R", bound=Reply)
 
-#: What :meth:`ChatClient.on_message` calls; a Deferred or coroutine that it returns is waited for.
-MessageCallback = Callable[[Message], object]
 #: What :meth:`~chatproto.ChatClient.on_hint` calls.
 HintCallback = Callable[[Hint], object]
 
@@ -65,7 +71,7 @@ class ChatClient:
     ``own`` also those that this device sent; ``receipts`` and ``typing`` ask for what :meth:`on_hint` hears.
     ``on_state`` hears of every change of :attr:`state`, with words on why. Who logs in anew with ``after``
     but without ``device`` is a new device, and also hears what the one before sent. ``backoff`` says how long
-    to wait between attempts.
+    to wait between attempts, and ``executor`` where the disk is read and written, if not in threads.
     """
 
     _log = Logger()
@@ -89,6 +95,7 @@ class ChatClient:
         typing: bool = False,
         on_state: StateCallback | None = None,
         backoff: Backoff | None = None,
+        executor: IExecutor | None = None,
     ) -> None:
         self._on_state = on_state
         self._acks = Acks(reactor)
@@ -121,6 +128,8 @@ class ChatClient:
         self._on_hint: HintCallback | None = None
         #: Everything about groups.
         self.groups = Groups(self.request)
+        #: Files that are sent and saved.
+        self.files = Files(reactor, self._link, self.request, executor)
         #: The user's own password, sessions and blocks.
         self.account = Account(self.request, credentials, self.close)
 
@@ -196,6 +205,48 @@ class ChatClient:
         """Send a text to each of at most 64 recipients, to all or to none; else as :meth:`send`."""
         return self._outbox.send(list(to), text, cid, SentEach)
 
+    def send_file(
+        self,
+        to: str,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        type: str | None = None,
+        cid: str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Deferred[Sent]:
+        """Send a file to a user or a group and fire when it is stored, whatever happens to the link.
+
+        What an earlier call with the same file has sent is not sent again, also if it was another process's
+        that was killed. Cancelling stops it; a later call goes on. Without a ``cid`` of your own, a process
+        that dies between the end and the answer sends the file again. ``progress`` hears how far it is.
+
+        :raises OSError: the file cannot be read.
+        :raises WrongContent: it was changed meanwhile.
+        :raises ChatError: the realm refused it, or wants to be left alone for more than five minutes.
+        """
+        return self.files.send(to, path, name=name, type=type, cid=cid, progress=progress)
+
+    def save(
+        self,
+        file: HistoryItem | FileInfo,
+        folder: str | Path,
+        *,
+        overwrite: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> Deferred[Path]:
+        """Save the file that a message is in a folder, verified, and fire with where it is.
+
+        Its name is what the sender says, cleaned; if it is taken by another file, it gets a number, or takes
+        the place with ``overwrite``. What is not finished goes on with the next call, also in another
+        process. Of a file that is on its way from another realm it waits for the bytes.
+
+        :raises OSError: it cannot be written there; :exc:`BlockingIOError`: that is being done.
+        :raises FileGone: the realm has its bytes no more.
+        :raises WrongContent: the bytes are not what was announced.
+        """
+        return self.files.save(file, folder, overwrite=overwrite, progress=progress)
+
     def messages(self) -> AsyncIterator[Message]:
         """Iterate over messages as they come, in order, each once; the end is when the client is closed.
 
@@ -206,7 +257,7 @@ class ChatClient:
 
         :raises ChatError: the realm refuses the client, which is closed.
         """
-        return _Messages(self._inbox)
+        return Messages(self._inbox)
 
     def on_message(self, callback: MessageCallback) -> None:
         """Call ``callback`` with each message, the next one when the one before is dealt with.
@@ -214,12 +265,12 @@ class ChatClient:
         A Deferred or a coroutine that it returns is waited for; what it raises is logged. This takes the
         place of :meth:`messages`.
         """
-        calling = Deferred.fromCoroutine(self._call_back(callback))
+        calling = Deferred.fromCoroutine(call_with_each(self.messages(), callback))
         # That the realm refuses us is told by connect() and on_state.
         calling.addErrback(lambda failure: failure.trap(ChatError) and None)
 
     def on_hint(self, callback: HintCallback) -> None:
-        """Call ``callback`` with what passes: ``Receipt``, ``IsTyping`` and ``LiveChange``.
+        """Call ``callback`` with what passes: ``Receipt``, ``IsTyping``, ``LiveChange`` and ``FileChange``.
 
         They come at once, beside the messages, and none that is missed comes again. Receipts and typing come
         to a client that was made with ``receipts`` and ``typing``, live changes to one that is live in the
@@ -288,7 +339,10 @@ class ChatClient:
     def _heard(self, event: Event) -> None:
         if isinstance(event, Message):
             self._inbox.received(event)
-        elif isinstance(event, Receipt | IsTyping | LiveChange) and self._on_hint is not None:
+            return
+        if isinstance(event, FileChange):
+            self.files.heard(event)
+        if isinstance(event, Receipt | IsTyping | LiveChange | FileChange) and self._on_hint is not None:
             self._on_hint(event)
 
     def _taken(self, position: Position) -> None:
@@ -300,25 +354,6 @@ class ChatClient:
             error = self._link.error
             self._outbox.finish(error or ConnectionUnavailable("the client was closed"))
             self._inbox.finish(error)
+            self.files.finish()
         if self._on_state is not None:
             self._on_state(state, reason)
-
-    async def _call_back(self, callback: MessageCallback) -> None:
-        async for message in self.messages():
-            try:
-                await maybeDeferred(_call, callback, message)
-            except Exception:
-                self._log.failure("the callback for messages failed")
-
-
-def _call(callback: MessageCallback, message: Message) -> Any:
-    result = callback(message)
-    return Deferred.fromCoroutine(result) if isinstance(result, Coroutine) else result
-
-
-class _Messages(AsyncIterator[Message]):
-    def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
-
-    def __anext__(self) -> Deferred[Message]:
-        return self._inbox.next()
