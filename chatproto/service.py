@@ -202,6 +202,7 @@ class RealmService(Service):
             self._reactor,
             limits=listener.limits,
             exact_bodies=self._config.exact_bodies,
+            file_entries=self._config.file_entries,
             tls=listener.tls is not None,
             proxied=listener.opens.startswith("haproxy:"),
         )

@@ -43,6 +43,7 @@ class Options(UsageOptions, AuthOptionMixin):
         ["control", None, None, "Control socket (default: beside the store)."],
         ["config", None, None, "Configuration (TOML)."],
         ["registration", None, None, "open, invite or closed: who may make an account."],
+        ["file-entries", None, None, "string or object: what a file is in an older client's inbox."],
     ]
     optFlags: ClassVar[list[list[str | None]]] = [
         ["lab", None, "A course set-up: demo users, cheap passwords."],
@@ -78,6 +79,7 @@ class Options(UsageOptions, AuthOptionMixin):
                 listen=self.listen,
                 limit=self.limit,
                 auth=self.auth,
+                file_entries=self["file-entries"],
                 **{name: self[name] for name in ("realm", "store", "control", "registration")},
                 **{
                     name.replace("-", "_"): bool(self[name]) or None

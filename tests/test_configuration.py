@@ -12,6 +12,7 @@ from chatproto.errors import ConfigError
 from chatproto.limits import LOOPBACK, Limits
 from chatproto.realm.authentication import CredAuthenticator
 from chatproto.realm.policy import Registration
+from chatproto.wire.text import FileEntries
 
 PUBLIC = "client=tcp:8889"
 LOCAL = "client=tcp:8889:interface=127.0.0.1"
@@ -47,6 +48,7 @@ def test_a_realm_name_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert made.registration is Registration.OPEN
     assert not made.lab
     assert not made.exact_bodies
+    assert made.file_entries is FileEntries.STRING
 
 
 def test_without_a_data_folder_the_store_is_in_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +65,7 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> N
         store = "sqlite:///alpha.db"
         registration = "closed"
         exact_bodies = true
+        file_entries = "object"
         [limits]
         pipeline = 7
         connections = 8
@@ -74,6 +77,7 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> N
     assert file_only.store == f"sqlite:///{tmp_path}/alpha.db"
     assert file_only.registration is Registration.CLOSED
     assert file_only.exact_bodies
+    assert file_only.file_entries is FileEntries.OBJECT
     assert [each.endpoint[:8] for each in file_only.listeners] == ["tcp:1000", "tcp:1001"]
     flags = settings_from_flags(
         realm="beta", registration="open", limit=["pipeline=9"], listen=["client=tcp:0:interface=127.0.0.1"]
@@ -198,6 +202,7 @@ def test_beyond_this_machine_plain_tcp_and_labs_must_be_asked_for(lab: bool | No
             "registration: nobody registers where `auth` knows the users",
         ),
         ('realm = "a"\nexact_bodies = 1', "exact_bodies: expected true or false"),
+        ('realm = "a"\nfile_entries = "text"', 'file_entries: expected "string" or "object"'),
         ('realm = "a"\nlimits = 3', "limits: expected a table of numbers"),
         ('realm = "a"\n[limits]\npipeline = "9"', "limits: expected a table of numbers"),
         ('realm = "a"\n[limits]\npipeline = 0', "limits.pipeline: expected `int` >= 1"),

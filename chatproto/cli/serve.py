@@ -43,6 +43,7 @@ from chatproto.supervision import Supervisor
 @click.option(
     "--exact-bodies", is_flag=True, default=None, help="Keep blanks and line ends of text commands."
 )
+@click.option("--file-entries", metavar="string|object", help="What a file is in an older client's inbox.")
 @click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
 @click.option(
     "--log-file",

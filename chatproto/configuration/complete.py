@@ -22,6 +22,7 @@ from chatproto.listeners import LISTENERS, METRICS, PEER, Listener, parse_endpoi
 from chatproto.names import RealmName
 from chatproto.realm.policy import Registration
 from chatproto.store.urls import is_postgresql
+from chatproto.wire.text import FileEntries
 
 
 class Config(WithSecrets, frozen=True, kw_only=True):
@@ -39,6 +40,8 @@ class Config(WithSecrets, frozen=True, kw_only=True):
     #: Who knows the passwords; None: the store.
     authenticator: IAuthenticator | None
     exact_bodies: bool
+    #: What a file in an older client's box is.
+    file_entries: FileEntries
     lab: bool
     insecure: bool = False
     #: The realms to be linked with, in the order of the file.
@@ -76,6 +79,7 @@ def configure(settings: Settings) -> Config:
         registration=_registration(settings, local=local or lab),
         authenticator=_authenticator(settings, lab=lab),
         exact_bodies=bool(settings.exact_bodies),
+        file_entries=settings.file_entries or FileEntries.STRING,
         lab=lab,
         insecure=insecure,
         peers=peer_settings(settings.peers, where.realm, lab=lab, insecure=insecure),

@@ -20,6 +20,7 @@ EXPECTED = {
     "registration": '"open", "invite" or "closed"',
     "auth": 'a checker of twisted.cred such as "file:alpha.passwords"',
     "exact_bodies": "true or false",
+    "file_entries": '"string" or "object"',
     "lab": "true or false",
     "insecure": "true or false",
     "relay": "true or false",

@@ -17,6 +17,7 @@ from chatproto.endpoints import endpoint_in_folder
 from chatproto.errors import ConfigError
 from chatproto.realm.policy import Acceptance, Registration
 from chatproto.store.urls import shown
+from chatproto.wire.text import FileEntries
 
 
 class WithSecrets(Struct, frozen=True, kw_only=True):
@@ -64,6 +65,7 @@ class Settings(WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     registration: Registration | None = None
     auth: str | None = None
     exact_bodies: bool | None = None
+    file_entries: FileEntries | None = None
     lab: bool | None = None
     insecure: bool | None = None
     relay: bool | None = None

@@ -23,7 +23,7 @@ from chatproto.realm.meters import Traffic
 from chatproto.realm.times import Clock
 from chatproto.wire.dialect import Dialect
 from chatproto.wire.json import JsonDialect
-from chatproto.wire.text import TextDialect
+from chatproto.wire.text import FileEntries, TextDialect
 
 #: Connections that are told at a time that there is no room; further ones are closed without a word.
 _REFUSING = 64
@@ -37,11 +37,12 @@ class ChatServerFactory(ServerFactory):
     ``dialects`` has the dialect of a line by the line's first byte, and under ``b""`` the one of all other
     lines; without it JSON is spoken where a line begins with ``{``, and text. What a listener is told is told
     in the dialect of its ``listen``. ``administrator`` gives every connection an administrator's rights: for
-    the control socket. With ``exact_bodies`` the text dialect keeps the blanks around a text; with
-    ``live_lines`` what it shows in live mode ends with a line feed. With ``tls`` below, who finds no room is
-    not told so: that would take a handshake, and nobody would count it. With ``proxied`` a connection's
-    address is known only when its first line has come. A store that fails ends all connections without
-    another word, since what became of their commands is unknown.
+    the control socket. With ``exact_bodies`` the text dialect keeps the blanks around a text,
+    ``file_entries`` says what a file in a box is, and with ``live_lines`` what is shown in live mode ends
+    with a line feed. With ``tls`` below, who finds no room is not told so: that would take a handshake, and
+    nobody would count it. With ``proxied`` a connection's address is known only when its first line has
+    come. A store that fails ends all connections without another word, since what became of their commands
+    is unknown.
     """
 
     noisy = False
@@ -54,6 +55,7 @@ class ChatServerFactory(ServerFactory):
         limits: Limits | None = None,
         administrator: bool = False,
         exact_bodies: bool = False,
+        file_entries: FileEntries = FileEntries.STRING,
         dialects: Mapping[bytes, Dialect] | None = None,
         live_lines: bool = False,
         tls: bool = False,
@@ -64,7 +66,8 @@ class ChatServerFactory(ServerFactory):
         self.clock = reactor
         self.limits = limits or realm.policy.limits
         self.administrator = administrator
-        self._dialects = dialects or {b"{": JsonDialect(), b"": TextDialect(exact_bodies=exact_bodies)}
+        text = TextDialect(exact_bodies=exact_bodies, file_entries=file_entries)
+        self._dialects = dialects or {b"{": JsonDialect(), b"": text}
         #: That of lines whose first byte has no other, and of what is said before the first line.
         self.dialect = self._dialects[b""]
         #: What ends each line that is shown in live mode.

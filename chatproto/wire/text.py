@@ -7,6 +7,7 @@ an empty line, in order, and nothing is ever sent unasked. The forms of a comman
 
 from __future__ import annotations
 
+import enum
 import json
 from typing import Any
 
@@ -99,19 +100,25 @@ _LARGE_BLANKS = 5
 _WORD_CHARACTERS = 64 * 1024
 
 
+class FileEntries(enum.Enum):
+    """What a file in a box is: a string that holds a JSON object, as of old, or the object itself."""
+
+    STRING = "string"
+    OBJECT = "object"
+
+
 class TextDialect:
     """The server's end of the text dialect.
 
     With ``exact_bodies`` a text is stored as the older servers did, with the blank before it and the line's
-    end: for comparing transcripts with theirs. With ``file_objects`` a file in an inbox is an object, and not
-    a string that holds one.
+    end: for comparing transcripts with theirs. ``file_entries`` says what a file in a box is.
     """
 
     __slots__ = ("_exact_bodies", "_file_objects")
 
-    def __init__(self, *, exact_bodies: bool = False, file_objects: bool = False) -> None:
+    def __init__(self, *, exact_bodies: bool = False, file_entries: FileEntries = FileEntries.STRING) -> None:
         self._exact_bodies = exact_bodies
-        self._file_objects = file_objects
+        self._file_objects = file_entries is FileEntries.OBJECT
 
     def is_large(self, start: bytes) -> bool:
         """Tell whether a line that begins so may carry a file."""

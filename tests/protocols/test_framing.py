@@ -1,5 +1,7 @@
 """Framing: any bytes, cut anywhere, give the same lines."""
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.testing import StringTransport
@@ -114,6 +116,64 @@ def test_nothing_comes_after_clear() -> None:
     protocol.resumeProducing()
     protocol.dataReceived(b"ial\n")
     assert protocol.seen == [b"pause", b"ial"]
+
+
+class Patient(Recorder):
+    """Lines that begin with ``long`` may have 100 bytes, once somebody has said so."""
+
+    allowed = False
+
+    def limit_of(self, start: bytes) -> int | None:
+        if not start.startswith(b"long"):
+            return self.line_limit
+        if self.allowed:
+            return 100
+        self.pauseProducing()
+        return None
+
+
+@given(st.integers(1, 120), st.lists(st.sampled_from([0, 60, 97, 120]), max_size=4))
+def test_a_line_may_be_longer_than_others_if_it_is_allowed(cut: int, sizes: list[int]) -> None:
+    stream = b"".join(b"long%b\r\nnext\r\n" % (b"x" * size) for size in sizes)
+    protocol = Patient()
+    protocol.makeConnection(StringTransport())
+    for start in range(0, len(stream), cut):
+        protocol.dataReceived(stream[start : start + cut])
+    if any(sizes):
+        assert protocol.seen == [b"long", b"next"] * sizes.index(next(filter(None, sizes)))
+    protocol.allowed = True
+    protocol.resumeProducing()
+    expected: list[object] = []
+    for size in sizes:
+        expected += [b"long" + b"x" * size if size <= 96 else "too long", b"next"]
+    assert protocol.seen == expected
+
+
+def test_a_line_that_is_coming_can_be_refused_and_the_next_is_read_correctly() -> None:
+    protocol = Patient()
+    protocol.allowed = True
+    protocol.makeConnection(StringTransport())
+    protocol.dataReceived(b"long" + b"x" * 50)
+    protocol.skip_line()
+    protocol.dataReceived(b"x" * 30 + b"\r\nnext\r\n")
+    assert protocol.seen == ["too long", b"next"]
+
+
+def test_a_long_line_in_tiny_pieces_costs_no_more_than_its_bytes() -> None:
+    protocol = Patient()
+    protocol.allowed = True
+    protocol.makeConnection(StringTransport())
+    tracemalloc.start()
+    for _ in range(90):
+        protocol.dataReceived(b"l")
+    protocol.clear()
+    protocol.line_limit = 1024 * 1024
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(300_000):
+        protocol.dataReceived(bytes([65 + number % 26]))
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 600_000
 
 
 def test_a_new_limit_holds_from_the_next_line_on() -> None:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from chatproto import commands, errors, events
 from chatproto.commands import Command, Request, all_commands
-from chatproto.errors import BadRequest, ChatError, TooFewWords, UnknownCommand
+from chatproto.errors import BadRequest, ChatError, LineTooLong, TooFewWords, UnknownCommand
 from chatproto.events import Event, Reply
 from chatproto.names import is_uuid4
-from chatproto.wire.text import FORMS, TextDialect, encode_command
+from chatproto.wire.text import FORMS, FileEntries, TextDialect, encode_command
 from tests.wire.values import TAGS, instances
 from tests.wire.values import errors as any_error
 
@@ -121,6 +121,23 @@ class TestCommands:
             ("addgroup tim ", commands.Create(group="tim")),
             ("creategroup tim", commands.Create(group="tim")),
             ("joingroup tim ", commands.Join(group="tim")),
+            (
+                "sendfile henderson surat.txt b'aGFsbw=='",
+                commands.SendFile(to="henderson", path="surat.txt", content="b'aGFsbw=='"),
+            ),
+            ("senfile budi a.txt aGFsbw== ", commands.SendFile(to="budi", path="a.txt", content="aGFsbw==")),
+            ("sendfile budi a.txt b''", commands.SendFile(to="budi", path="a.txt", content="b''")),
+            ("sendfile budi /tmp/a.txt", commands.SendFile(to="budi", path="/tmp/a.txt")),
+            ("sendfile budi C:\\a.txt ", commands.SendFile(to="budi", path="C:\\a.txt")),
+            # Whatever a blank in the path makes of the words, none of them is taken for the content.
+            ("sendfile budi my file b'aGFsbw=='", commands.SendFile(to="budi", path="my")),
+            ("sendfile budi my new file b'aGFsbw=='", commands.SendFile(to="budi", path="my")),
+            (
+                "sendgroupfile a,b x.txt b'aGFsbw=='",
+                commands.SendGroupFile(to="a,b", path="x.txt", content="b'aGFsbw=='"),
+            ),
+            ("receivefile", commands.ReceiveFile()),
+            ("receivefile ", commands.ReceiveFile()),
         ],
     )
     def test_what_the_older_clients_send_is_understood(self, line: str, expected: Command) -> None:
@@ -139,6 +156,11 @@ class TestCommands:
             (f"joingroup {TOKEN} tim ", commands.Join(group="tim")),
             (f"logout {TOKEN}", commands.Logout()),
             (f"logout {TOKEN} ", commands.Logout()),
+            (f"sendfile {TOKEN} u p b'YQ=='", commands.SendFile(to="u", path="p", content="b'YQ=='")),
+            (f"sendfile {TOKEN} u p YQ== ", commands.SendFile(to="u", path="p", content="YQ==")),
+            (f"sendfile {TOKEN} u p ", commands.SendFile(to="u", path="p")),
+            (f"sendgroupfile {TOKEN} tim p YQ==", commands.SendGroupFile(to="tim", path="p", content="YQ==")),
+            (f"receivefile {TOKEN} ", commands.ReceiveFile()),
         ],
     )
     def test_a_first_word_in_the_shape_of_a_uuid4_is_the_token(self, line: str, expected: Command) -> None:
@@ -170,6 +192,7 @@ class TestCommands:
             *("auth", "auth messi", "auth messi ", "register", "register a", "register a b c"),
             *("send", "send ", f"send {TOKEN}", f"send {TOKEN} ", "sendgroup", "inboxgroup", "addgroup"),
             *("joingroup", "joingroup  ", f"joingroup {TOKEN}"),
+            *("sendfile", "sendfile henderson", f"sendfile {TOKEN} henderson ", "sendgroupfile tim"),
         ],
     )
     def test_too_few_words_are_told_so(self, line: str) -> None:
@@ -183,6 +206,41 @@ class TestCommands:
         assert decode("register ani rahasia ") == Request(two)
         assert decode("register ani r Ani_Wati Indonesia") == Request(four)
         assert decode("register ani r Ani_Wati Indonesia and more") == Request(four)
+
+    def test_only_the_content_of_a_file_may_be_as_long_as_its_line(self) -> None:
+        long = "a" * 100_000
+        assert decode(f"sendfile u p {long}").command == commands.SendFile(to="u", path="p", content=long)
+        for line in (f"sendfile {long} p YQ==", f"sendfile u {long} YQ==", f"sendgroupfile {long} p YQ=="):
+            with pytest.raises(LineTooLong):
+                decode(line)
+
+    def test_many_blanks_are_not_as_many_words(self) -> None:
+        assert decode("sendfile u p" + " " * 1_000_000).command == commands.SendFile(to="u", path="p")
+
+    @pytest.mark.parametrize(
+        ("line", "large", "token"),
+        [
+            (f"sendfile {TOKEN} u p b'", True, TOKEN),
+            (f"senfile {TOKEN} u p b'", True, TOKEN),
+            ("sendgroupfile tim p b'", True, None),
+            (f"send {TOKEN} u text", False, TOKEN),
+            (f"auth {TOKEN} x", False, None),
+            (f"sendfiles {TOKEN} u", False, None),
+            ("sendfile  u p", True, None),
+            (f"foo {TOKEN}", False, None),
+            ("sendfile", True, None),
+            ("", False, None),
+        ],
+    )
+    def test_the_beginning_of_a_line_tells_whether_it_carries_a_file_and_whose(
+        self, line: str, large: bool, token: str | None
+    ) -> None:
+        assert TEXT.is_large(line.encode()) == large
+        assert TEXT.token_of(line.encode()) == token
+
+    def test_a_beginning_that_is_not_utf_8_tells_nothing(self) -> None:
+        assert not TEXT.is_large(b"\xff\xfe x")
+        assert TEXT.token_of(b"send \xff\xfe x") is None
 
     def test_aliases_mean_the_same(self) -> None:
         assert decode("sendprivate budi halo") == decode("send budi halo")
@@ -249,6 +307,8 @@ class TestReplies:
             (events.GroupChanged(group="tim@alpha"), ok(message="Add group successful")),
             (events.Done(), ok()),
             (events.InboxTaken(entries=[]), ok(messages={})),
+            (events.FilesTaken(entries=[]), ok(messages=[])),
+            (events.FileSent(), ok(message="File Sent")),
             (
                 events.InboxTaken(
                     entries=[
@@ -281,6 +341,26 @@ class TestReplies:
     )
     def test_ok_replies_are_those_of_the_older_systems(self, reply: Reply, expected: bytes) -> None:
         assert TEXT.encode_reply(reply, None) == expected
+
+    @pytest.mark.parametrize("plain", [False, True])
+    @pytest.mark.parametrize("group", [None, "tim"])
+    def test_a_file_is_a_string_that_holds_an_object_or_the_object_itself(
+        self, plain: bool, group: str | None
+    ) -> None:
+        file = events.InboxFile(name='su "rat\\é.txt', content=b"aGFsbw==", plain=plain)
+        entry = events.InboxEntry(sender="m", msg_from='L "M', msg_to="J é", msg="", group=group, file=file)
+        content = "aGFsbw==" if plain else "b'aGFsbw=='"
+        shown = {"msg_from": 'L "M', "msg_to": "J é", "file_name": file.name, "file_content": content}
+        shown |= {} if group is None else {"group": group}
+        text = events.InboxEntry(sender="m", msg_from="a", msg_to="b", msg="c")
+        last = {"msg_from": "a", "msg_to": "b", "msg": "c"}
+        objects = TextDialect(file_entries=FileEntries.OBJECT)
+        for reply, around in (
+            (events.InboxTaken(entries=[entry, text]), lambda entries: {"m": entries}),
+            (events.FilesTaken(entries=[entry, text]), lambda entries: entries),
+        ):
+            assert TEXT.encode_reply(reply, None) == ok(messages=around([json.dumps(shown), last]))
+            assert objects.encode_reply(reply, None) == ok(messages=around([shown, last]))
 
     @pytest.mark.parametrize(
         ("error", "message"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -83,4 +84,6 @@ _STRATEGIES: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] =
     inspect.FloatType: lambda _: st.floats(allow_nan=False, allow_infinity=False),
     inspect.BoolType: lambda _: st.booleans(),
     inspect.NoneType: lambda _: st.none(),
+    # Of a file, in base64 where a line has it.
+    inspect.BytesType: lambda _: st.binary(max_size=60).map(base64.b64encode),
 }
