@@ -37,7 +37,7 @@ ListLimit = Annotated[int, Meta(ge=1, le=LIST_ITEMS)] | None
 Tag = Annotated[str, Meta(max_length=64)] | Annotated[int, Meta(gt=-(2**53), lt=2**53)] | None
 
 #: Fields that a ``repr``, and so a log, never shows.
-HIDDEN = frozenset({"password", "old", "new", "token", "invite", "text", "topic", "note", "content"})
+HIDDEN = frozenset({"password", "old", "new", "token", "invite", "text", "topic", "note", "content", "data"})
 
 
 class Guard(enum.Enum):

@@ -34,12 +34,13 @@ class Upload(Command, frozen=True, kw_only=True):
 class Chunk(Command, frozen=True, kw_only=True):
     """Send bytes of a file: exactly ``size`` of them follow this line, as they are.
 
-    Chunks come in order; several may be under way.
+    Chunks come in order; several may be under way. ``data`` is what follows, and no member of the line.
     """
 
     file: Word
     offset: Seq
     size: ChunkSize
+    data: bytes = b""
 
     replies = (events.Written,)
     pipelined = True

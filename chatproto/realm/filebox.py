@@ -41,19 +41,6 @@ class Files(Protocol):
         ...
 
 
-class NoFiles:
-    """A realm that keeps no files."""
-
-    store: IFileStore | None = None
-
-    async def row(self, mid: str) -> FileRow | None:
-        """See :meth:`Files.row`."""
-        return None
-
-    async def need(self, row: FileRow) -> None:
-        """See :meth:`Files.need`."""
-
-
 class FileBox:
     """Gives the files of messages to older clients. ``most`` bytes go into one reply at most."""
 

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatproto.errors import StoreRefused
-from chatproto.events import Event, Hint, IsTyping, LiveChange, Message, Receipt
+from chatproto.events import Event, FileChange, Hint, IsTyping, LiveChange, Message, Receipt
 from chatproto.faults import Discreet
 from chatproto.interfaces import ISubscriber
 from chatproto.limits import PAGE_ITEMS
@@ -84,7 +84,7 @@ class Listener:
         self._state = State.STARTING
         self._told = 0
         self._own = False
-        self._wanted: set[type[Hint]] = {LiveChange}
+        self._wanted: set[type[Hint]] = {FileChange, LiveChange}
         #: Of each conversation the first and the newest message told that the device has not acknowledged.
         self._unacked: dict[str, tuple[int, str, int, str]] = {}
         self._audience = router.account(login.account)
@@ -160,8 +160,11 @@ class Listener:
         """See :meth:`ISubscriber.hint`."""
         if self._state is not State.LIVE or type(event) not in self._wanted:
             return
-        author = event.by if isinstance(event, Receipt) else event.from_
-        if not self._is_blocked(author) and not self._sink.push(event):
+        if not isinstance(event, FileChange):  # of these who tells them leaves out what is not to be heard
+            author = event.by if isinstance(event, Receipt) else event.from_
+            if self._is_blocked(author):
+                return
+        if not self._sink.push(event):
             self._become(State.FULL)
 
     def acknowledged(self, seq: int) -> list[tuple[str, int, str]]:

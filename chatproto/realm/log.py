@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from chatproto.events import HistoryItem, Message
+from chatproto.events import FileInfo, HistoryItem, Message
 from chatproto.realm.actors import Actor, Guest
 from chatproto.realm.router import Hearer, Router
 from chatproto.realm.times import Clock, Timestamps
 from chatproto.realm.writer import Writer
-from chatproto.records import MessageRow
+from chatproto.records import FILE, MessageRow, read_offer
 
 M = TypeVar("M", bound=HistoryItem)
 
@@ -23,14 +23,33 @@ def told(form: type[M], row: MessageRow, to: str, at: str) -> M:
     if row.kind == "text":  # the default, which is left out on the wire
         return form(seq=row.seq, mid=row.mid, from_=row.sender, to=to, text=row.text, at=at)
     text: str = row.text
-    about = None
+    about: str | None = None
+    file: FileInfo | None = None
     if row.kind in _ABOUT:
         text, about = "", row.text
     elif row.kind == "bounce":
         text, _, about = row.text.partition(" ")
+    elif row.kind == FILE:
+        text, file = "", file_told(row)
     return form(
-        seq=row.seq, mid=row.mid, from_=row.sender, to=to, text=text, at=at, kind=row.kind, about=about
+        seq=row.seq,
+        mid=row.mid,
+        from_=row.sender,
+        to=to,
+        text=text,
+        at=at,
+        kind=row.kind,
+        about=about,
+        file=file,
     )
+
+
+def file_told(row: MessageRow) -> FileInfo | None:
+    """Return the file that a message is, as it is told."""
+    offer = read_offer(row.text)
+    if offer is None:
+        return None
+    return FileInfo(id=row.mid, name=offer.name, size=offer.size, sha256=offer.sha256, type=offer.type)
 
 
 class Log:
@@ -41,25 +60,40 @@ class Log:
 
     def __init__(self, writer: Writer, router: Router, clock: Clock, mids: str) -> None:
         self._writer = writer
-        self._router = router
-        self._clock = clock
+        self.router = router
+        self.clock = clock
         self._timestamps = Timestamps()
         self._prefix = mids
         self._mids = 0
 
     def now(self) -> int:
         """Return the time as rows have it."""
-        return int(self._clock.seconds() * 1000)
+        return int(self.clock.seconds() * 1000)
+
+    def next_mid(self) -> str:
+        """Return the mid of a message that is still to come."""
+        self._mids += 1
+        return f"{self._prefix}{self._mids}"
 
     def entry(
-        self, conversation: int, sender: str, device: int, at: int, kind: str, gseq: int, text: str
+        self,
+        conversation: int,
+        sender: str,
+        device: int,
+        at: int,
+        kind: str,
+        gseq: int,
+        text: str,
+        mid: str = "",
     ) -> MessageRow:
         """Return the next message. The caller appends it before anything else can get a number."""
-        self._mids += 1
+        if not mid:
+            self._mids += 1
+            mid = f"{self._prefix}{self._mids}"
         return MessageRow(
             self._writer.next_seq(),
             conversation,
-            f"{self._prefix}{self._mids}",
+            mid,
             sender,
             device,
             at,
@@ -88,7 +122,7 @@ class Log:
     def publish(self, row: MessageRow, to: str, audiences: Sequence[Hearer]) -> None:
         """Tell the listeners of a message that is durable."""
         event = told(Message, row, to, self._timestamps.text(row.at))
-        self._router.published = row.seq
+        self.router.published = row.seq
         self._writer.meters.messages += 1
         for audience in audiences:
             audience.deliver(event, row.device)

@@ -64,6 +64,9 @@ class Meters:
         "broken",
         "commit_seconds",
         "entries",
+        "file_bytes_in",
+        "file_bytes_out",
+        "files",
         "logins",
         "messages",
         "refused",
@@ -74,6 +77,10 @@ class Meters:
         self.messages = 0
         #: Sessions that were begun.
         self.logins = 0
+        #: Files that clients brought, and bytes of files that they brought and fetched.
+        self.files = 0
+        self.file_bytes_in = 0
+        self.file_bytes_out = 0
         #: Commands in each batch that is on disk.
         self.entries = Histogram(_ENTRIES)
         #: What each commit took, mostly the disk's sync.

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from chatproto.executors import ThreadExecutor
 from chatproto.frames import Ask
-from chatproto.interfaces import IAuthenticator, ILinks, IRemotes, IStore
+from chatproto.interfaces import IAuthenticator, IFileStore, ILinks, IRemotes, IStore
 from chatproto.limits import Limits
 from chatproto.names import RealmName, fold
 from chatproto.realm.accounts import Accounts, Names
@@ -33,7 +33,8 @@ from chatproto.realm.cids import Cids
 from chatproto.realm.copies import Copies
 from chatproto.realm.cursors import Cursors
 from chatproto.realm.distant import Distant
-from chatproto.realm.filebox import FileBox, NoFiles
+from chatproto.realm.filebox import FileBox
+from chatproto.realm.files import Files
 from chatproto.realm.gate import Gate, Usage
 from chatproto.realm.groups import Groups
 from chatproto.realm.guests import Guests
@@ -88,18 +89,15 @@ class Realm:
         epochs: list[EpochRow],
         entropy: Callable[[int], bytes],
         authenticator: IAuthenticator | None = None,
+        files: IFileStore | None = None,
     ) -> None:
         limits, size = policy.limits, policy.limits.cached_names
-        self.name = name
-        self.policy = policy
-        self.clock = clock
-        self.epochs = epochs
+        self.name, self.policy, self.clock, self.epochs = name, policy, clock, epochs
         #: Whether the store certainly has everything that was ever committed there.
         self.vouched = state.vouched
         self.meters = Meters()
         self._store = store = counted(store, self.meters, clock)
-        self.hasher = hasher
-        self.present = Present()
+        self.hasher, self.present = hasher, Present()
         self.attempts = Attempts(clock, size)
         self._usage = Usage(size)
         self._gates: dict[Limits, Gate] = {}
@@ -131,18 +129,16 @@ class Realm:
         self.moderation = Moderation(self.routes, self.accounts, spelling, changes, self.groups, mail, store)
         self.catalogue = Catalogue(self.routes, changes, self.groups, spelling, self.live, store)
         self.reading = Reading(store, self.routes, self.blocks, self.cursors, self.others, progress)
-        self.inboxes = Inboxes(
-            store,
-            self.routes,
-            self.accounts,
-            self.blocks,
-            self.cursors,
-            self.others,
-            FileBox(NoFiles(), clock, limits.sendfile_bytes),
+        cids = Cids(store, self.writer, size)
+        self.sending = Sending(self.routes, log, cids, self.writer, self.outbound)
+        self.files = Files(
+            name, files, store, self.writer, self.accounts, self.blocks, self.copies, log, cids, self.sending
         )
-        self.sending = Sending(self.routes, log, Cids(store, self.writer, size), self.writer, self.outbound)
+        box = FileBox(self.files, clock, limits.sendfile_bytes)
+        self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors, self.others, box)
         #: What other realms offer; whoever keeps files says so there.
         self.offers = Offers(store, clock, limits)
+        self.offers.keeps = files is not None
         self._guests = Guests(
             name,
             self.accounts,
@@ -202,12 +198,13 @@ class Realm:
         policy: Policy | None = None,
         hasher: PasswordHasher | None = None,
         authenticator: IAuthenticator | None = None,
+        files: IFileStore | None = None,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> Realm:
         """Open a store and return the realm that it holds, or a new one.
 
         A new epoch of the log is on disk when this returns. With an ``authenticator`` that one, and not the
-        store, knows the passwords. ``entropy`` gives random bytes; tests replace it.
+        store, knows the passwords. Without ``files`` it keeps none. ``entropy`` is replaced by tests.
 
         :raises BadName: the name is not a realm's.
         :raises StoreInUse: another process serves from this store.
@@ -221,7 +218,10 @@ class Realm:
                 executor = ThreadExecutor(cast("IReactorFromThreads", reactor), "passwords", _HASH_THREADS)
                 hasher = PasswordHasher(executor, waiting=policy.limits.waiting_hashes)
             epochs = await store.epochs()
-            realm = cls(realm_name, store, reactor, policy, hasher, state, epochs, entropy, authenticator)
+            realm = cls(
+                realm_name, store, reactor, policy, hasher, state, epochs, entropy, authenticator, files
+            )
+            await realm.files.open()
             await realm.copies.load()
             await realm.replicas.load()
             await realm._begin_epoch(state, entropy)
@@ -336,6 +336,7 @@ class Realm:
         try:
             await self.logins.end_all(account.name)
             await self.moderation.delete_account(account)
+            await self.files.forget(account.name)
         finally:
             self.accounts.end_to_delete(account)
 
@@ -347,6 +348,7 @@ class Realm:
         if self._outside is not None:
             self._outside.stop()
         self.cursors.close()
+        await self.files.close()
         await self.writer.close()
         self.hasher.stop()
         await self._store.close()

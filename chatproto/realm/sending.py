@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec import Struct
 
 from chatproto.commands import Send
 from chatproto.errors import (
@@ -24,7 +25,7 @@ from chatproto.errors import (
     PeerBlocked,
     TextTooLong,
 )
-from chatproto.events import PENDING, Reply, Result, Sent, SentEach
+from chatproto.events import Reply
 from chatproto.limits import TEXT_BYTES
 from chatproto.names import OrderedCid
 from chatproto.realm.cids import Cids, digest_of
@@ -32,10 +33,11 @@ from chatproto.realm.conversations import Route
 from chatproto.realm.gate import Gate
 from chatproto.realm.log import Log
 from chatproto.realm.logins import Login
-from chatproto.realm.outbound import Item, Outbound
+from chatproto.realm.outbound import Outbound
+from chatproto.realm.posting import FarPosting, Look, Posting, reply_of
 from chatproto.realm.routes import Routes
-from chatproto.realm.writer import Work, Writer
-from chatproto.records import MessageRow, Record
+from chatproto.realm.writer import Writer
+from chatproto.records import FILE, FileRow, MessageRow, Record
 
 #: Takes the one reply to a command, or the error that refuses it.
 Answer = Callable[[Reply | ChatError], None]
@@ -59,90 +61,16 @@ def check_text(text: str) -> None:
         raise TextTooLong
 
 
-class Posting(Work):
-    """Messages of one command on their way to the disk, and who waits for them."""
+class Filing(Struct, frozen=True):
+    """What makes the message of a command that of a file: its row, and rows that go with it."""
 
-    __slots__ = ("answers", "cid", "digest", "messages", "outcome", "routes", "sending", "to")
-
-    def __init__(
-        self, sending: Sending, routes: Sequence[Route], to: str | list[str], answer: Answer
-    ) -> None:
-        self.sending = sending
-        self.routes = routes
-        self.to = to
-        self.answers = [answer]
-        self.messages: list[MessageRow] = []
-        #: The mid and the seq of each message.
-        self.outcome: list[tuple[str, int]] = []
-        self.cid: tuple[str, str] | None = None
-        self.digest = b""
-        self.removes = ()
-
-    def committed(self) -> None:
-        """Answer, then tell the listeners."""
-        self._forget_cid()
-        if self.cid in self.sending.looks:
-            self.sending.looks[self.cid].done = self
-        reply = _reply(self.to, self.outcome)
-        for answer in self.answers:
-            answer(reply)
-        for message, route in zip(self.messages, self.routes, strict=True):
-            self.sending.publish(message, route.to, route.audiences)
-
-    def failed(self, error: ChatError) -> None:
-        """Refuse: nothing of it is stored."""
-        self._forget_cid()
-        for answer in self.answers:
-            answer(error)
-
-    def _forget_cid(self) -> None:
-        if self.cid is not None:
-            self.sending.under_way.pop(self.cid, None)
-
-
-class FarPosting(Posting):
-    """Messages of one command, of which some go to other realms."""
-
-    __slots__ = ("items", "wait")
-
-    def __init__(
-        self, sending: Sending, routes: Sequence[Route], to: str | list[str], answer: Answer
-    ) -> None:
-        super().__init__(sending, routes, to, answer)
-        #: The item of each message, None of one that stays here.
-        self.items: Sequence[Item | None] = ()
-        #: Whether the answer has to wait for what the other realms say.
-        self.wait = False
-
-    def committed(self) -> None:
-        """Answer, perhaps later, tell the listeners, and let the messages go."""
-        outbound = self.sending.outbound
-        if self.wait:
-            self.answers = [outbound.patient(self.items, answer) for answer in self.answers]
-        super().committed()
-        outbound.wake(self.routes, self.messages)
-
-
-class _Look:
-    """A cid that is being looked up in the store, and the command that took it meanwhile, if any did."""
-
-    __slots__ = ("done", "readers")
-
-    def __init__(self) -> None:
-        self.readers = 0
-        self.done: Posting | None = None
-
-
-def _reply(to: str | list[str], outcome: Sequence[tuple[str, int]]) -> Reply:
-    if isinstance(to, str):
-        mid, seq = outcome[0]
-        return Sent(mid=mid, seq=seq) if seq else Sent(mid=mid, state=PENDING)
-    return SentEach(
-        results=[
-            Result(name, mid, seq) if seq else Result(name, mid, state=PENDING)
-            for name, (mid, seq) in zip(to, outcome, strict=True)
-        ]
-    )
+    #: Returns the row of the file for its message and the recipient as shown.
+    row: Callable[[MessageRow, str], FileRow]
+    #: What tells it from another command with the same cid.
+    digest: bytes
+    #: The mid that was given before; without one there may be several recipients.
+    mid: str = ""
+    removes: Sequence[Record] = ()
 
 
 class Sending:
@@ -150,7 +78,7 @@ class Sending:
 
     def __init__(self, routes: Routes, log: Log, cids: Cids, writer: Writer, outbound: Outbound) -> None:
         self.outbound = outbound
-        self._routes = routes
+        self.routes = routes
         self._log = log
         self._cids = cids
         self._writer = writer
@@ -158,7 +86,7 @@ class Sending:
         #: Commands with a cid that are in the open batch or being committed, by account and cid.
         self.under_way: dict[tuple[str, str], Posting] = {}
         #: Cids that are being looked up; what is committed during a look may be missing in it.
-        self.looks: dict[tuple[str, str], _Look] = {}
+        self.looks: dict[tuple[str, str], Look] = {}
 
     def send(self, login: Login, command: Send, answer: Answer, gate: Gate) -> bool:
         """Append a command to the open batch; False if something has to be read before that.
@@ -182,7 +110,7 @@ class Sending:
         routes = []
         far = False
         for to in (command.to,) if isinstance(command.to, str) else command.to:
-            route = self._routes.known(login, to)
+            route = self.routes.known(login, to)
             if route is None:
                 return False
             if route.peer is not None:
@@ -195,8 +123,12 @@ class Sending:
         self._post(login, command, routes, ordered, answer, far)
         return True
 
-    async def send_slowly(self, login: Login, command: Send, answer: Answer, gate: Gate) -> None:
+    async def send_slowly(
+        self, login: Login, command: Send, answer: Answer, gate: Gate, filing: Filing | None = None
+    ) -> None:
         """Read what a command needs, then append it, as soon as there is room, or answer it.
+
+        With ``filing`` its text is an offer, and its message a file's.
 
         :raises ChatError: the command is refused.
         """
@@ -206,9 +138,9 @@ class Sending:
         while True:
             # First, as a rule may have changed since the command came for the first time. And last: between
             # here and _post nothing waits, so nobody else can have taken the cid.
-            if cid is not None and await self._answer_repeat(login, command, cid, answer):
+            if cid is not None and await self._answer_repeat(login, command, cid, answer, filing):
                 return
-            routes = [route for to in recipients if (route := self._routes.known(login, to)) is not None]
+            routes = [route for to in recipients if (route := self.routes.known(login, to)) is not None]
             known = len(routes) == len(recipients) and self.outbound.open(routes, command.text)
             if known and (cid is None or self._cids.decided(login.account, cid)):
                 if self._writer.full:  # it was not when the command came, but many may have come with it
@@ -217,14 +149,16 @@ class Sending:
                 gate.delivery(login, routes, command.text)
                 ordered = None if cid is None else self._cids.certainly_new(login.account, cid)
                 far = any(route.peer is not None for route in routes)
-                self._post(login, command, routes, ordered, answer, far)
+                self._post(login, command, routes, ordered, answer, far, filing)
                 return
             await self._find(login, recipients)
 
-    async def _answer_repeat(self, login: Login, command: Send, cid: str, answer: Answer) -> bool:
+    async def _answer_repeat(
+        self, login: Login, command: Send, cid: str, answer: Answer, filing: Filing | None
+    ) -> bool:
         """Answer a command whose cid is known with what became of the first one; tell whether it was."""
         key = (login.account, cid)
-        look = self.looks.setdefault(key, _Look())
+        look = self.looks.setdefault(key, Look())
         look.readers += 1
         try:
             row = await self._cids.find(login.account, cid)
@@ -234,13 +168,13 @@ class Sending:
                 del self.looks[key]
         first = self.under_way.get(key)
         if first is not None:
-            _check_same(first.digest, command)
+            _check_same(first.digest, command, filing)
             first.answers.append(answer)
             return True
         done = look.done or row
         if done is not None:
-            _check_same(done.digest, command)
-            answer(_reply(command.to, done.outcome))
+            _check_same(done.digest, command, filing)
+            answer(reply_of(command.to, done.outcome))
         return done is not None
 
     async def _find(self, login: Login, recipients: Sequence[str]) -> None:
@@ -248,16 +182,21 @@ class Sending:
         impossible: dict[type[ChatError], list[str]] = {}
         for to in recipients:
             try:
-                await self._find_one(login, to)
+                await self.way(login, to)
             except _IMPOSSIBLE as error:
                 impossible.setdefault(type(error), []).append(to[:_NAMED])
         if impossible:
             why = "; ".join(f"{error.message}: {', '.join(names)}" for error, names in impossible.items())
             raise next(iter(impossible))(why)
 
-    async def _find_one(self, login: Login, to: str) -> None:
-        route = self._routes.known(login, to) or await self._routes.find(login, to)
+    async def way(self, login: Login, to: str) -> Route:
+        """Return the route of a session to an address, when a message to it can be numbered.
+
+        :raises ChatError: nothing goes there, or not from this account.
+        """
+        route = self.routes.known(login, to) or await self.routes.find(login, to)
         await self.outbound.prepare(route)
+        return route
 
     async def known_recipients(self, login: Login, target: str) -> str | list[str]:
         """Return what an older client's target stands for: a group or a user, or the known ones of a list.
@@ -266,7 +205,7 @@ class Sending:
         """
         if "," not in target:
             try:
-                await self._find_one(login, target)
+                await self.way(login, target)
             except NoSuchUser:
                 raise NoSuchGroup from None
             return target
@@ -276,7 +215,7 @@ class Sending:
         known = []
         for name in names:
             with contextlib.suppress(*_IMPOSSIBLE):
-                await self._find_one(login, name)
+                await self.way(login, name)
                 known.append(name)
         if not known:
             raise NoSuchGroup
@@ -290,31 +229,36 @@ class Sending:
         ordered: OrderedCid | None,
         answer: Answer,
         far: bool,
+        filing: Filing | None = None,
     ) -> None:
         posting = (FarPosting if far else Posting)(self, routes, command.to, answer)
         now = self._log.now()
         text = command.text
+        kind, mid = ("text", "") if filing is None else (FILE, filing.mid)
         inserts: list[Record] = []
         spare: list[Record] = []
         for route in routes:
             conversation = route.conversation
             if conversation.unborn:
-                inserts.extend(self._routes.born(conversation))
+                inserts.extend(self.routes.born(conversation))
             gseq = 0
             if route.group is not None:
-                gseq = self._routes.next_gseq(route.group)
+                gseq = self.routes.next_gseq(route.group)
             message = self._log.entry(
-                conversation.row.conversation, login.address, login.device, now, "text", gseq, text
+                conversation.row.conversation, login.address, login.device, now, kind, gseq, text, mid
             )
             posting.messages.append(message)
             # A post to a group elsewhere has no place in what anybody reads here.
             posting.outcome.append((message.mid, message.seq if route.copy is None else 0))
             inserts.append(message)
+            if filing is not None:
+                inserts.append(filing.row(message, route.to))
+                posting.removes = filing.removes
             if gseq:
                 spare.append(msgspec.structs.replace(message, kind="void", text=""))
         if command.cid is not None:
             posting.cid = cid = (login.account, command.cid)
-            posting.digest = _digest(command)
+            posting.digest = _digest(command, filing)
             self.under_way[cid] = posting
             inserts.append(self._cids.claim(cid, ordered, posting.digest, posting.outcome))
         posting.inserts = inserts
@@ -334,10 +278,10 @@ class Sending:
         posting.wait = bool(command.wait) and command.cid is None
 
 
-def _digest(command: Send) -> bytes:
-    return digest_of(command.to, command.text)
+def _digest(command: Send, filing: Filing | None = None) -> bytes:
+    return digest_of(command.to, command.text) if filing is None else filing.digest
 
 
-def _check_same(digest: bytes, command: Send) -> None:
-    if digest != _digest(command):
+def _check_same(digest: bytes, command: Send, filing: Filing | None = None) -> None:
+    if digest != _digest(command, filing):
         raise CidReused

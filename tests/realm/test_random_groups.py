@@ -19,7 +19,7 @@ from chatproto.commands import Command
 from chatproto.errors import Blocked, ChatError, DiskFull, NotMember, StoreFailed
 from chatproto.limits import Limits
 from chatproto.names import fold
-from chatproto.realm.sending import Posting
+from chatproto.realm.posting import Posting
 from chatproto.records import Batch, Entry, MemberRow
 from chatproto.store.memory import MemoryStore
 from chatproto.testing.faults import FaultyStore

@@ -15,7 +15,7 @@ from chatproto import commands, events
 from chatproto.cli import main
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.handlers import DIRECT, REPLIES
-from chatproto.realm.sending import Posting
+from chatproto.realm.posting import Posting
 
 _log = Logger()
 #: Who logs in so makes the realm fail.

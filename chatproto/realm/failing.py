@@ -15,12 +15,17 @@ _log = Logger()
 
 def answer_failure(failure: Failure, answer: Answer, writer: Writer) -> None:
     """Answer a command that failed; if what became of it is unknown, end everything instead."""
-    if isinstance(failure.value, ChatError):
-        answer(failure.value)
-    elif failure.check(StoreFailed):
+    if failure.check(StoreFailed):
         writer.fail(failure)  # nobody is answered; all connections are aborted
-    elif failure.check(StoreRefused):
-        answer(Unavailable())
     else:
-        _log.failure("a command failed", failure=Discreet(failure))
-        answer(InternalError())
+        answer(refusal_of(failure))
+
+
+def refusal_of(failure: Failure) -> ChatError:
+    """Return what a client is told of a failure, and log it if it is a fault of the server."""
+    if isinstance(failure.value, ChatError):
+        return failure.value
+    if failure.check(StoreRefused):
+        return Unavailable()
+    _log.failure("a command failed", failure=Discreet(failure))
+    return InternalError()

@@ -1,0 +1,121 @@
+"""Files whose bytes are in another realm: what becomes of them here, and who of other realms may have ours.
+
+Whoever fetches them is told what is wanted; it tells when something is here, or never will be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+from twisted.logger import Logger
+
+from chatproto.errors import FileGone, FileNotHere, NoSuchFile
+from chatproto.events import FileChange
+from chatproto.interfaces import IStore
+from chatproto.names import RealmName, fold
+from chatproto.realm.copies import Copies
+from chatproto.realm.router import Audience, Router
+from chatproto.realm.turns import Turns
+from chatproto.realm.writer import Writer
+from chatproto.records import FileRow, FileState
+
+
+class Elsewhere:
+    """The rows of files that are fetched. ``changed`` is called when one is another."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        realm: RealmName,
+        store: IStore,
+        writer: Writer,
+        router: Router,
+        copies: Copies,
+        changed: Callable[[], None],
+    ) -> None:
+        #: Hears of each file that is to be fetched from now on; replaced once, by whoever fetches.
+        self.on_wanted: Callable[[FileRow], None] = lambda row: None
+        self._realm = realm
+        self._store = store
+        self._writer = writer
+        self._router = router
+        self._copies = copies
+        self._changed = changed
+        self._turns = Turns()
+
+    async def need(self, row: FileRow) -> None:
+        """Have a file fetched that was only offered.
+
+        :raises Unavailable: not now.
+        """
+        wanted = await self._become(row.mid, FileState.WANTED, {FileState.OFFERED})
+        if wanted is not None:
+            self.on_wanted(wanted)
+
+    async def arrived(self, mid: str) -> None:
+        """Hear that a file's content is kept, and tell those who wait for it.
+
+        :raises Unavailable: not now; it can be called again.
+        """
+        row = await self._become(mid, FileState.STORED, {FileState.WANTED, FileState.OFFERED})
+        if row is not None:
+            self._tell(row)
+
+    async def refused(self, mid: str, code: str) -> None:
+        """Hear that a file's bytes will not come, and tell those who wait for it.
+
+        :raises Unavailable: not now; it can be called again.
+        """
+        row = await self._become(mid, FileState.REFUSED, {FileState.WANTED, FileState.OFFERED})
+        if row is not None:
+            self._log.warn(
+                "the file {mid} of {realm} does not come: {code}", mid=mid, realm=row.realm, code=code
+            )
+            self._tell(row)
+
+    async def _become(self, mid: str, state: FileState, before: set[FileState]) -> FileRow | None:
+        """Put a file into a state, if it is in one that comes before, and return its row then."""
+        async with self._turns.alone(mid):
+            row = await self._store.file(mid)
+            if row is None or row.state not in before:
+                return None
+            row = replace(row, state=str(state))
+            await self._writer.save(puts=(row,))
+        self._changed()
+        return row
+
+    def _tell(self, row: FileRow) -> None:
+        event = FileChange(file=row.mid, state=row.state)
+        for audience in self._audiences(row):
+            if fold(row.sender) not in audience.blocked:
+                audience.hint(event)
+
+    def _audiences(self, row: FileRow) -> list[Audience]:
+        name, _, realm = fold(row.recipient).partition("@")
+        group = self._router.group(row.conversation).accounts
+        own = {name: self._router.account(name)} if realm == self._realm else {}
+        return list({**own, **group}.values())
+
+    # -- for other realms
+
+    async def source(self, mid: str, realm: RealmName) -> FileRow | str:
+        """Return a file whose bytes another realm may have, and that is here; or a code why not."""
+        row = await self._store.file(mid)
+        if row is None or not await self._may_have(realm, row):
+            return NoSuchFile.code
+        if row.state in (FileState.REFUSED, FileState.GONE):
+            return FileGone.code
+        return row if row.state == FileState.STORED else FileNotHere.code
+
+    async def _may_have(self, realm: RealmName, row: FileRow) -> bool:
+        """Tell whether a realm has the recipient, or a copy of the group's log with this entry in it."""
+        if fold(row.recipient).endswith(f"@{realm}"):
+            return True
+        subscription = self._copies.find(realm, row.conversation)
+        if subscription is None:
+            return False
+        found = await self._store.messages(row.conversation, row.seq - 1, row.seq + 1, 1, False, ())
+        number = found[0].gseq if found else 0
+        return subscription.first <= number and (not subscription.until or number <= subscription.until)

@@ -1,0 +1,185 @@
+"""From the last byte of a file to its message: verified, made durable, and only then sent.
+
+The content is kept first, which can be repeated; then its message, its row and the end of the upload are one
+entry. So a crash leaves an upload that can be finished, or a file that was sent, and nothing else.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from chatproto import commands
+from chatproto.errors import (
+    BadField,
+    ChatError,
+    NoSuchFile,
+    NotLoggedIn,
+    StoreFailed,
+    Unavailable,
+    WrongContent,
+)
+from chatproto.events import PENDING, Reply, Sent
+from chatproto.interfaces import IFileStore, IStore
+from chatproto.limits import Limits
+from chatproto.names import clean_file_name, fold
+from chatproto.realm.accounts import Accounts
+from chatproto.realm.failing import answer_failure, refusal_of
+from chatproto.realm.files.pins import Pins
+from chatproto.realm.files.quotas import check_quota
+from chatproto.realm.files.upload import Upload
+from chatproto.realm.files.uploading import Uploads, upload_digest
+from chatproto.realm.gate import Gate
+from chatproto.realm.log import Log
+from chatproto.realm.logins import Login
+from chatproto.realm.offers import file_row
+from chatproto.realm.sending import Answer, Filing, Sending
+from chatproto.realm.writer import Writer
+from chatproto.records import NOWHERE, FileRow, FileState, MessageRow, Offer, offer_text
+
+
+class Finishing:
+    """Sends files whose bytes are here."""
+
+    def __init__(
+        self,
+        files: IFileStore,
+        store: IStore,
+        writer: Writer,
+        accounts: Accounts,
+        log: Log,
+        sending: Sending,
+        uploads: Uploads,
+        pins: Pins,
+    ) -> None:
+        self._files = files
+        self._store = store
+        self._writer = writer
+        self._accounts = accounts
+        self._log = log
+        self._sending = sending
+        self._uploads = uploads
+        self._pins = pins
+
+    # -- uploads
+
+    def finish(self, login: Login, command: commands.Finish, answer: Answer, gate: Gate) -> None:
+        """Send the file that an upload is; the answer comes later, and other commands go on."""
+        done = Deferred.fromCoroutine(self._begin(login, command, answer, gate))
+        done.addErrback(answer_failure, answer, self._writer)
+
+    async def _begin(self, login: Login, command: commands.Finish, answer: Answer, gate: Gate) -> None:
+        try:
+            upload = self._uploads.at_hand(login, command.file)
+            upload = upload or await self._uploads.find(login, command.file)
+        except NoSuchFile:
+            sent = await self._sent(login, command.file)
+            if sent is None:
+                raise
+            answer(sent)
+            return
+        upload.join(answer)
+        if upload.finishing:
+            return
+        upload.finishing = True
+        try:
+            outcome: Reply | ChatError = await self._finish(upload, login, command.sha256 or "", gate)
+        except StoreFailed:
+            raise
+        except Exception:
+            outcome = refusal_of(Failure())
+        await self._conclude(upload, outcome)
+
+    async def _sent(self, login: Login, mid: str) -> Sent | None:
+        """Return the answer to a command that finishes what is finished already."""
+        row = await self._store.file(mid)
+        if row is None or row.realm or fold(row.sender) != fold(login.address):
+            return None
+        return Sent(mid=mid, state=PENDING) if row.conversation == NOWHERE else Sent(mid=mid, seq=row.seq)
+
+    async def _finish(self, upload: Upload, login: Login, sha256: str, gate: Gate) -> Reply | ChatError:
+        await upload.written()
+        row = upload.row
+        if upload.part.size < row.size and upload.refusal is not None:
+            return upload.refusal  # it can be sent again, and the rest
+        if upload.part.size != row.size:
+            return WrongContent(f"{upload.part.size} bytes of {row.size} came")
+        if sha256 and row.sha256 and sha256 != row.sha256:
+            return WrongContent("another hash was said at the beginning")
+        async with self._pins.held():
+            kept = await upload.part.keep(row.size, sha256 or row.sha256)
+            async with self._uploads.turns.alone(row.account):
+                if upload.outcome is not None:
+                    return upload.outcome
+                if await self._accounts.find(row.account) is None:
+                    return NotLoggedIn()
+                return await self._send(upload, login, kept, gate)
+
+    async def _send(self, upload: Upload, login: Login, kept: str, gate: Gate) -> Reply | ChatError:
+        row = upload.row
+        offer = Offer(name=row.name, size=row.size, sha256=kept, type=row.type)
+        filing = Filing(partial(_stored, offer), upload_digest(row), row.mid, (row,))
+        command = commands.Send(to=row.to, text=offer_text(offer), cid=row.cid or None)
+        return await self._post(login, command, filing, gate)
+
+    async def _post(
+        self, login: Login, command: commands.Send, filing: Filing, gate: Gate
+    ) -> Reply | ChatError:
+        """Append the message of a file, and return what becomes of it when that is certain."""
+        gate.message(login, 1 if isinstance(command.to, str) else len(command.to), command.text)
+        done: Deferred[Reply | ChatError] = Deferred()
+        await self._sending.send_slowly(login, command, done.callback, gate, filing)
+        return await done
+
+    async def _conclude(self, upload: Upload, outcome: Reply | ChatError) -> None:
+        """Answer all who wait, and keep the upload only if it can be finished later."""
+        if upload.outcome is not None:
+            return  # it was ended meanwhile
+        if isinstance(outcome, Unavailable):
+            upload.postpone(outcome)
+            return
+        upload.end(outcome)
+        async with self._uploads.turns.alone(upload.row.account):
+            if isinstance(outcome, ChatError):
+                await self._uploads.refuse(upload)
+            else:
+                await self._uploads.over(upload)
+
+    # -- small files, which come whole
+
+    async def store_small(
+        self,
+        login: Login,
+        to: str | list[str],
+        name: str,
+        data: bytes,
+        answer: Answer,
+        gate: Gate,
+        limits: Limits,
+        *,
+        plain: bool = False,
+        wait: bool = True,
+    ) -> None:
+        """Send a file that is in memory, to one or to each of a list; answered as ``send`` is.
+
+        :raises ChatError: it is refused, and nothing of it stays.
+        """
+        if len(data) > limits.sendfile_bytes:
+            raise BadField(f"a file in a line has at most {limits.sendfile_bytes} bytes")
+        copies = 1 if isinstance(to, str) else len(to)
+        now = self._log.now()
+        rows = await self._store.uploads(login.account)
+        await check_quota(self._store, login, limits, len(data), now, rows, copies)
+        for each in (to,) if isinstance(to, str) else to:
+            await self._sending.way(login, each)
+        async with self._pins.held():
+            kept = await self._files.put(data)
+            offer = Offer(name=clean_file_name(name), size=len(data), sha256=kept, plain=plain)
+            command = commands.Send(to=to, text=offer_text(offer), wait=wait)
+            answer(await self._post(login, command, Filing(partial(_stored, offer), b""), gate))
+
+
+def _stored(offer: Offer, message: MessageRow, recipient: str) -> FileRow:
+    return file_row(message, offer, recipient, "", message.at, FileState.STORED)

@@ -1,0 +1,169 @@
+"""One upload that is open: what of it is on its way to the disk, in the order in which it came."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from chatproto.errors import BadOffset, ChatError, NoSuchFile
+from chatproto.events import Reply, Written
+from chatproto.interfaces import IFilePart
+from chatproto.realm.sending import Answer
+from chatproto.records import UploadRow
+
+#: Bytes of an upload that may be under way without an answer: some round trips, and a slow disk's share of
+#: the memory.
+WINDOW_BYTES = 1024 * 1024
+#: Bytes of all uploads that wait for the disk: beyond it connections are not read.
+_ALL_BYTES = 64 * 1024 * 1024
+
+
+class Room:
+    """The memory for chunks that are not written yet, of all uploads."""
+
+    def __init__(self, most: int = _ALL_BYTES) -> None:
+        self._most = most
+        #: Bytes that are in it.
+        self.taken = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether who brings more has to wait."""
+        return self.taken > self._most
+
+
+class Upload:
+    """An upload that is open. ``fault`` makes an answer of what went wrong in the server."""
+
+    def __init__(
+        self, row: UploadRow, part: IFilePart, room: Room, fault: Callable[[Failure], ChatError]
+    ) -> None:
+        self.row = row
+        self.part = part
+        #: When it was used last.
+        self.used = 0.0
+        #: Where the next chunk has to begin.
+        self.next: int = part.size
+        #: Why the newest chunk was not taken, if it was not.
+        self.refusal: ChatError | None = None
+        #: Whether it is being finished, or was.
+        self.finishing = False
+        #: What became of it, once that is certain.
+        self.outcome: Reply | ChatError | None = None
+        self._waiters: list[Answer] = []
+        self._room = room
+        self._fault = fault
+        self._chunks: deque[tuple[bytes, Answer]] = deque()
+        self._bytes = 0
+        self._writing = False
+        self._waiting: list[Deferred[None]] = []
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._chunks and not self.finishing
+
+    @property
+    def full(self) -> bool:
+        """Whether who brings more has to wait: more is under way than may be."""
+        return self._bytes > WINDOW_BYTES or (self._room.full and self._bytes > 0)
+
+    def take(self, offset: int, data: bytes, answer: Answer) -> None:
+        """Let a chunk be written after those before it, and answer it when it is.
+
+        :raises BadOffset: it does not follow, or goes beyond the end.
+        :raises NoSuchFile: the upload is over.
+        """
+        if self.outcome is not None:
+            raise NoSuchFile
+        if offset != self.next or offset + len(data) > self.row.size:
+            self.refusal = self.refusal or BadOffset()
+            if offset == self.next:
+                raise BadOffset("the chunk goes beyond the size of the file")
+            raise BadOffset(f"the next chunk begins at {self.next}")
+        self.refusal = None
+        self.next += len(data)
+        self._chunks.append((data, answer))
+        self._bytes += len(data)
+        self._room.taken += len(data)
+        if not self._writing:
+            self._writing = True
+            Deferred.fromCoroutine(self._write()).addErrback(self._fault)
+
+    async def _write(self) -> None:
+        # One at a time: after one that found no room none must be written.
+        while self._chunks:
+            data, answer = self._chunks[0]
+            try:
+                size = await self.part.write(data)
+            except Exception as error:
+                self._give_up(error if isinstance(error, ChatError) else self._fault(Failure()))
+                break
+            if self._chunks:  # else it was ended meanwhile, and they are answered
+                self._leave(data)
+                answer(Written(file=self.row.mid, offset=size))
+        self._writing = False
+        self._go_on()
+
+    def _leave(self, data: bytes) -> None:
+        self._chunks.popleft()
+        self._bytes -= len(data)
+        self._room.taken -= len(data)
+        self._go_on()
+
+    def _give_up(self, error: ChatError) -> None:
+        """Refuse all chunks that are not written; the next one has to begin where the file ends."""
+        self.refusal = error
+        self.next = self.part.size
+        while self._chunks:
+            data, answer = self._chunks[0]
+            self._leave(data)
+            answer(error)
+
+    def join(self, answer: Answer) -> None:
+        """Give an answer when it is certain what becomes of it, or cannot be finished now."""
+        if self.outcome is None:
+            self._waiters.append(answer)
+        else:
+            answer(self.outcome)
+
+    def postpone(self, error: ChatError) -> None:
+        """Hear that it cannot be finished now; that can be tried again."""
+        self.finishing = False
+        self._tell(error)
+
+    def end(self, outcome: Reply | ChatError) -> None:
+        """Hear what became of it, once and for all."""
+        if self.outcome is None:
+            self.finishing = True
+            self.outcome = outcome
+            self._give_up(NoSuchFile())
+            self._tell(outcome)
+
+    def _tell(self, outcome: Reply | ChatError) -> None:
+        waiters, self._waiters = self._waiters, []
+        for answer in waiters:
+            answer(outcome)
+
+    async def room(self) -> None:
+        """Return when more may come."""
+        while self.full:
+            await self._change()
+
+    async def written(self) -> None:
+        """Return when all that came is in the part, or was refused."""
+        while self._chunks or self._writing:
+            await self._change()
+
+    def _change(self) -> Deferred[None]:
+        change: Deferred[None] = Deferred()
+        self._waiting.append(change)
+        return change
+
+    def _go_on(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for change in waiting:
+            change.callback(None)
