@@ -20,6 +20,7 @@ from chatproto.realm.changes import Change
 from chatproto.realm.conversations import Conversation, Group
 from chatproto.realm.guests import Guests
 from chatproto.realm.log import Log
+from chatproto.realm.offers import Offers
 from chatproto.realm.others import Others
 from chatproto.realm.outbound import size_of
 from chatproto.realm.policy import Acceptance, PeerPolicy
@@ -27,7 +28,17 @@ from chatproto.realm.rates import Buckets, Rate
 from chatproto.realm.router import Audience, Router
 from chatproto.realm.routes import Routes
 from chatproto.realm.writer import Writer
-from chatproto.records import ARRIVED, ConversationRow, MessageRow, Record, RemoteRow
+from chatproto.records import (
+    ARRIVED,
+    FILE,
+    ConversationRow,
+    FileRow,
+    MessageRow,
+    Offer,
+    Record,
+    RemoteRow,
+    offer_text,
+)
 
 #: A mid is kept for ever and told to everybody, so it is plain.
 _MID = re.compile(r"[A-Za-z0-9._:-]{1,96}")
@@ -39,18 +50,29 @@ _RECORDED = 30 * 86400 * 1000
 _AMONG_THEIRS = 16
 _DAY = 86400.0
 #: What may come for a user; all else is for groups.
-_KINDS = ("text", "invitation")
+_KINDS = ("text", FILE, "invitation")
+#: What is said, in a group too.
+_POSTS = ("text", FILE)
 _END = 2**53
 
 
 class Arrival:
     """The rows of an item that becomes a message: to be appended in the turn in which it was judged."""
 
-    __slots__ = ("_log", "_message", "_way", "inserts", "otherwise", "puts")
+    __slots__ = ("_file", "_log", "_message", "_on_wanted", "_way", "inserts", "otherwise", "puts")
 
     def __init__(
-        self, log: Log, way: _Way, message: MessageRow, inserts: list[Record], puts: list[Record]
+        self,
+        log: Log,
+        way: _Way,
+        message: MessageRow,
+        inserts: list[Record],
+        puts: list[Record],
+        file: FileRow | None,
+        on_wanted: Callable[[FileRow], None],
     ) -> None:
+        self._file = file
+        self._on_wanted = on_wanted
         self._log = log
         self._way = way
         self._message = message
@@ -64,6 +86,8 @@ class Arrival:
     def told(self) -> None:
         """Tell the recipient's listeners: it is durable."""
         self._log.publish(self._message, self._way.to, (self._way.audience,))
+        if self._file is not None:
+            self._on_wanted(self._file)
 
 
 class _Way:
@@ -102,9 +126,11 @@ class Arrivals:
         log: Log,
         others: Others,
         guests: Guests,
+        offers: Offers,
         size: int,
     ) -> None:
         self._guests = guests
+        self._offers = offers
         self.policy_of: Callable[[RealmName], PeerPolicy] = lambda _: PeerPolicy()
         self._realm = realm
         self._store = store
@@ -151,12 +177,18 @@ class Arrivals:
         """Return what becomes of an item that is welcome."""
         if way.group is None and item.kind not in _KINDS:
             return "no-such-group" if self._guests.knows(item.kind) else "not-supported"
+        offer: Offer | None = None
+        if item.kind == FILE:
+            judged = self._offers.judge(peer, item)
+            if not isinstance(judged, Offer):
+                return judged
+            offer = judged
         if item.kind in _KINDS and not self._take(peer, policy, size_of(item.text), now):
             return "quota-reached"
         at = min(item.at, now)
         if way.group is None:
-            return self._arrival(way, item, at)
-        verdict = self._guests.judge(way.group, item, at)
+            return self._arrival(peer, way, item, offer, at)
+        verdict = self._guests.judge(way.group, item, at, offer)
         if isinstance(verdict, Change) and _is_news(way, item):
             verdict.put(*self._learn(way, item))
         return verdict
@@ -192,7 +224,7 @@ class Arrivals:
             if batch > self._writer.committed:
                 self._used.put(peer, full, self._log.now() / 1000)
 
-    def _arrival(self, way: _Way, item: Item, at: int) -> Arrival:
+    def _arrival(self, peer: RealmName, way: _Way, item: Item, offer: Offer | None, at: int) -> Arrival:
         inserts: list[Record] = []
         puts: list[Record] = []
         if _is_news(way, item):
@@ -200,11 +232,16 @@ class Arrivals:
         if way.conversation.unborn:
             inserts.extend(self._routes.born(way.conversation))
         conversation = way.conversation.row.conversation
+        text = item.text if offer is None else offer_text(offer)
         message = MessageRow(
-            self._writer.next_seq(), conversation, item.mid, item.from_, ARRIVED, at, item.kind, 0, item.text
+            self._writer.next_seq(), conversation, item.mid, item.from_, ARRIVED, at, item.kind, 0, text
         )
         inserts.append(message)
-        return Arrival(self._log, way, message, inserts, puts)
+        file = None
+        if offer is not None:
+            file = self._offers.wanted(message, offer, way.to, str(peer))
+            inserts.append(file)
+        return Arrival(self._log, way, message, inserts, puts, file, self._offers.on_wanted)
 
     def _learn(self, way: _Way, item: Item) -> list[Record]:
         """Return the rows that say how the sender is called now, where that is news."""
@@ -229,8 +266,10 @@ class Arrivals:
         while True:
             generation = self._routes.generation
             way = await self._find(peer, item, generation)
-            if way.group is not None and item.kind != "text":
+            if way.group is not None and item.kind not in _POSTS:
                 await self._guests.prepare(item, way.group)
+            if item.kind == FILE and not way.code:
+                await self._offers.prepare(peer, item)
             if generation == self._routes.generation:  # else a rule changed while this was read
                 break
         if len(self._ways) >= _WAYS:
@@ -264,7 +303,7 @@ class Arrivals:
     ) -> _Way:
         group = await self._routes.group_ever(recipient.name.folded)
         if group is None or group.settings.deleted:
-            return _Way(generation, "", "", "no-such-user" if item.kind == "text" else "no-such-group")
+            return _Way(generation, "", "", "no-such-user" if item.kind in _POSTS else "no-such-group")
         way = _Way(generation, sender.folded, group.row.shown_a, "")
         way.group = group
         way.remote = await self._others.find(way.sender)

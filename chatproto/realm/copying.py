@@ -19,7 +19,7 @@ _ROLES = ("owner", "admin", "member")
 
 
 def _nothing(change: Change, group: Group, message: MessageRow, realm: RealmName) -> None:
-    """Texts change nothing."""
+    """Texts and files change nothing."""
 
 
 def _joined(change: Change, group: Group, message: MessageRow, realm: RealmName) -> None:
@@ -86,6 +86,7 @@ Effect = Callable[[Change, Group, MessageRow, RealmName], None]
 
 EFFECTS: dict[str, Effect] = {
     "text": _nothing,
+    "file": _nothing,
     "joined": _joined,
     "left": _left,
     "kicked": _kicked,

@@ -7,6 +7,7 @@ the mid of the item, by which it returns to the realm that sent it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from chatproto.errors import BadName, Blocked, ChatError, NoSuchUser, NotMember, NotSupported
 from chatproto.frames import Item
@@ -19,10 +20,11 @@ from chatproto.realm.conversations import Group, Route
 from chatproto.realm.groups import Groups
 from chatproto.realm.mail import Mail
 from chatproto.realm.moderation import Moderation
+from chatproto.realm.offers import Offers
 from chatproto.realm.router import Router
 from chatproto.realm.routes import Routes
 from chatproto.realm.spelling import Spelling
-from chatproto.records import MemberRow
+from chatproto.records import MemberRow, Offer, offer_text
 
 #: What ``configure`` may set, and to what.
 _OPTIONS = {"history": ("joined", "all"), "access": ("open", "invited")}
@@ -58,7 +60,9 @@ class Guests:
         moderation: Moderation,
         spelling: Spelling,
         mail: Mail,
+        offers: Offers,
     ) -> None:
+        self._offers = offers
         self._realm = realm
         self._accounts = accounts
         self._blocks = blocks
@@ -86,9 +90,14 @@ class Guests:
         """Tell whether items of a kind are for groups, beside posts."""
         return kind in self._verbs
 
-    def judge(self, group: Group, item: Item, at: int) -> Change | str | None:
-        """Return what an item does to a group, or why it does nothing; None if it has to be prepared."""
+    def judge(self, group: Group, item: Item, at: int, offer: Offer | None = None) -> Change | str | None:
+        """Return what an item does to a group, or why it does nothing; None if it has to be prepared.
+
+        ``offer`` is what it offers, if it is a file.
+        """
         guest = Guest(item.from_, item.mid, at)
+        if offer is not None:
+            return self._offer(guest, group, offer)
         if item.kind == "text":
             return self._post(guest, group, item.text)
         verb = self._verbs.get(item.kind)
@@ -108,6 +117,16 @@ class Guests:
             return NotMember.code
         change = self._changes.begin()
         change.notice(guest, group, "text", text)
+        return self._changes.hand_over(change)
+
+    def _offer(self, guest: Guest, group: Group, offer: Offer) -> Change | str:
+        if fold(guest.address) not in group.members:
+            return NotMember.code
+        change = self._changes.begin()
+        message = change.notice(guest, group, "file", offer_text(offer))
+        row = self._offers.wanted(message, offer, group.row.shown_a, fold(guest.address).rpartition("@")[2])
+        change.insert(row)
+        change.then(partial(self._offers.on_wanted, row))
         return self._changes.hand_over(change)
 
     def _role(self, guest: Guest, group: Group, about: _Prepared) -> Change | None:

@@ -23,6 +23,7 @@ from chatproto.realm.changes import Change, Changes
 from chatproto.realm.conversations import Group
 from chatproto.realm.copying import EFFECTS, correct
 from chatproto.realm.digests import digest_of
+from chatproto.realm.offers import Offers, take_offer
 from chatproto.realm.others import Others
 from chatproto.realm.outbound import size_of
 from chatproto.realm.resuming import Resuming
@@ -30,7 +31,18 @@ from chatproto.realm.routes import Routes
 from chatproto.realm.standing import Standing
 from chatproto.realm.waiters import Waiters
 from chatproto.realm.writer import Writer
-from chatproto.records import ARRIVED, LifeRow, MessageRow, RemoteRow, ReplicaRow
+from chatproto.records import (
+    ARRIVED,
+    FILE,
+    NOWHERE,
+    FileRow,
+    LifeRow,
+    MessageRow,
+    Offer,
+    RemoteRow,
+    ReplicaRow,
+    offer_text,
+)
 from chatproto.records.audit import ENTRY
 
 #: A mid as it may come from another realm, with the realm that made it.
@@ -54,7 +66,11 @@ class Replicas:
         others: Others,
         waiters: Waiters,
         audit: Audit,
+        offers: Offers,
     ) -> None:
+        self._offers = offers
+        #: The newest file that was looked up, by group and mid, and what is here of it.
+        self._file: tuple[str, str, FileRow | None] | None = None
         self._realm = realm
         self._store = store
         self._writer = writer
@@ -82,7 +98,7 @@ class Replicas:
 
     def _forget(self) -> None:
         self._people.clear()
-        self._looked_up = None
+        self._looked_up = self._file = None
 
     # -- where a copy stands
 
@@ -114,7 +130,24 @@ class Replicas:
         kind = entry.kind if self._is_fit(entry) else "void"
         if kind != "void" and not self._knows(row.group, entry):
             return None
+        if kind == FILE and not self._is_at_its_place(group, entry):
+            self._log.error("{mid} is another file here", mid=entry.mid)
+            kind = "void"
         return self._effect(row, group, entry, kind)
+
+    def _is_at_its_place(self, group: Group, entry: Entry) -> bool:
+        """Tell whether nothing else is known of a file's mid than that somebody here has sent it there."""
+        file = self._file[2] if self._file is not None else None
+        if file is None or file.conversation == group.row.conversation:
+            return True
+        offer = take_offer(entry.text, 0)
+        return (
+            file.conversation == NOWHERE
+            and fold(file.sender) == fold(entry.from_)
+            and fold(file.recipient) == fold(group.row.shown_a)
+            and isinstance(offer, Offer)
+            and (offer.size, offer.sha256) == (file.size, file.sha256)
+        )
 
     def _is_fit(self, entry: Entry) -> bool:
         """Tell whether an entry makes sense in itself; what this version does not know makes none."""
@@ -122,11 +155,15 @@ class Replicas:
             return False
         if size_of(entry.text) > TEXT_BYTES or "\0" in entry.text:
             return False
+        if entry.kind == FILE and not isinstance(take_offer(entry.text, 0), Offer):
+            return False
         return _is_address(entry.from_)
 
     def _knows(self, group: str, entry: Entry) -> bool:
         """Tell whether everything is read that has to be."""
         if self._is_stranger(entry) and fold(entry.from_) not in self._people:
+            return False
+        if entry.kind == FILE and (self._file is None or self._file[:2] != (group, entry.mid)):
             return False
         if group not in self._suspects:
             return True
@@ -145,7 +182,9 @@ class Replicas:
         held: Sequence[MessageRow] = ()
         if row.group in self._suspects:
             held = await self._store.copied(row.conversation, [entry.mid])
+        file = await self._store.file(entry.mid) if entry.kind == FILE else None
         await self._standing.group(row)
+        self._file = (row.group, entry.mid, file)
         if len(self._people) >= _AT_HAND:
             self._people.clear()
         self._people[sender] = person
@@ -168,6 +207,8 @@ class Replicas:
         if kind != "void":
             self._learn(change, group, entry)
             EFFECTS[kind](change, group, message, self._realm)
+        if kind == FILE:
+            self._keep_file(change, row, group, message)
         if entry.epoch != row.epoch and row.number:
             change.put(LifeRow(row.group, row.epoch, row.number))
         self._standing.put(change, replace(row, epoch=entry.epoch, number=entry.number))
@@ -176,8 +217,21 @@ class Replicas:
         change.then(partial(self._waiters.entered, entry.mid))
         return self._changes.hand_over(change)
 
+    def _keep_file(self, change: Change, row: ReplicaRow, group: Group, message: MessageRow) -> None:
+        offer = take_offer(message.text, 0)
+        file = self._file[2] if self._file is not None else None
+        if file is not None:
+            change.put(replace(file, seq=message.seq, conversation=message.conversation))
+        elif isinstance(offer, Offer):
+            change.insert(self._offers.offered(message, offer, group.row.shown_a, row.home))
+
     def _message(self, group: Group, entry: Entry, kind: str) -> MessageRow:
         void = kind == "void"
+        text = entry.text
+        if kind == FILE:
+            offer = take_offer(text, 0)
+            assert isinstance(offer, Offer)
+            text = offer_text(offer)
         return MessageRow(
             self._writer.next_seq(),
             group.row.conversation,
@@ -187,7 +241,7 @@ class Replicas:
             min(entry.at, self._changes.log.now()),
             kind,
             entry.number,
-            "" if void else entry.text,
+            "" if void else text,
         )
 
     def _learn(self, change: Change, group: Group, entry: Entry) -> None:
