@@ -15,6 +15,7 @@ from chatproto.realm.times import Clock
 
 #: Characters of base64 in one piece: half a millisecond's work.
 _PIECE = 256 * 1024
+_NEITHER = "the content of a file has to be base64, as it is or as b'...'"
 #: Bytes read of a file at a time: with a multiple of 3, pieces of base64 can be joined.
 _READ = 48 * 1024
 
@@ -48,11 +49,10 @@ def _decode(piece: str, *, last: bool) -> bytes:
     try:
         data = binascii.a2b_base64(piece, strict_mode=True)
     except ValueError:
-        data = b""
-    if (binascii.b2a_base64(data, newline=False).decode() if last else len(data) // 3 * 4) != (
-        piece if last else len(piece)
-    ):
-        raise BadField("the content of a file has to be base64, as it is or as b'...'")
+        raise BadField(_NEITHER) from None
+    padded = len(data) % 3 > 0
+    if (padded and not last) or binascii.b2a_base64(data, newline=False).decode() != piece:
+        raise BadField(_NEITHER)
     return data
 
 
