@@ -1,4 +1,4 @@
-"""Lines that carry a file: only from users, only a few at a time, and refused without losing the next line."""
+"""Lines that carry a file: only from users, only a few at a time, and none of them costs the next one."""
 
 from __future__ import annotations
 
@@ -201,4 +201,4 @@ class TestRoom:
         peers = self.begin(served, LARGE_LINES + 3)
         for peer in peers:
             peer.lose()
-        assert not [call for call in served.house.clock.getDelayedCalls() if "_look" in repr(call.func)]
+        assert not [call for call in served.house.clock.getDelayedCalls() if "LargeLines" in str(call)]

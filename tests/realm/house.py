@@ -14,6 +14,7 @@ from chatproto.commands import Command, Request
 from chatproto.errors import ChatError, StoreFailed
 from chatproto.events import Event, Reply
 from chatproto.executors import InlineExecutor
+from chatproto.files.memory import MemoryFileDisk, MemoryFileStore
 from chatproto.interfaces import IAuthenticator
 from chatproto.limits import Limits, without_rates
 from chatproto.realm import ClientSession, PasswordHasher, Policy, Realm, Registration
@@ -48,6 +49,7 @@ class House:
         self.clock = clock or Clock()
         self.clock.advance(0 if clock else 1_700_000_000)
         self.disk = MemoryDisk()
+        self.file_disk = MemoryFileDisk()
         limits = limits or Limits()
         # Most tests do in no time at all what takes people hours.
         limits = limits if rates else without_rates(limits)
@@ -74,6 +76,7 @@ class House:
             policy=self.policy,
             hasher=self.hasher,
             authenticator=self.authenticator,
+            files=MemoryFileStore(self.file_disk, now=self.clock.seconds),
             entropy=self._entropy,
         )
         self.realm = self.wait(opening)
@@ -90,6 +93,7 @@ class House:
     def crash(self) -> None:
         """End the realm without a word, and open it again."""
         self.disk.crash()
+        self.file_disk.crash()
         self.open()
 
     def turn(self, seconds: float = 0) -> None:
