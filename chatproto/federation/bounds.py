@@ -136,3 +136,38 @@ INTRODUCED = 1000
 #: Realms of which nobody told, and the seconds for which that is remembered.
 NOT_INTRODUCED = 1024
 INTRODUCTION_SECONDS = 60.0
+
+#: What both sides of a link have to be able to, so that bytes of files go on it.
+FILES = "files"
+#: Bytes of one file that may be under way, and so in memory, before they are written: what a link of 10 MB/s
+#: needs over 100 ms. By a route less, as gateways drop what they have no room for.
+FILE_WINDOW = 1024 * 1024
+FILE_WINDOW_ROUTED = 256 * 1024
+#: Seconds without a chunk after which a file is asked for again from where it is, and how often.
+FETCH_PATIENCE = 20.0
+FETCH_TRIES = 4
+#: Seconds until a file is tried again that could not be fetched: so many at first, then twice as many.
+FETCH_PAUSE = 5.0
+FETCH_PAUSE_MOST = 3600.0
+#: Seconds until it is tried again after there was no room on the disk.
+FULL_PAUSE = 30.0
+#: How often a file may come with other bytes than were said. By a route a gateway may have changed them.
+WRONG = 2
+WRONG_ROUTED = 8
+#: Files of one realm that wait for another try, and are remembered: others are tried sooner.
+FETCHES_LATER = 1024
+#: Rows of files that are read at once, and new ones that are known without that.
+FETCH_PAGE = 32
+#: Bytes that come on a connection and nobody asked for, before it is ended: all that may have been under way
+#: when this side gave up.
+UNASKED_BYTES = 32 * 1024 * 1024
+#: Files that one realm is given at a time, more than it should ask for; and that are to be looked up.
+SERVED = 16
+LOOKED_UP = 64
+#: Seconds after one that it may not have: who asks for what is not its own is answered slowly.
+REFUSED_PAUSE = 0.05
+#: Seconds after which it may ask again for one that is not here.
+SERVED_LATER = 5.0
+#: Bytes that a gateway holds for one next realm, and of them for one pair of realms.
+FORWARDED_BYTES = 4 * 1024 * 1024
+FORWARDED_OF_PAIR = 512 * 1024

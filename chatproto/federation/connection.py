@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from chatproto.frames import Frame, PeerLimits
+from chatproto.frames import Chunk, Frame, Freight, PeerLimits
 
 
 class Connection(Protocol):
@@ -35,6 +35,20 @@ class Connection(Protocol):
         """
         ...
 
+    @property
+    def full(self) -> bool:
+        """Whether :meth:`LinkEnd.drained` will be called."""
+        ...
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be sent."""
+        ...
+
+    def send_raw(self, frame: Chunk | Freight, data: bytes) -> None:
+        """Write a frame with the raw bytes that follow it; only while it is :attr:`idle`."""
+        ...
+
     def goodbye(self, reason: str, retry_after: float = 0) -> None:
         """Send a goodbye after what is written already, and close; nothing more is received."""
         ...
@@ -56,6 +70,10 @@ class LinkEnd(Protocol):
 
     def received(self, frame: Frame) -> None:
         """Take a frame. Never raises."""
+        ...
+
+    def raw_received(self, frame: Chunk | Freight, data: bytes) -> None:
+        """Take a frame with the raw bytes that followed it. Never raises."""
         ...
 
     def drained(self) -> None:

@@ -23,3 +23,17 @@ class Counts(Struct):
         self.refused += 1
         known = code in self.codes or len(self.codes) < CODES
         self.codes[code if known else "other"] += 1
+
+
+class FileCounts(Struct):
+    """What went of files over a link since the realm was started."""
+
+    sent_bytes: int = 0
+    came_bytes: int = 0
+    #: Files that came whole, that were given up; that the other side got, and gave up.
+    fetched: int = 0
+    refused: int = 0
+    served: int = 0
+    given_up: int = 0
+    #: Chunks that nobody waited for.
+    stray: int = 0

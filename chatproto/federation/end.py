@@ -7,36 +7,44 @@ When both are told the link is up. The streams, and everything durable, belong t
 from __future__ import annotations
 
 import enum
-import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.faults import Discreet
-from chatproto.federation.bounds import ASK_AFTER, EARLY_FRAMES, PROOF_OF_LIFE
+from chatproto.federation.bounds import EARLY_FRAMES, FILE_WINDOW, FILES, WRONG
+from chatproto.federation.bulk import Bulk
 from chatproto.federation.connection import Connection
 from chatproto.federation.errand import Errand
+from chatproto.federation.files import FileEnd
 from chatproto.federation.groups import CAPABILITY, GroupEnd
+from chatproto.federation.living import Life
 from chatproto.federation.questions import Questions
 from chatproto.federation.sending import Sender
 from chatproto.frames import (
     Ack,
     Answer,
     Ask,
+    Chunk,
     Digest,
     Entry,
     Frame,
+    Freight,
     Goodbye,
+    Got,
     Item,
+    Lacking,
     Ping,
     Pong,
     Ready,
     Receipt,
     Skip,
     Start,
+    Want,
 )
 from chatproto.frames.routing import ROUTING
 from chatproto.records import ITEMS
@@ -71,7 +79,6 @@ class End:
     def __init__(self, link: PeerLink, connection: Connection) -> None:
         self._link = link
         self._connection = connection
-        self._clock = link.clock
         self._state = State.SECOND
         self._early: list[Frame] = []
         self._opening = Errand(link.writer, link.clock, "opening a link", self._open)
@@ -84,14 +91,14 @@ class End:
         self.questions = Questions(link.clock, link.answer, self._write)
         self._full = False
         self._ack_due = False
-        #: Ticks in which nothing was heard.
-        self._silent = 0
-        self._tick_seconds = link.limits.link_quiet_seconds / ASK_AFTER
-        self._dead_after = math.ceil(link.limits.link_dead_seconds / self._tick_seconds)
-        self._pings = 0
-        self._ticks = 0
-        self._tick_call: IDelayedCall | None = None
-        self._proof: IDelayedCall | None = None
+        # Who speaks, and never says where it stands, is late: another connection may do better.
+        silent, late = partial(self.abort, "silent"), partial(self.give_up, "not-ready")
+        self._life = Life(link.clock, link.limits, self._write, silent, late)
+        #: Ask for a sign of life; without one the connection ends soon.
+        self.prove_life = self._life.prove
+        #: By which bytes of files go, of this realm's own and of others'; and what is said of them.
+        self.lane = Bulk(connection, link.writer, link.clock)
+        self.files: FileEnd | None = None
         #: What the other side said when it left: a reason, and when to come again.
         self.farewell: Goodbye | None = None
 
@@ -119,11 +126,14 @@ class End:
     def begin(self) -> None:
         """Become the connection of the link."""
         self._become(State.OPENING)
-        self._tick_call = self._clock.callLater(self._tick_seconds, self._tick)
-        connection = self._connection
+        self._life.begin()
+        connection, link = self._connection, self._link
         if CAPABILITY in connection.capabilities:
-            limits = connection.peer_limits
-            self.groups = GroupEnd(self._link, self._write, self.flush, self.give_up, limits)
+            self.groups = GroupEnd(link, self._write, self.flush, self.give_up, connection.peer_limits)
+        if FILES in connection.capabilities:
+            self.files = FileEnd(
+                link, self._write, lambda: self.lane, lambda chunk, _: chunk, FILE_WINDOW, WRONG
+            )
         self._opening.wake()
         early, self._early = self._early, []
         for frame in early:
@@ -180,7 +190,10 @@ class End:
     def _check_up(self) -> None:
         if self._state is State.OPENING and self._started and self._sender is not None:
             self._become(State.UP)
+            self._life.opening = False
             self._link.up(self)
+            if self.files is not None:
+                self.files.begin()
             self.flush()
 
     def give_up(self, reason: str, retry_after: float = 0) -> None:
@@ -204,9 +217,7 @@ class End:
         """Stop everything that belongs to the connection, before the link can have another one."""
         self._become(State.OVER)
         self._opening.stop()
-        for call in (self._tick_call, self._proof):
-            if call is not None and call.active():
-                call.cancel()
+        self._life.stop()
         if self._attached:
             self._link.incoming.detach()
         if self._sender is not None:
@@ -214,40 +225,10 @@ class End:
             self._link.outgoing.stop_marking()
         if self.groups is not None:
             self.groups.close()
-        self.questions.close()
+        for part in (self.files, self.lane, self.questions):
+            if part is not None:
+                part.close()
         self._link.over(self, reason)
-
-    # -- signs of life
-
-    def _tick(self) -> None:
-        # By ticks, so that a clock that jumps ends no link.
-        self._tick_call = self._clock.callLater(self._tick_seconds, self._tick)
-        self._silent += 1
-        self._ticks += 1
-        if self._silent > self._dead_after:
-            self.abort("silent")
-        elif self._state is State.OPENING and self._ticks > self._dead_after:
-            # It speaks, and never says where it stands: another connection may do better.
-            self.give_up("not-ready")
-        elif self._silent % ASK_AFTER == 0:
-            self._ping()
-
-    def _ping(self) -> None:
-        self._pings += 1
-        self._write(Ping(number=self._pings))
-
-    def prove_life(self) -> None:
-        """Ask for a sign of life; without one the connection ends soon."""
-        if self._proof is None:
-            self._proof = self._clock.callLater(PROOF_OF_LIFE, self.abort, "silent")
-            self._ping()
-
-    def _heard(self) -> None:
-        self._silent = 0
-        if self._proof is not None:
-            self._proof.cancel()
-            self._proof = None
-            self._link.proved(self)
 
     # -- what comes
 
@@ -259,12 +240,28 @@ class End:
             else:
                 self._early.append(frame)
         elif self._state is not State.OVER:
-            try:
-                self._heard()
-                self._take(frame)
-            except Exception:
-                self._log.failure("a frame could not be taken", failure=Discreet(Failure()))
-                self.give_up("internal-error")
+            self._guard(self._take, frame)
+
+    def _guard(self, take: Callable[..., None], *what: Any) -> None:
+        try:
+            if self._life.heard():
+                self._link.proved(self)
+            take(*what)
+        except Exception:
+            self._log.failure("a frame could not be taken", failure=Discreet(Failure()))
+            self.give_up("internal-error")
+
+    def raw_received(self, frame: Chunk | Freight, data: bytes) -> None:
+        """See :class:`~chatproto.federation.connection.LinkEnd`."""
+        if self._state in (State.OPENING, State.UP):
+            self._guard(self._take_raw, frame, data)
+
+    def _take_raw(self, frame: Chunk | Freight, data: bytes) -> None:
+        if isinstance(frame, Freight):
+            if self._link.carrier is not None:
+                self._link.carrier.freight(self._link, frame, data)
+        elif self.files is None or not self.files.chunk(frame, data):
+            self.give_up("credit-exceeded")
 
     def _take(self, frame: Frame) -> None:  # noqa: PLR0912 - one line for each frame
         link = self._link
@@ -300,6 +297,8 @@ class End:
                     link.carrier.received(link, frame)
             case Entry() | Digest():
                 self._take_of_group(frame)
+            case Want() | Lacking() | Got() if self.files is not None:
+                self.files.received(frame)
             case Ready() | Start() | Ack() if frame.stream != ITEMS:
                 self._take_of_group(frame)
             case _:
@@ -358,3 +357,4 @@ class End:
             self.groups.drained()
         if self._link.carrier is not None:
             self._link.carrier.drained(self._link)
+        self.lane.drained()

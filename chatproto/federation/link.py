@@ -17,12 +17,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from chatproto.errors import NoSuchRealm, PeerBlocked, TextTooLong, Unavailable
-from chatproto.federation.bounds import MEMBERS_PAGE, RECEIPT_PAUSE, ROUTES, VERDICTS
+from chatproto.errors import FileTooLarge, NoSuchRealm, NotSupported, PeerBlocked, TextTooLong, Unavailable
+from chatproto.federation.awaiting import Awaited
+from chatproto.federation.bounds import FILES, MEMBERS_PAGE, RECEIPT_PAUSE, ROUTES
 from chatproto.federation.connection import Connection
-from chatproto.federation.counting import Counts
+from chatproto.federation.counting import Counts, FileCounts
 from chatproto.federation.end import End
 from chatproto.federation.end import State as EndState
+from chatproto.federation.files_fetching import Fetching
 from chatproto.federation.groups_incoming import GroupReceiver
 from chatproto.federation.incoming import IncomingStream
 from chatproto.federation.outgoing import OutgoingStream
@@ -113,9 +115,12 @@ class PeerLink:
         self.group_end: GroupEnd | None = None
         self.receipts = Receipts()
         self._receipts_call: IDelayedCall | None = None
-        self._waiting: dict[int, list[Deferred[str]]] = {}
-        self._verdicts: dict[int, str] = {}
+        self._awaited = Awaited()
+        #: Fires with what becomes of an item; see :meth:`~chatproto.federation.awaiting.Awaited.of`.
+        self.verdict = self._awaited.of
         self.counts = Counts()
+        self.file_counts = FileCounts()
+        self.fetching = Fetching(realm, rules.files, store, writer, clock, limits.fetches, self.file_counts)
         #: Why the last connection ended, and when the state last changed, in seconds.
         self.last_reason = ""
         self.since = clock.seconds()
@@ -221,11 +226,14 @@ class PeerLink:
             self._become(State.DOWN)
         if self.group_end is not None:
             self.group_end.wake()
+        if self._end is not None and self._end.files is not None and self._state is State.UP:
+            self._end.files.begin()
 
     def stop(self) -> None:
         """Take nothing any more."""
         self.incoming.stop()
         self.groups.stop()
+        self.fetching.stop()
 
     # -- items of this realm
 
@@ -257,6 +265,18 @@ class PeerLink:
             raise TextTooLong(f"that realm takes texts of at most {most} bytes")
         self.outgoing.check(size)
 
+    def check_file(self, size: int) -> None:
+        """Return if a file may be sent, as far as is known here.
+
+        :raises NotSupported: the other realm takes none.
+        :raises FileTooLarge: it takes none of that size.
+        """
+        self._check_standing()
+        if self._end is not None and FILES not in self._end.capabilities:
+            raise NotSupported("that realm takes no files")
+        if 0 < self._takes.file < size:
+            raise FileTooLarge(f"that realm takes files of at most {self._takes.file} bytes")
+
     def _check_standing(self) -> None:
         # Approval may take as long as an operator likes: nobody is to try again all the time.
         if self.standing in (Standing.DROPPED, Standing.PENDING):
@@ -271,28 +291,8 @@ class PeerLink:
             self.counts.refuse(code)
         else:
             self.counts.applied += 1
-        self._verdicts[number] = code
-        if len(self._verdicts) > VERDICTS:
-            del self._verdicts[next(iter(self._verdicts))]
-        for waiter in self._waiting.pop(number, ()):
-            waiter.callback(code)
+        self._awaited.ended(number, code)
         self._on_ended(item, code)
-
-    def verdict(self, number: int) -> Deferred[str]:
-        """Fire with what becomes of an item: ``""`` or a code. Whoever waits no longer cancels it."""
-        waiter: Deferred[str] = Deferred(lambda _: self._wait_no_more(number, waiter))
-        if number in self._verdicts:
-            waiter.callback(self._verdicts[number])
-        else:
-            self._waiting.setdefault(number, []).append(waiter)
-        return waiter
-
-    def _wait_no_more(self, number: int, waiter: Deferred[str]) -> None:
-        waiters = self._waiting.get(number, [])
-        if waiter in waiters:
-            waiters.remove(waiter)
-        if not waiters:
-            self._waiting.pop(number, None)
 
     # -- what passes
 

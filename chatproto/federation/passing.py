@@ -1,4 +1,4 @@
-"""What nobody keeps, by a route: receipts, questions and answers, each signed by who says it."""
+"""What nobody keeps, by a route: receipts, questions, what is said of files; each signed by who says it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chatproto.errors import Unavailable
 from chatproto.federation.identity import Identity
 from chatproto.federation.questions import Questions
 from chatproto.federation.sealing import seal
-from chatproto.frames import Answer, Ask, Frame, Pass, Receipt
+from chatproto.frames import Answer, Ask, Frame, Got, Lacking, Pass, Receipt, Want
 from chatproto.frames.routing import BODY_CHARACTERS, Slip
 from chatproto.wire.letters import encode_body
 
@@ -37,7 +37,7 @@ class Passing:
         self._identity = identity
         self._way = way
         first = int.from_bytes(entropy(_FIRST_BYTES))
-        self._questions = Questions(link.clock, link.answer, self._send, first)
+        self._questions = Questions(link.clock, link.answer, self.send, first)
 
     def ask(self, *arguments: str) -> Deferred[dict[str, Any]]:
         """Ask the other realm.
@@ -53,7 +53,7 @@ class Passing:
         way = self._way()
         if way is not None and way.has_room:
             for receipt in self._link.receipts.take():
-                self._send(receipt)
+                self.send(receipt)
 
     def arrived(self, frame: Receipt | Ask | Answer) -> None:
         """Take what the other realm has signed."""
@@ -68,9 +68,10 @@ class Passing:
         """End: nobody will answer."""
         self._questions.close()
 
-    def _send(self, frame: Frame) -> bool:
+    def send(self, frame: Frame) -> bool:
+        """Sign something and send it; False if it did not go."""
         way, link = self._way(), self._link
-        assert isinstance(frame, Receipt | Ask | Answer)
+        assert isinstance(frame, Receipt | Ask | Answer | Want | Lacking | Got)
         body = encode_body(Slip(frame=frame))
         if way is None or not way.has_room or len(body) > BODY_CHARACTERS:
             return False

@@ -13,12 +13,13 @@ from twisted.python.failure import Failure
 
 from chatproto.errors import ChatError, LinkError, NoSuchRealm, StoreError, WrongKey
 from chatproto.faults import Discreet
-from chatproto.federation.bounds import OVERDUE_PERIOD, ROUTES, UPKEEP_PERIOD
+from chatproto.federation.bounds import OVERDUE_PERIOD, UPKEEP_PERIOD
 from chatproto.federation.connection import Connection, LinkEnd
 from chatproto.federation.dialing import Connect, Dialer, MakeFactory
 from chatproto.federation.dropping import end_all
 from chatproto.federation.errand import Errand
-from chatproto.federation.groups import CAPABILITY, waking
+from chatproto.federation.files import abilities, attend
+from chatproto.federation.groups import waking
 from chatproto.federation.identity import Identity
 from chatproto.federation.introducing import Introductions
 from chatproto.federation.link import PeerLink, State
@@ -98,7 +99,8 @@ class Peers:
         """
         store = counted(store, realm.meters, clock)
         seed = await own_seed(store, realm.writer, clock, entropy)
-        identity = Identity(realm.name, seed, limits=limits, capabilities=(CAPABILITY, ROUTES))
+        takes = limits or PeerLimits(file=realm.policy.limits.file_bytes)
+        identity = Identity(realm.name, seed, limits=takes, capabilities=abilities(realm))
         standings = Standings(realm.writer, clock, settings, await store.peers(), lab=lab)
         peers = cls(realm, store, clock, identity, standings, entropy)
         peers.routes = Routes(
@@ -119,6 +121,7 @@ class Peers:
         realm.link(peers.remotes, peers.policy_of)
         realm.tracing.via_of = peers.routes.via
         realm.copies.on_entry = waking(peers.links)
+        attend(realm, peers.links)
         return peers
 
     async def _make(self, name: RealmName, applied: AppliedRow | None) -> None:
@@ -281,10 +284,7 @@ class Peers:
         self.dialer.retry(realm)
 
     async def retry(self, realm: RealmName) -> None:
-        """Dial a realm now, also if it is parked.
-
-        :raises NoSuchRealm: there is no link to it.
-        """
+        """Dial a realm now, also if it is parked; see :meth:`park`."""
         if self.link(realm).standing is Standing.PARKED:
             await self._decide(realm, Standing.OPEN)
         self.dialer.retry(realm)

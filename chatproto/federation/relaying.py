@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
-from chatproto.federation.bounds import HELD_EXTRA, RUNS
+from chatproto.federation.bounds import FORWARDED_BYTES, FORWARDED_OF_PAIR, HELD_EXTRA, RUNS
+from chatproto.federation.bulk import Bulk
 from chatproto.federation.errand import come_to_rest
+from chatproto.federation.files_serving import Forwarding
 from chatproto.federation.holding import Fit, Key
 from chatproto.federation.runs import Run
 from chatproto.federation.verdicts import Verdicts
-from chatproto.frames import Frame, Held, NoRoute, Noted, Parcel, Pass, Verdict
+from chatproto.frames import Frame, Freight, Held, NoRoute, Noted, Parcel, Pass, Verdict
 from chatproto.frames.routing import Letter, Ruling
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
@@ -74,6 +76,8 @@ class Relaying:
         #: The same by origin, destination and stream.
         self._of_stream: dict[tuple[str, str, str], list[Run]] = {}
         self.verdicts = Verdicts(store, writer, self._say)
+        #: Bytes of files on their way to the next realm, by that, and by which connection they go.
+        self._freight: dict[str, tuple[Bulk, Forwarding]] = {}
         #: Bytes that are held, of all streams.
         self.bytes = 0
 
@@ -155,6 +159,10 @@ class Relaying:
                 run.linked()
         self.verdicts.say_to(str(link.realm))
 
+    def down(self, link: PeerLink) -> None:
+        """Hear that a neighbour is gone."""
+        self._freight.pop(str(link.realm), None)
+
     def drained(self, link: PeerLink) -> None:
         """Hear that a neighbour's connection has room again."""
         for run in self._runs.values():
@@ -181,7 +189,7 @@ class Relaying:
         elif run is not None:
             self._take(run, parcel, letter)
 
-    def _is_loop(self, frame: Parcel | Verdict | Pass) -> bool:
+    def _is_loop(self, frame: Parcel | Verdict | Pass | Freight) -> bool:
         return frame.ttl == 0 or self._home in frame.via or frame.origin == self._home
 
     def _further(self, frame: Parcel | Verdict | Pass) -> Parcel | Verdict | Pass:
@@ -272,6 +280,21 @@ class Relaying:
         refused = self._is_loop(frame) or self._ways.refusal(hop, frame.to)
         if not refused and self.has_room(frame.to, hop.realm):
             self.on(frame.to, hop.realm, self._further(frame))
+
+    def freight(self, hop: PeerLink, freight: Freight, data: bytes) -> None:
+        """Pass bytes of a file on when there is time, or drop them."""
+        if self._is_loop(freight) or self._ways.refusal(hop, freight.to):
+            return
+        link = self._ways.onward(freight.to, str(hop.realm))
+        if link is None or link.end is None:
+            return
+        lane, forwarding = self._freight.get(str(link.realm), (None, None))
+        if forwarding is None or lane is not link.end.lane:
+            forwarding = Forwarding(FORWARDED_BYTES, FORWARDED_OF_PAIR)
+            self._freight[str(link.realm)] = link.end.lane, forwarding
+        via = [*freight.via, str(self._home)]
+        if forwarding.add(replace(freight, via=via, ttl=freight.ttl - 1), data):
+            link.end.lane.add(forwarding)
 
     # -- back to the origin
 

@@ -68,6 +68,10 @@ class Remotes:
         """See :meth:`IRemotes.check`."""
         self._link(realm).check(size)
 
+    def check_file(self, realm: RealmName, size: int) -> None:
+        """See :meth:`IRemotes.check_file`."""
+        self._link(realm).check_file(size)
+
     def number(self, realm: RealmName, message: MessageRow, size: int) -> tuple[OutboxRow, StreamRow | None]:
         """See :meth:`IRemotes.number`."""
         return self._link(realm).outgoing.number(message, size), None  # the mark has an entry of its own

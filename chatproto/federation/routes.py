@@ -10,24 +10,32 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.errors import LinkError, Unavailable
 from chatproto.faults import Discreet
 from chatproto.federation.bounds import ROUTE_GRACE
-from chatproto.federation.destination import Destination
-from chatproto.federation.groups_routed import RoutedGroups
 from chatproto.federation.identity import Identity
-from chatproto.federation.origin import Origin
 from chatproto.federation.origin import State as Way
-from chatproto.federation.passing import Passing
 from chatproto.federation.relaying import Relaying
+from chatproto.federation.routes_ends import Ends
 from chatproto.federation.sealing import is_sealed
 from chatproto.federation.setting import RouteTable
 from chatproto.federation.standing import Standing, Standings
-from chatproto.frames import Frame, Held, NoRoute, Noted, Parcel, Pass, Verdict
+from chatproto.frames import (
+    Frame,
+    Freight,
+    Got,
+    Held,
+    Lacking,
+    NoRoute,
+    Noted,
+    Parcel,
+    Pass,
+    Verdict,
+    Want,
+)
 from chatproto.frames.routing import Letter, Ruling, Slip
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
@@ -41,31 +49,6 @@ if TYPE_CHECKING:
 
 #: Whose frames are taken.
 _WELCOME = (Standing.OPEN, Standing.PARKED)
-
-
-class _Ends:
-    """Both ends of the route between this realm and another one."""
-
-    def __init__(
-        self, link: PeerLink, identity: Identity, entropy: Callable[[int], bytes], way: Callable[[], Any]
-    ) -> None:
-        self.origin = Origin(link, identity, entropy)
-        self.destination = Destination(link, identity)
-        self.passing = Passing(link, identity, entropy, way)
-        self.groups = RoutedGroups(link, identity, entropy, way)
-        #: When it is looked whether the route is to be used.
-        self.call: IDelayedCall | None = None
-        #: Whether the other realm was told where this one stands, as its store may be an older copy.
-        self.announced = False
-
-    def close(self) -> None:
-        if self.call is not None:
-            self.call.cancel()
-            self.call = None
-        self.origin.close()
-        self.destination.close()
-        self.passing.close()
-        self.groups.close()
 
 
 class Routes:
@@ -91,7 +74,7 @@ class Routes:
         self._standings = standings
         self._table = table
         self._entropy = entropy
-        self._ends: dict[RealmName, _Ends] = {}
+        self._ends: dict[RealmName, Ends] = {}
         self._closed = False
         self.relaying = Relaying(
             realm.name, store, realm.writer, clock, realm.audit, realm.policy.limits, self
@@ -105,7 +88,7 @@ class Routes:
 
     def made(self, link: PeerLink) -> None:
         """Hear of a new link."""
-        ends = _Ends(link, self._identity, self._entropy, lambda: self.way(link.realm))
+        ends = Ends(link, self._identity, self._entropy, lambda: self.way(link.realm))
         self._ends[link.realm] = ends
         link.carrier = self
 
@@ -179,21 +162,21 @@ class Routes:
         for name, ends in self._ends.items():
             if self.hop_of(name) == link.realm:
                 ends.origin.detach()
+                ends.files.detach()
+        self.relaying.down(link)
         self._look_soon(link.realm)
 
     def connecting(self, link: PeerLink) -> None:
         """Hear that a direct connection takes the streams of a realm."""
         ends = self._ends[link.realm]
-        ends.origin.detach()
+        ends.detach()
         ends.destination.detach()
-        ends.groups.detach()
 
     def decided(self, link: PeerLink) -> None:
         """Hear that something was decided about a realm."""
         ends = self._ends[link.realm]
         if link.standing is not Standing.OPEN:
-            ends.origin.detach()
-            ends.groups.detach()
+            ends.detach()
         if link.standing is Standing.DROPPED:
             self.relaying.forget(str(link.realm))
         self._look_soon(link.realm)
@@ -203,8 +186,7 @@ class Routes:
         self.relaying.drained(link)
         for name, ends in self._ends.items():
             if ends.origin.hop == link.realm:
-                ends.origin.drained()
-                ends.groups.drained()
+                ends.drained()
             if self._links[name].receipts and self.way(name) is link:
                 ends.passing.tell_receipts()
 
@@ -223,11 +205,7 @@ class Routes:
             return
         if not self._standings.key_of(realm):
             return  # nothing that it says could be believed
-        ends.origin.attach(hop)
-        ends.groups.attach()
-        if not ends.announced:
-            ends.announced = True
-            ends.destination.announce(hop)
+        ends.attach(hop)
         if link.receipts:
             ends.passing.tell_receipts()
 
@@ -278,6 +256,17 @@ class Routes:
         except Exception:
             self._log.failure("a frame of a route could not be taken", failure=Discreet(Failure()))
 
+    def freight(self, hop: PeerLink, freight: Freight, data: bytes) -> None:
+        """Take bytes of a file from a linked realm: for this one, or to be passed on."""
+        if self._closed or hop.standing not in _WELCOME or not hop.routes:
+            return
+        if freight.to != self._home:
+            self.relaying.freight(hop, freight, data)
+            return
+        ends = self._ends.get(RealmName(freight.origin))
+        if ends is not None:
+            ends.freight(freight, data)
+
     def _take(self, hop: PeerLink, frame: Frame) -> None:  # noqa: PLR0912 - one line for each frame
         match frame:
             case Parcel() if frame.to == self._home:
@@ -305,7 +294,7 @@ class Routes:
             case Noted():
                 self.relaying.noted(hop, frame)
 
-    def _sealed(self, frame: Parcel | Verdict | Pass, signer: str) -> _Ends | None:
+    def _sealed(self, frame: Parcel | Verdict | Pass, signer: str) -> Ends | None:
         """Return the ends of the route to who has signed a frame; None if it has not, or is nobody to us."""
         name = RealmName(signer)
         ends = self._ends.get(name)
@@ -345,9 +334,13 @@ class Routes:
         if ends is None:
             return
         slip = decode_body(Slip, passed.body)
-        if slip.frame is not None:
+        is_open = self._links[RealmName(passed.origin)].standing is Standing.OPEN
+        if isinstance(slip.frame, Want | Lacking | Got):
+            if is_open:
+                ends.said(slip.frame)
+        elif slip.frame is not None:
             ends.passing.arrived(slip.frame)
-        elif slip.talk is not None and self._links[RealmName(passed.origin)].standing is Standing.OPEN:
+        elif slip.talk is not None and is_open:
             ends.groups.arrived(slip.talk)
 
     def _to_origin(self, hop: PeerLink, realm: str, frame: Held | NoRoute) -> None:

@@ -6,12 +6,15 @@ which they were made, as they hold numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from chatproto.frames import Ask, Digest, Entry, Item, Receipt, Start
+from chatproto.interfaces import IFileStore
 from chatproto.names import RealmName
 from chatproto.records import (
+    FileRow,
     MemberList,
     MessageRow,
     Outgoing,
@@ -208,6 +211,49 @@ class Replicas(Protocol):
         ...
 
 
+class Pins(Protocol):
+    """Who holds a pin keeps contents without a row from being removed."""
+
+    def held(self) -> AbstractAsyncContextManager[None]:
+        """Hold one."""
+        ...
+
+
+class Files(Protocol):
+    """Files of this realm, as links see them."""
+
+    #: The mids of parts that are open.
+    busy: set[str]
+
+    @property
+    def store(self) -> IFileStore | None:
+        """Where their bytes are; None if this realm keeps no files."""
+        ...
+
+    @property
+    def pins(self) -> Pins:
+        """What keeps contents whose rows are on their way from being removed."""
+        ...
+
+    @property
+    def source(self) -> Callable[[str, RealmName], Awaitable[FileRow | str]]:
+        """Returns a file whose bytes are here and that a realm may have, or the code why not."""
+        ...
+
+    @property
+    def arrived(self) -> Callable[[str], Awaitable[None]]:
+        """Hears that the bytes of a file are kept; they are known to be here when it returns.
+
+        It raises ``Unavailable`` if that cannot be stored now.
+        """
+        ...
+
+    @property
+    def refused(self) -> Callable[[str, str], Awaitable[None]]:
+        """Hears that the bytes of a file will never come, and why; see :attr:`arrived`."""
+        ...
+
+
 class Rules(Protocol):
     """A realm, as links see it."""
 
@@ -229,6 +275,11 @@ class Rules(Protocol):
     @property
     def replicas(self) -> Replicas:
         """Copies here of groups whose home is elsewhere."""
+        ...
+
+    @property
+    def files(self) -> Files:
+        """The files of this realm."""
         ...
 
     async def answer(self, peer: RealmName, ask: Ask) -> dict[str, object]:

@@ -7,7 +7,7 @@ says which frame may follow which, and what its receiver has to do.
 from chatproto.frames.control import Answer, Ask, Goodbye, Ping, Pong, Receipt
 from chatproto.frames.files import CHUNK_BYTES, Chunk, Got, Lacking, Want
 from chatproto.frames.opening import Auth, Hello, PeerLimits, Ready, Start
-from chatproto.frames.routing import Held, NoRoute, Noted, Parcel, Pass, Verdict
+from chatproto.frames.routing import Freight, Held, NoRoute, Noted, Parcel, Pass, Verdict
 from chatproto.frames.stream import Ack, Digest, Entry, Item, Skip
 
 #: What a realm may say to another.
@@ -37,10 +37,15 @@ Frame = (
     | Chunk
     | Lacking
     | Got
+    | Freight
 )
+
+#: Frames whose line is followed by raw bytes.
+RAW = (Chunk, Freight)
 
 __all__ = [
     "CHUNK_BYTES",
+    "RAW",
     "Ack",
     "Answer",
     "Ask",
@@ -49,6 +54,7 @@ __all__ = [
     "Digest",
     "Entry",
     "Frame",
+    "Freight",
     "Goodbye",
     "Got",
     "Held",

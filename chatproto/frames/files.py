@@ -21,12 +21,14 @@ CHUNK_BYTES = 64 * 1024
 class Want(Base, frozen=True, kw_only=True, tag="want"):
     """The speaker takes ``size`` bytes of a file from ``offset`` on; 0 of them: none for now.
 
-    One that begins where the last chunk ended gives more credit; any other one begins anew there.
+    One that begins where the one before ends gives more credit; any other one begins anew there. By a route
+    the chunks that come of it have its ``nonce``.
     """
 
     mid: _Mid
     offset: _Number
     size: _Number
+    nonce: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Chunk(Base, frozen=True, kw_only=True, tag="chunk"):

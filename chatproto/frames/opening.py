@@ -24,7 +24,8 @@ class PeerLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a realm takes from its peers; the sender keeps to it before it accepts a user's command.
 
     ``line`` and ``text`` are in bytes; ``items`` and ``bytes`` of text may be under way without an ack. Of
-    entries of groups, all of them together, ``entries`` may be, and ``bytes`` beside those of items.
+    entries of groups, all of them together, ``entries`` may be, and ``bytes`` beside those of items. ``file``
+    is the largest file in bytes; 0: it did not say.
     """
 
     line: _Number = 256 * 1024
@@ -32,6 +33,7 @@ class PeerLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     items: Annotated[int, Meta(ge=1, lt=2**53)] = 256
     bytes: Annotated[int, Meta(ge=1, lt=2**53)] = 1024 * 1024
     entries: Annotated[int, Meta(ge=1, lt=2**53)] = 256
+    file: _Number = 0
 
 
 class Hello(Base, frozen=True, kw_only=True, tag="hello"):

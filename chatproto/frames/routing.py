@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from chatproto.frames.base import Base
 from chatproto.frames.control import Answer, Ask, Receipt
+from chatproto.frames.files import CHUNK_BYTES, Got, Lacking, Want
 from chatproto.frames.opening import Ready, Start
 from chatproto.frames.stream import Ack, Digest, Entry, Item, Skip
 from chatproto.records import ITEMS
@@ -117,6 +118,23 @@ class Pass(Base, frozen=True, kw_only=True, tag="pass"):
         return f"Pass({self.origin!r}, to={self.to!r}, via={self.via!r})"
 
 
+class Freight(Base, frozen=True, kw_only=True, tag="freight"):
+    """Bytes of a file from ``origin`` to ``to``: exactly ``size`` of them follow this line, as they are.
+
+    Nobody signs them: their file's hash was in what its sender's realm has signed. ``nonce`` is that of the
+    :class:`Want` which they answer.
+    """
+
+    origin: _Name
+    to: _Name
+    via: _Via = []
+    ttl: _Ttl = TTL
+    mid: _Mid
+    offset: _Number
+    size: Annotated[int, Meta(ge=1, le=CHUNK_BYTES)]
+    nonce: _Nonce
+
+
 #: What only goes where both sides have the capability ``routes``.
 ROUTING = (Parcel, Held, NoRoute, Verdict, Noted, Pass)
 
@@ -173,5 +191,5 @@ class Talk(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Slip(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is in a pass: a frame, or what is said of groups."""
 
-    frame: Receipt | Ask | Answer | None = None
+    frame: Receipt | Ask | Answer | Want | Lacking | Got | None = None
     talk: Talk | None = None

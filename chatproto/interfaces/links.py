@@ -38,6 +38,13 @@ class IRemotes(Interface):
         :raises TextTooLong: it takes no texts of that size.
         """
 
+    def check_file(realm: RealmName, size: int) -> None:
+        """Return if a file of so many bytes may be sent to a realm, as far as is known here.
+
+        :raises NotSupported: it takes no files.
+        :raises FileTooLarge: it takes none of that size.
+        """
+
     def number(realm: RealmName, message: MessageRow, size: int) -> tuple[OutboxRow, StreamRow | None]:
         """Return the row of the next item, to be inserted with the message, and one to be put, if any.
 

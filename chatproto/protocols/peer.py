@@ -27,12 +27,14 @@ from chatproto.errors import (
 )
 from chatproto.federation.connection import LinkEnd
 from chatproto.federation.handshake import Handshake
-from chatproto.frames import Auth, Frame, Goodbye, Hello, PeerLimits
+from chatproto.frames import RAW, Auth, Chunk, Freight, Goodbye, Hello
 from chatproto.names import RealmName
 from chatproto.protocols.lingering import Linger, in_handshake
 from chatproto.protocols.order import Pause
 from chatproto.protocols.outbox import Outbox, Transport
 from chatproto.protocols.pausing import PausingFraming
+from chatproto.protocols.peer_connection import PeerConnection
+from chatproto.protocols.unsent import hold_little_unsent
 from chatproto.tls.binding import binding_of
 from chatproto.wire.peer import decode_frame, encode_frame
 
@@ -93,6 +95,8 @@ class RealmPeerProtocol(PausingFraming):
         self._reason = "closed"
         self._link: LinkEnd | None = None
         self._held = False
+        #: The frame whose raw bytes come next.
+        self._raw_of: Chunk | Freight | None = None
         self._outbox: Outbox | None = None
         self._deadline: IDelayedCall | None = None
         self._linger: Linger | None = None
@@ -110,6 +114,7 @@ class RealmPeerProtocol(PausingFraming):
         if ITCPTransport.providedBy(transport):
             transport.setTcpNoDelay(True)
             transport.setTcpKeepAlive(True)
+            hold_little_unsent(transport)
         factory = self._factory
         self._outbox = Outbox(
             transport,
@@ -265,6 +270,9 @@ class RealmPeerProtocol(PausingFraming):
             return
         if frame is None:
             self._factory.traffic.unknown_frames += 1
+        elif isinstance(frame, RAW):
+            self._raw_of = frame
+            self.expect_raw(frame.size)
         elif type(frame) not in _OURS:
             link.received(frame)
         elif isinstance(frame, Goodbye):
@@ -272,6 +280,12 @@ class RealmPeerProtocol(PausingFraming):
             link.received(frame)
         else:
             self.fail(UnexpectedFrame())
+
+    def raw_received(self, data: bytes) -> None:
+        """Take the raw bytes that follow a frame."""
+        frame, self._raw_of = self._raw_of, None
+        if self._link is not None and frame is not None and self._stage is Stage.LINKED:
+            self._link.raw_received(frame, data)
 
     def _leave(self) -> None:
         """Close: the other side has said that it ends."""
@@ -294,6 +308,17 @@ class RealmPeerProtocol(PausingFraming):
         if not self._held and self._stage is Stage.LINKED:
             self.resume(Pause.WRITER)
 
+    @property
+    def full(self) -> bool:
+        """Whether the link will be told when there is room again."""
+        return self._outbox is not None and self._outbox.full
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be sent."""
+        outbox = self._outbox
+        return self._stage is Stage.LINKED and outbox is not None and not (outbox.full or outbox.unsent)
+
     def send(self, data: bytes) -> bool:
         """Write at the end of this turn of the reactor; False if no more should be until ``drained``."""
         outbox = self._outbox
@@ -313,46 +338,3 @@ class RealmPeerProtocol(PausingFraming):
 
     def _stuck(self) -> None:
         self.abort("stuck")
-
-
-class PeerConnection:
-    """What a link may do with a connection; see :class:`~chatproto.federation.connection.Connection`.
-
-    There is one only of a connection whose other end has proved which realm it is.
-    """
-
-    def __init__(self, protocol: RealmPeerProtocol, handshake: Handshake) -> None:
-        self._protocol = protocol
-        self._handshake = handshake
-        #: What both sides can do beyond the least.
-        self.capabilities = handshake.capabilities
-
-    def __repr__(self) -> str:
-        way = "to" if self.dialled else "from"
-        return f"<a connection {way} {self._handshake.realm}>"
-
-    @property
-    def dialled(self) -> bool:
-        """Whether this side dialled."""
-        return self._handshake.dialled
-
-    @property
-    def peer_limits(self) -> PeerLimits:
-        """What the other realm takes."""
-        return self._handshake.hello.limits
-
-    def send(self, *frames: Frame) -> bool:
-        """See :meth:`Connection.send`."""
-        return self._protocol.send(b"".join(map(encode_frame, frames)))
-
-    def goodbye(self, reason: str, retry_after: float = 0) -> None:
-        """See :meth:`Connection.goodbye`."""
-        self._protocol.goodbye(reason, retry_after)
-
-    def abort(self) -> None:
-        """See :meth:`Connection.abort`."""
-        self._protocol.abort()
-
-    def pause(self, on: bool) -> None:
-        """See :meth:`Connection.pause`."""
-        self._protocol.hold(on)

@@ -27,6 +27,10 @@ class NoRemotes:
         """See :meth:`IRemotes.ready`."""
         return False
 
+    def check_file(self, realm: RealmName, size: int) -> None:
+        """See :meth:`IRemotes.check_file`."""
+        raise NoSuchRealm
+
     def check(self, realm: RealmName, size: int) -> None:
         """See :meth:`IRemotes.check`."""
         raise NoSuchRealm

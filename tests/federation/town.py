@@ -13,7 +13,8 @@ from chatproto.federation.link import PeerLink, State
 from chatproto.federation.peers import Peers
 from chatproto.federation.setting import PeerSetting
 from chatproto.federation.trust import Kind, Trust
-from chatproto.frames import Frame, Goodbye, Item, PeerLimits
+from chatproto.files import MemoryFileDisk
+from chatproto.frames import Chunk, Frame, Freight, Goodbye, Item, PeerLimits
 from chatproto.limits import Limits, without_rates
 from chatproto.names import RealmName
 from chatproto.realm import PasswordHasher, Policy, Registration
@@ -62,6 +63,7 @@ class Place(House):
         self.town = town
         self.name = name
         self.disk = MemoryDisk()
+        self.file_disk = MemoryFileDisk()
         self.policy = Policy(limits=without_rates(limits or Limits()), registration=Registration.OPEN)
         self.peer_limits = peer_limits
         self.hasher = PasswordHasher(InlineExecutor(), cheap=True)
@@ -103,6 +105,7 @@ class Place(House):
         """End without a word."""
         self.process.end()
         self.disk.crash()
+        self.file_disk.crash()
         for wire in self.town.wires:
             wire.cut()
 
@@ -155,7 +158,7 @@ class Port:
         self.other: Port
         self.closed = False
         #: What was sent and has not arrived, and everything that ever arrived here.
-        self.queue: list[Frame | None] = []
+        self.queue: list[Frame | tuple[Chunk | Freight, bytes] | None] = []
         self.heard: list[Frame] = []
         #: Nothing arrives at the other side for now.
         self.held = False
@@ -170,6 +173,18 @@ class Port:
         self.room -= len(frames)
         self._wire.carry(self)
         return self.room > 0
+
+    @property
+    def full(self) -> bool:
+        return self.room <= 0
+
+    idle = property(lambda self: not self.closed and self.room > 0)
+
+    def send_raw(self, frame: Chunk | Freight, data: bytes) -> None:
+        if not self.closed:
+            self.queue.append((frame, data))
+            self.room -= 1
+            self._wire.carry(self)
 
     def drain(self, room: int = 2**53) -> None:
         self.room = room
@@ -242,6 +257,10 @@ class Wire:
             other = port.other
             if frame is None:
                 other.tell_lost("closed")
+            elif isinstance(frame, tuple):
+                if not other.closed and other.end is not None:
+                    other.heard.append(frame[0])
+                    other.end.raw_received(*frame)
             elif not other.closed and other.end is not None:
                 line = encode_frame(frame)
                 again = decode_frame(line[:-1])

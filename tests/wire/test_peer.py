@@ -18,9 +18,11 @@ from chatproto.frames import (
     Digest,
     Entry,
     Frame,
+    Freight,
     Goodbye,
     Hello,
     Item,
+    Lacking,
     Parcel,
     Pass,
     PeerLimits,
@@ -85,6 +87,13 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for each
         name = TEXT.filter(lambda text: len(text) <= 64)
         via, ttl = st.lists(name, max_size=8), st.integers(0, 8)
         return st.builds(kind, origin=name, to=name, via=via, ttl=ttl, body=TEXT, signature=HEX)
+    if kind is Freight:
+        name = TEXT.filter(lambda text: len(text) <= 64)
+        via, ttl = st.lists(name, max_size=8), st.integers(0, 8)
+        of_file = {"mid": name, "offset": st.integers(0, 2**53 - 1), "size": st.integers(1, 64 * 1024)}
+        return st.builds(Freight, origin=name, to=name, via=via, ttl=ttl, nonce=name, **of_file)
+    if kind is Lacking:
+        return st.builds(Lacking, mid=st.just("a/b"), code=st.just("x"), retry_after=st.floats(0, 1e9))
     if kind is Goodbye:
         return st.builds(Goodbye, reason=st.just("shutdown"), message=TEXT, retry_after=st.floats(0, 1e9))
     return instances(kind)

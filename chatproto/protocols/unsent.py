@@ -1,0 +1,23 @@
+"""Keeping it short what the kernel holds of a connection and has not sent yet.
+
+A kernel takes megabytes. What is said after that stands behind them, however urgent it is. With this option
+it takes little more than the line needs, and the rest waits where it can be overtaken.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+#: Bytes that the kernel takes beyond those on the line: no more than two chunks of a file.
+_UNSENT_BYTES = 128 * 1024
+#: Not on every system; its number is the same on all that have it under Linux.
+_OPTION = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+
+
+def hold_little_unsent(transport: object) -> None:
+    """Let the kernel hold little of a TCP connection, where it can; of TLS, too."""
+    handle = getattr(transport, "socket", None)
+    if _OPTION is not None and isinstance(handle, socket.socket):
+        with contextlib.suppress(OSError):
+            handle.setsockopt(socket.IPPROTO_TCP, _OPTION, _UNSENT_BYTES)
