@@ -485,7 +485,7 @@ def test_a_file_system_without_hard_links_does(folder: Path, monkeypatch: pytest
 
 def test_a_file_that_is_elsewhere_is_waited_for_and_saved_as_soon_as_it_is_here(folder: Path) -> None:
     talk = Talk()
-    hints = []
+    hints: list[Any] = []
     talk.client.on_hint(hints.append)
     info = talk.offer()
     talk.realm.away_files.add(FILE)
@@ -526,8 +526,8 @@ def test_a_file_that_is_gone_leaves_nothing(folder: Path, code: str) -> None:
 
 def test_a_message_that_is_no_file_cannot_be_saved(folder: Path) -> None:
     talk = Talk()
-    talk.client.on_message(lambda message: texts.append(message))
     texts: list[Any] = []
+    talk.client.on_message(texts.append)
     talk.realm.say("halo")
     talk.turn()
     assert isinstance(failure_of(heard(talk.client.save(texts[0], folder))), ValueError)

@@ -16,10 +16,12 @@ import click
 from chatproto.errors import ChatError, ConfigError, StoreError
 from chatproto.version import VERSION
 
-#: Every command: the module of its name holds a click command of its name.
+#: Every command: the module of its name, with an underscore for a hyphen, holds a click command of that name.
 COMMANDS = {
     "serve": "Run a realm in the foreground.",
     "chat": "Talk to a realm from the terminal.",
+    "send-file": "Send a file to a user or a group.",
+    "fetch": "Save a file that was sent to you.",
     "demo": "Show two realms and some users at work.",
     "user": "Add users, set passwords, invite, list, delete.",
     "group": "List groups, show, kick, transfer, delete.",
@@ -27,13 +29,14 @@ COMMANDS = {
     "trace": "Show where a message between realms went.",
     "audit": "Compare the audit logs of realms.",
     "session": "List and end the sessions of a user.",
+    "files": "List what people sent, copy it out, remove it.",
     "store": "Look at a store, back it up, move it.",
     "certificate": "Make a self-signed certificate, show one.",
     "check": "Tell what is wrong with a set-up and what to do.",
     "spec": "Print the client protocol as JSON Schema.",
 }
 
-#: Exit codes: what was asked for is wrong, and what was asked for failed.
+#: Exit codes: what was asked for is wrong, and what was asked for failed. Some commands have others.
 WRONG = 2
 FAILED = 1
 
@@ -47,13 +50,14 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        name = cmd_name.replace("-", "_")
         try:
-            module = importlib.import_module(f"chatproto.cli.{cmd_name}")
+            module = importlib.import_module(f"chatproto.cli.{name}")
         except ModuleNotFoundError as error:
             raise click.ClickException(
                 f"`chatproto {cmd_name}` needs {error.name}, which is not installed"
             ) from error
-        command = getattr(module, cmd_name)
+        command = getattr(module, name)
         assert isinstance(command, click.Command)
         return command
 
@@ -79,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except ConfigError as error:
         _fail(str(error), WRONG)
     except click.ClickException as error:
-        _fail(error.format_message(), FAILED)
+        _fail(error.format_message(), error.exit_code)
     except ChatError as error:
         _fail(f"{error.code}: {error.text}", FAILED)
     except StoreError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
 from chatproto.cli.conversations import Conversation, Conversations
@@ -14,6 +14,7 @@ from chatproto.cli.slashes.groups import OPTIONS
 
 #: Completions that are offered; who wants another one types another letter.
 MOST = 50
+_PATHS = PathCompleter(expanduser=True)
 
 
 class Names(Completer):
@@ -38,6 +39,10 @@ class Names(Completer):
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         """Yield what can stand at the cursor."""
         before = document.text_before_cursor
+        path = _path(before)
+        if path is not None:
+            yield from _PATHS.get_completions(Document(path), complete_event)
+            return
         word = before.split(" ")[-1].rpartition("\n")[2]
         count = 0
         for name, meta in self._candidates(before, word):
@@ -62,6 +67,8 @@ class Names(Completer):
         """Yield what a word of a usage stands for."""
         if kind == "COMMAND":
             yield from ((slash.name.removeprefix("/"), slash.summary()) for slash in SLASHES.values())
+        elif kind == "FILE":
+            yield from self._printing.shelf.names()
         elif kind == "OPTION=VALUE":
             yield from ((option, "") for option in OPTIONS)
         elif "|" in kind:
@@ -92,3 +99,14 @@ class Names(Completer):
             for address in (*members, *self._conversations.active, *known)
             if not self._conversations.is_own(address)
         )
+
+
+def _path(before: str) -> str | None:
+    """Return what was typed of a path, which takes the rest of a line; None of anything else."""
+    name, blank, rest = before.partition(" ")
+    slash = SLASHES.get(name)
+    if slash is None or not blank or slash.words[-1:] not in (["PATH"], ["FOLDER"]):
+        return None
+    for _ in slash.words[1:]:
+        _, blank, rest = rest.lstrip().partition(" ")
+    return rest.lstrip() if blank else None

@@ -15,8 +15,10 @@ from chatproto.names import fold
 MOST = 2000
 #: How long somebody is shown as writing after it was told.
 TYPING_SECONDS = 6.0
+#: Kinds of messages that people send.
+SAID = ("text", "file")
 #: Kinds of messages that count as unread, as the realm counts; the others are notices in a group's log.
-COUNTED = ("text", "invitation", "bounce")
+COUNTED = ("text", "file", "invitation", "bounce")
 
 
 class Conversation:
@@ -103,7 +105,7 @@ class Conversations:
         """Take a message that came, and return its conversation."""
         found = self.of(item)
         found.writers.pop(fold(item.from_), None)
-        if item.kind == "text" and self.is_own(item.from_):
+        if item.kind in SAID and self.is_own(item.from_):
             found.mine = item.seq
         if item.seq > found.newest:
             found.newest = item.seq
@@ -118,7 +120,7 @@ class Conversations:
             found.top = items[0].seq
             found.newest = max(found.newest, items[-1].seq)
         for item in items:
-            if item.kind == "text" and self.is_own(item.from_):
+            if item.kind in SAID and self.is_own(item.from_):
                 found.mine = max(found.mine, item.seq)
 
     def begin_again(self) -> None:

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 import click
+from rich.filesize import decimal
 
+from chatproto.cli.conversations import SAID
+from chatproto.cli.shelf import Shelf
 from chatproto.errors import BY_CODE
 from chatproto.events import HistoryItem
 
@@ -113,6 +116,8 @@ class Printing:
         self._columns = columns
         self._width = width
         self.own = ""
+        #: The files that were shown.
+        self.shelf = Shelf()
 
     def name(self, address: str) -> str:
         """Return an address as short as it is clear."""
@@ -126,7 +131,7 @@ class Printing:
     def listed(self, item: HistoryItem) -> str:
         """Return a message as it is clear wherever it stands: with the day, and with whom it is."""
         when = self._style(local_time(item.at), dim=True)
-        if item.kind != "text":
+        if item.kind not in SAID:
             where = "" if self._is_direct(item) else f"[{self.name(item.to)}] "
             return f"{when} {where}{self._style(f'-- {self.said(item)}', dim=True)}"
         sender = self._sender(item)
@@ -134,31 +139,31 @@ class Printing:
             sender = f"{sender} -> {self.name(item.to)}"
         elif not self.is_own(item.to):
             sender = f"[{self.name(item.to)}] {sender}"
-        return f"{when} {sender}: {printable_text(item.text)}"
+        return f"{when} {sender}: {self._words(item, printable(item.mid))}"
 
     def spoken(self, item: HistoryItem) -> str:
         """Return a message of the conversation that the reader is in, fitted into the terminal."""
         when = local_time(item.at)[-5:]
-        if item.kind != "text":
+        if item.kind not in SAID:
             return self._style(self._fitted(f"{when} -- {self.said(item)}"), dim=True)
         sender = self._sender(item)
         taken = len(when) + 1 + self._width(self.name(item.from_)) + 2
-        return f"{self._style(when, dim=True)} {sender}: {self._fitted(printable_text(item.text), taken)}"
+        return f"{self._style(when, dim=True)} {sender}: {self._fitted(self._words(item), taken)}"
 
     def glimpse(self, item: HistoryItem) -> str:
         """Return one short line on a message of another conversation."""
         sender = self.name(item.from_)
         place = self.name(item.to if self.is_own(item.from_) or not self._is_direct(item) else item.from_)
         said = self.said(item)
-        if item.kind == "text" and place != sender:
+        if item.kind in SAID and place != sender:
             said = f"{sender}: {said}"
         return self._style(self.cut(f"{local_time(item.at)[-5:]} [{place}] {said}"), dim=True)
 
     def said(self, item: HistoryItem) -> str:
         """Return what a message says in one line, of whatever kind it is."""
         text = printable(" ".join(item.text.split()))
-        if item.kind == "text":
-            return text
+        if item.kind in SAID:
+            return self._words(item) if item.file is not None else text
         template = _NOTICES.get(item.kind)
         who, about = self.name(item.from_), self.name(item.about or "")
         if template is None:  # of a later version
@@ -206,6 +211,14 @@ class Printing:
                 break
             shown.append(character)
         return "".join(shown) + "…"
+
+    def _words(self, item: HistoryItem, how: str = "") -> str:
+        """Return a text, or what is said of a file, with the way to name it."""
+        if item.file is None:
+            return printable_text(item.text)
+        self.shelf.number(item)
+        what = f"{printable(item.file.name)}, {decimal(item.file.size)}"
+        return f"[file] {what} ({how or f'/save {self.shelf.number(item)}'})"
 
     def _sender(self, item: HistoryItem) -> str:
         colour = "green"

@@ -11,9 +11,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from chatproto.cli.conversations import Conversation, Conversations
+from chatproto.cli.conversations import SAID, Conversation, Conversations
 from chatproto.cli.printing import Printing
 from chatproto.cli.slashes import SLASHES, Mistake
+from chatproto.cli.transfers import Transfers
 from chatproto.client import ChatClient, IsTyping, LiveChange, Message, Receipt, Sent, State
 from chatproto.errors import ChatError, ConnectionUnavailable, Distrust, TlsNeeded, UnknownCommand
 from chatproto.events import Hint, HistoryItem
@@ -100,12 +101,14 @@ class Talk:
         self.ended = False
         #: Whether everything worked so far.
         self.fine = True
-        #: Texts that came from others and that no /expect has counted.
+        #: Texts and files that came from others and that no /expect has counted.
         self.expected = 0
         #: Fires with the next of them.
         self.arrival: Deferred[None] | None = None
         #: Texts on their way, in their order.
         self.pending: dict[int, Pending] = {}
+        #: Files on their way.
+        self.transfers = Transfers(self)
         self._number = 0
         self._waiter: Deferred[None] | None = None
         self._complain = complain
@@ -149,7 +152,7 @@ class Talk:
 
     def _received(self, message: Message) -> None:
         self.view.received(message)
-        if message.kind == "text" and not self.conversations.is_own(message.from_):
+        if message.kind in SAID and not self.conversations.is_own(message.from_):
             self.expected += 1
             if self.arrival is not None:
                 arrival, self.arrival = self.arrival, None

@@ -11,7 +11,7 @@ import contextlib
 import signal
 
 import click
-from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.formatted_text import ANSI, StyleAndTextTuples, to_formatted_text
 from prompt_toolkit.patch_stdout import patch_stdout
 from prompt_toolkit.utils import get_cwidth
 from twisted.internet.defer import Deferred, DeferredLock
@@ -26,6 +26,7 @@ from chatproto.cli.bar import Part, fitted, names
 from chatproto.cli.completing import Names
 from chatproto.cli.conversations import Conversations
 from chatproto.cli.front import Front
+from chatproto.cli.gauge import Gauges
 from chatproto.cli.logs import start_logging
 from chatproto.cli.paper import Paper
 from chatproto.cli.places import Place
@@ -43,7 +44,7 @@ TYPING_SECONDS = 4.0
 ASK_SECONDS = 15.0
 #: What is on its way has so long to be stored when the user leaves, and then the logout.
 LEAVING_SECONDS = 3.0
-#: Texts on their way that are shown; the bar tells how many there are.
+#: Texts and files on their way that are shown; the bar tells how many texts there are.
 SHOWN_PENDING = 3
 #: Lines that were typed and wait for the one before. Nobody types so many; a paste may have more.
 WAITING_LINES = 1000
@@ -125,6 +126,7 @@ class Terminal:
         self._told_away = False
         self._typing_at = self._asked_at = -1e9
         self._lines = DeferredLock()
+        self._gauges = Gauges(reactor.seconds)
         self._conversations = Conversations(reactor.seconds)
         self._printing = Printing(colours=True, columns=self._columns, width=get_cwidth)
         self._client = ChatClient(
@@ -196,12 +198,15 @@ class Terminal:
             with contextlib.suppress(DeferredTimeoutError):
                 await self._talk.settled().addTimeout(LEAVING_SECONDS, self._reactor).asFuture(loop)
         self._front.close()
+        unfinished = self._talk.transfers.stop()
         if self._client.state is State.ONLINE:
             with contextlib.suppress(ChatError, DeferredTimeoutError):
                 await self._client.account.logout().addTimeout(LEAVING_SECONDS, self._reactor).asFuture(loop)
         await self._client.close().asFuture(loop)
         for pending in self._talk.pending.values():
             self._paper.show(self._printing.error(f"not known to be sent to {pending.to}: {pending.text}"))
+        for title in unfinished:
+            self._paper.show(self._printing.error(f"{title}: not finished; the same command goes on with it"))
 
     # -- what is typed
 
@@ -305,7 +310,15 @@ class Terminal:
             ("class:pending", cut(f"… {self._printing.name(each.to)}: {' '.join(each.text.split())}") + "\n")
             for each in [*self._talk.pending.values()][-SHOWN_PENDING:]
         ]
-        return [*shown, ("class:prompt", f"{self._printing.name(self._talk.to or '')}> ")]
+        under_way = [*self._talk.transfers.running.items()][:SHOWN_PENDING]
+        bars = self._gauges.drawn(
+            {number: (each.title, each.progress) for number, each in under_way}, self._columns() - 1
+        )
+        return [
+            *shown,
+            *to_formatted_text(ANSI(bars)),
+            ("class:prompt", f"{self._printing.name(self._talk.to or '')}> "),
+        ]
 
     def _bar(self) -> StyleAndTextTuples:
         name, state, current = self._printing.name, self._client.state, self._front.current

@@ -102,7 +102,7 @@ class Lasting:
             try:
                 return await attempt(protocol)
             except ConnectionUnavailable:
-                reporter.waits("there is no connection")
+                reporter.waits("no connection")
                 await self.sleep(_SHORT)
             except ChatError as error:
                 clashes = clashes + 1 if reporter.now.done <= before else 0

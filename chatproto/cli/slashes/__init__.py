@@ -7,7 +7,7 @@ brackets may be left out, and the words tell what is completed in their place.
 from __future__ import annotations
 
 from chatproto import commands
-from chatproto.cli.slashes import groups, messages, people, scripts
+from chatproto.cli.slashes import files, groups, messages, people, scripts
 from chatproto.cli.slashes.base import Mistake, Slash
 
 __all__ = ["SLASHES", "SUBJECTS", "Mistake", "Slash"]
@@ -20,6 +20,11 @@ SUBJECTS = {
         Slash("/more [NAME]", messages.more),
         Slash("/conversations", messages.conversations),
         Slash("/all", messages.show_all),
+    ),
+    "files": (
+        Slash("/file PATH", files.file),
+        Slash("/save [FILE] [FOLDER]", files.save),
+        Slash("/cancel [FILE]", files.cancel),
     ),
     "groups": (
         Slash("/create GROUP [TOPIC]", groups.create, commands.Create),

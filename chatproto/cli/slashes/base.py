@@ -13,7 +13,7 @@ from chatproto.commands import Command
 #: A word of a usage that may be left out.
 _OPTIONAL = re.compile(r"\[(.+)\]")
 #: Words of a usage that take the rest of the line.
-_LONG = frozenset({"TEXT", "TOPIC"})
+_LONG = frozenset({"TEXT", "TOPIC", "PATH", "FOLDER"})
 
 
 class Mistake(Exception):
@@ -36,6 +36,11 @@ class Slash(Struct, frozen=True):
         return self.usage.split()[0]
 
     @property
+    def is_long(self) -> bool:
+        """Whether its last word takes the rest of the line."""
+        return bool(self.words) and self.words[-1] in _LONG
+
+    @property
     def words(self) -> list[str]:
         """What may follow, without brackets."""
         return [_OPTIONAL.sub(r"\1", word) for word in self.usage.split()[1:]]
@@ -47,8 +52,7 @@ class Slash(Struct, frozen=True):
         """
         words = self.words
         least = sum(not _OPTIONAL.match(word) for word in self.usage.split()[1:])
-        long = bool(words) and words[-1] in _LONG
-        given = rest.split(maxsplit=len(words) - 1) if long else rest.split()
+        given = rest.split(maxsplit=len(words) - 1) if self.is_long else rest.split()
         if not least <= len(given) <= len(words):
             raise Mistake(f"it is {self.usage}")
         return given

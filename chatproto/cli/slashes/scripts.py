@@ -23,7 +23,7 @@ async def wait(talk: Talk, seconds: str) -> None:
 
 
 async def expect(talk: Talk, count: str, seconds: str | None = None) -> None:
-    """Wait until COUNT texts of others have come since the last /expect."""
+    """Wait until COUNT texts or files of others have come since the last /expect."""
     wanted = int(_number(count))
     end = talk.clock.seconds() + (EXPECT_SECONDS if seconds is None else _number(seconds))
     while talk.expected < wanted:
