@@ -9,8 +9,9 @@ from msgspec import Meta
 from chatproto import events
 from chatproto.commands.base import Command, Seq, Word
 
-#: Bytes in one chunk, and in one answer to ``download``.
-ChunkSize = Annotated[int, Meta(ge=1, le=64 * 1024)]
+#: Bytes in one chunk, and in one answer to ``download``. Fixed: it is part of the protocol.
+CHUNK_BYTES = 64 * 1024
+ChunkSize = Annotated[int, Meta(ge=1, le=CHUNK_BYTES)]
 _Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
@@ -31,7 +32,7 @@ class Upload(Command, frozen=True, kw_only=True):
     replies = (events.Uploading, events.Sent)
 
 
-class Chunk(Command, frozen=True, kw_only=True):
+class Chunk(Command, frozen=True, kw_only=True, omit_defaults=True):
     """Send bytes of a file: exactly ``size`` of them follow this line, as they are.
 
     Chunks come in order; several may be under way. ``data`` is what follows, and no member of the line.

@@ -7,8 +7,10 @@ Replies are sent in the order of commands, whatever the order in which these are
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from typing import Protocol
 
+from chatproto.commands import Command, Download
 from chatproto.errors import ChatError
 from chatproto.events import Reply
 from chatproto.realm.meters import Traffic
@@ -28,6 +30,10 @@ class Pause(enum.Flag):
     LARGE = enum.auto()  # a line that carries a file waits for its turn, or for a look at its token
     HASTE = enum.auto()  # it went on asking although it was told to wait
     ENDING = enum.auto()  # nothing more will be read
+
+
+#: Bytes of files that replies of one connection may hold before they are written: who asks for more waits.
+_OWED_BYTES = 1024 * 1024
 
 
 class Replying(Protocol):
@@ -51,7 +57,7 @@ class Replying(Protocol):
 class Slot:
     """The place of one reply in the order of replies. Called with what becomes of the command, once."""
 
-    __slots__ = ("_connection", "_tag", "data", "dialect")
+    __slots__ = ("_connection", "_tag", "data", "dialect", "owed")
 
     def __init__(self, connection: Replying, dialect: Dialect, tag: TagValue) -> None:
         self._connection = connection
@@ -60,6 +66,8 @@ class Slot:
         self._tag = tag
         #: The reply as it is sent; None while there is none.
         self.data: bytes | None = None
+        #: Bytes of a file that may come into it.
+        self.owed = 0
 
     def __call__(self, outcome: Reply | ChatError) -> None:
         """Fill the place; an error that is fatal ends the connection after it."""
@@ -74,3 +82,10 @@ class Slot:
             else:
                 self._connection.refused(outcome)
         self._connection.reply()
+
+
+def may_follow(command: Command, slots: Iterable[Slot]) -> bool:
+    """Tell whether a command may be carried out while those before it are not answered."""
+    if type(command) is Download:
+        return sum(slot.owed for slot in slots) + command.size <= _OWED_BYTES
+    return command.pipelined

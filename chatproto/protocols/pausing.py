@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from chatproto.protocols.framing import LineFraming
 from chatproto.protocols.order import Pause
+from chatproto.realm.times import Clock
+
+#: Commands that run alone which one connection may give in a turn of the reactor.
+_SHARE = 16
 
 
 class PausingFraming(LineFraming):
@@ -12,6 +16,7 @@ class PausingFraming(LineFraming):
     def __init__(self) -> None:
         super().__init__()
         self._pause = Pause.NONE
+        self._alone = 0  # commands that ran alone since others had their turn
 
     def pause(self, why: Pause) -> None:
         """Stop reading for a reason."""
@@ -25,3 +30,12 @@ class PausingFraming(LineFraming):
             self._pause &= ~why
             if not self._pause:
                 self.resumeProducing()
+
+    def ran_alone(self, clock: Clock) -> None:
+        """Hear of a command that runs alone, and let others have their turn after some."""
+        self._alone += 1
+        if self._alone >= _SHARE:
+            # Those that need not wait would otherwise be carried out for a whole read, and others would.
+            self._alone = 0
+            self.pause(Pause.TURN)
+            clock.callLater(0, self.resume, Pause.TURN)

@@ -7,7 +7,6 @@ any other is text, unless the factory was given others), and each line is answer
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -18,37 +17,31 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatproto.commands import EnterGroup, ExitGroup, Listen, Request
+from chatproto.commands import Chunk, Download, EnterGroup, ExitGroup, Listen, Request
 from chatproto.errors import BadRequest, ChatError, LineTooLong, LoginTimeout
 from chatproto.events import EnteredGroup, Event, ExitedGroup, Goodbye, Reply
 from chatproto.protocols.haste import Haste, is_hasty
 from chatproto.protocols.large_lines import LargeLine
 from chatproto.protocols.lingering import Linger, in_handshake
 from chatproto.protocols.live import LiveMode
-from chatproto.protocols.order import Pause, Slot
+from chatproto.protocols.order import Pause, Slot, may_follow
 from chatproto.protocols.outbox import Outbox, Transport
-from chatproto.protocols.pausing import PausingFraming
+from chatproto.protocols.raw import RawFraming
 from chatproto.protocols.spaced import Spaced
-from chatproto.protocols.stranger import Stranger
+from chatproto.protocols.stranger import Stranger, is_http, is_tls
 from chatproto.realm import ClientSession
 from chatproto.realm.failing import answer_failure
 from chatproto.realm.sending import Answer
 from chatproto.realm.session import Waiting
 from chatproto.wire.dialect import Dialect, TagValue
+from chatproto.wire.json import JsonDialect
 
 if TYPE_CHECKING:
     from chatproto.protocols.factory import ChatServerFactory
 
-#: A browser can be made to post commands to this machine; its request line gives it away.
-_HTTP = re.compile(rb"[A-Z]+ [^ ]+ HTTP/[0-9]")
-#: How a TLS handshake begins.
-_TLS = b"\x16\x03"
-#: Commands that run alone which one connection may give in a turn of the reactor.
-_SHARE = 16
-
 
 @implementer(IHalfCloseableProtocol)
-class ChatServerProtocol(PausingFraming):
+class ChatServerProtocol(RawFraming):
     """One client's connection."""
 
     #: Of the class until it is needed: from 30 attributes on an object takes five times the memory.
@@ -67,7 +60,6 @@ class ChatServerProtocol(PausingFraming):
         self._stranger: Stranger | None = None
         self._dialect: Dialect | None = None  # that of the newest line
         self._heard_in: Dialect = factory.dialect  # that of the newest ``listen``
-        self._alone = 0  # commands that ran alone since others had their turn
         self._slots: deque[Slot] = deque()
         self._held: tuple[Dialect, Request] | None = None
         self._outbox: Outbox | Spaced | None = None
@@ -101,12 +93,9 @@ class ChatServerProtocol(PausingFraming):
         self._pause |= Pause.ENDING
         self._held = None
         self._slots.clear()
-        if self._stranger is not None:
-            self._stranger.end()
-        if self._haste is not None:
-            self._haste.end()
-        if self._large is not None:
-            self._large.end()
+        for rule in (self._stranger, self._haste, self._large):
+            if rule is not None:
+                rule.end()
         if self._outbox is not None:
             self._outbox.lost()
         self._live.lost()
@@ -161,7 +150,7 @@ class ChatServerProtocol(PausingFraming):
         """Take a read, or drop it at the end of the connection."""
         if self._linger is not None:
             self._linger.heard()
-        elif self._dialect is None and data.startswith(_TLS):
+        elif self._dialect is None and is_tls(data):
             # Such a client would wait for its handshake, and this tells it that there will be none.
             self.pause(Pause.ENDING)
             self._refuse(self._factory.dialect, BadRequest("TLS is not spoken on this port"))
@@ -182,8 +171,17 @@ class ChatServerProtocol(PausingFraming):
             request = dialect.decode(line)
         except ChatError as error:
             self._refuse_line(dialect, error, dialect.tag_of(line))
+            if isinstance(dialect, JsonDialect):
+                self.skip_chunk(line)
             return
-        if self._factory.realm.writer.full or (self._slots and not request.command.pipelined):
+        if type(request.command) is Chunk:
+            self.expect_chunk(dialect, request)
+        else:
+            self.take(dialect, request)
+
+    def take(self, dialect: Dialect, request: Request) -> None:
+        """Carry out a command now, or as soon as it may."""
+        if self._factory.realm.writer.full or (self._slots and not may_follow(request.command, self._slots)):
             self._held = (dialect, request)
             self.pause(Pause.HELD)
             self._look_for_room()
@@ -195,7 +193,7 @@ class ChatServerProtocol(PausingFraming):
 
     def _may_begin(self, line: bytes) -> bool:
         """Look at a connection's first line, and at where it comes from."""
-        if _HTTP.match(line):
+        if is_http(line):
             self.abort()
             return False
         no_room = self._factory.begun(self)
@@ -250,7 +248,7 @@ class ChatServerProtocol(PausingFraming):
         if self._held is None or self._pause & Pause.WRITER:
             return
         dialect, request = self._held
-        if request.command.pipelined or not self._slots:
+        if not self._slots or may_follow(request.command, self._slots):
             self._held = None
             self._start(dialect, request)
             self.resume(Pause.HELD)
@@ -263,6 +261,8 @@ class ChatServerProtocol(PausingFraming):
             self._heard_in = dialect
         elif kind is EnterGroup or kind is ExitGroup:
             answer = partial(self._change_mode, slot, request.token)
+        elif kind is Download:
+            slot.owed = cast("Download", request.command).size
         try:
             waiting = self.session.handle(request, answer)
         except ChatError as error:
@@ -286,12 +286,7 @@ class ChatServerProtocol(PausingFraming):
     def _wait(self, waiting: Waiting, slot: Slot) -> None:
         """Read no more until a command that runs alone has ended."""
         self.pause(Pause.COMMAND)
-        self._alone += 1
-        if self._alone >= _SHARE:
-            # Those that need not wait would otherwise be carried out for a whole read, and others would.
-            self._alone = 0
-            self.pause(Pause.TURN)
-            self._factory.clock.callLater(0, self.resume, Pause.TURN)
+        self.ran_alone(self._factory.clock)
         done = Deferred.fromCoroutine(waiting)
         done.addErrback(answer_failure, slot, self._factory.realm.writer)
         done.addCallback(lambda _: self.resume(Pause.COMMAND))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall
@@ -9,8 +10,22 @@ from twisted.internet.interfaces import IDelayedCall
 from chatproto.limits import Limits
 from chatproto.realm.times import Clock
 
+#: A browser can be made to post commands to this machine; its request line gives it away.
+_HTTP = re.compile(rb"[A-Z]+ [^ ]+ HTTP/[0-9]")
+#: How a TLS handshake begins.
+_TLS = b"\x16\x03"
 #: How soon it is looked again, where the realm itself takes the time.
 _AGAIN_SECONDS = 1.0
+
+
+def is_http(line: bytes) -> bool:
+    """Tell whether a line is from a browser."""
+    return _HTTP.match(line) is not None
+
+
+def is_tls(data: bytes) -> bool:
+    """Tell whether what came first is of a TLS handshake."""
+    return data.startswith(_TLS)
 
 
 class Stranger:

@@ -20,11 +20,15 @@ from chatproto.realm.rates import Allowance, Allowances, Buckets, Rate
 from chatproto.realm.times import Clock
 
 _HOUR = 3600.0
-#: What a command costs; others cost 1. Messages have rates of their own, and cursors and hints are moved all
+#: What a command costs; others cost 1. Messages have rates of their own, files are bounded by bytes (and a
+#: chunk that is refused makes those after it useless), and cursors and hints are moved all
 #: the time. What a whole group hears of costs more, as do lists for which everybody is looked up.
 _COSTS: dict[type[Command], float] = {
     commands.Send: 0.0,
     commands.SendGroup: 0.0,
+    commands.Chunk: 0.0,
+    commands.Finish: 0.0,
+    commands.Download: 0.02,
     commands.Ack: 0.02,
     commands.Read: 0.02,
     commands.Typing: 0.1,

@@ -60,14 +60,16 @@ def file_row(
 
 
 class Offers:
-    """Judges what other realms offer. ``on_wanted`` hears of files to be fetched, when they are durable."""
+    """Judges what other realms offer, if this one ``keeps`` files.
 
-    def __init__(self, store: IStore, clock: Clock, limits: Limits) -> None:
+    ``on_wanted`` hears of files to be fetched, when they are durable.
+    """
+
+    def __init__(self, store: IStore, clock: Clock, limits: Limits, *, keeps: bool) -> None:
         self._store = store
         self._clock = clock
         self.limits = limits
-        #: Whether this realm keeps files at all.
-        self.keeps = False
+        self._keeps = keeps
         self.on_wanted: Callable[[FileRow], None] = lambda row: None
         #: The newest item of each realm that was prepared, and what that realm has offered in the last day.
         self._prepared: dict[RealmName, tuple[Item, int]] = {}
@@ -80,7 +82,7 @@ class Offers:
 
     def judge(self, peer: RealmName, item: Item) -> Offer | str | None:
         """Return what an item offers, or why it is refused; None if it has to be prepared."""
-        if not self.keeps:
+        if not self._keeps:
             return NotSupported.code
         offer = take_offer(item.text, self.limits.file_bytes)
         most = self.limits.peer_file_bytes_a_day

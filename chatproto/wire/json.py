@@ -13,10 +13,11 @@ import re
 from typing import Any, TypeVar, get_args
 
 import msgspec
+from msgspec.structs import replace
 
-from chatproto.commands import Command, Request, Tag, all_commands
+from chatproto.commands import Chunk, Command, Request, Tag, all_commands
 from chatproto.errors import BadField, BadRequest, ChatError, UnknownCommand, from_wire
-from chatproto.events import Event, Message, Refused, Reply
+from chatproto.events import Event, Message, Piece, Refused, Reply
 from chatproto.wire.dialect import TagValue
 from chatproto.wire.strict import check_line, check_shape, describe, describe_type, too_deep
 
@@ -36,12 +37,19 @@ class _Named(msgspec.Struct):
     do: Any = None
 
 
+class _Sized(msgspec.Struct):
+    size: int
+
+
+#: A chunk, even where the line is no JSON.
+_CHUNK = re.compile(rb'"do"[ \t]*:[ \t]*"chunk"')
 #: The commands that this dialect carries, by name.
 COMMANDS = {command.wire_name(): command for command in all_commands() if command.json}
 
 _decode_command = msgspec.json.Decoder(functools.reduce(operator.or_, COMMANDS.values())).decode
 _decode_tag = msgspec.json.Decoder(_Tagged).decode
 _decode_named = msgspec.json.Decoder(_Named).decode
+_decode_sized = msgspec.json.Decoder(_Sized).decode
 _EVENTS = {event.__struct_config__.tag for event in get_args(Event)}
 _decode_event = msgspec.json.Decoder(Event).decode
 
@@ -79,7 +87,9 @@ class JsonDialect:
             return None
 
     def encode_reply(self, reply: Reply, tag: TagValue) -> bytes:
-        """See :meth:`Dialect.encode_reply`."""
+        """See :meth:`Dialect.encode_reply`. The bytes of a piece follow its line."""
+        if type(reply) is Piece:
+            return _answer(b'"status":"OK"', _encode(replace(reply, data=b"")), tag) + reply.data
         return _answer(b'"status":"OK"', _encode(reply), tag)
 
     def encode_refusal(self, error: ChatError, tag: TagValue) -> bytes:
@@ -93,6 +103,20 @@ class JsonDialect:
             self._event = event
             self._line = _encode(event) + _NEWLINE
         return self._line
+
+
+def chunk_size(line: bytes) -> int | None:
+    """Return how many bytes follow a line that cannot be decoded: of a chunk, else none.
+
+    None: it is a chunk, and does not say.
+    """
+    if _CHUNK.search(line) is None:
+        return 0
+    try:
+        size = _decode_sized(line).size
+    except _UNREADABLE:
+        return None
+    return size if size >= 0 else None
 
 
 def _answer(status: bytes, body: bytes, tag: TagValue) -> bytes:
@@ -167,7 +191,9 @@ _decode_answer = msgspec.json.Decoder(_AnswerFields).decode
 
 
 def encode_command(command: Command, tag: TagValue) -> bytes:
-    """Return a command as a client sends it, with its end."""
+    """Return a command as a client sends it, with its end, and the bytes of a chunk behind that."""
+    if type(command) is Chunk and command.data:
+        return encode_command(replace(command, data=b""), tag) + command.data
     fields = _encode(command)
     if tag is None:
         return fields + _NEWLINE

@@ -163,6 +163,8 @@ def _list(info: inspect.ListType) -> str:
 
 
 def _string(info: inspect.StrType) -> str:
+    if info.pattern is not None:
+        return f"a string of the form {info.pattern}"
     return f"a string{_length(info.min_length, info.max_length, 'characters')}"
 
 
@@ -187,5 +189,6 @@ _SAID: dict[type[inspect.Type], Callable[[Any], str]] = {
     inspect.StrType: _string,
     inspect.IntType: lambda info: f"a number{_range(info)}",
     inspect.BoolType: lambda _: "true or false",
+    inspect.BytesType: lambda _: "left out: bytes follow the line as they are",
     inspect.LiteralType: lambda info: f"one of {', '.join(map(repr, info.values))}",
 }

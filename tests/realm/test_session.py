@@ -13,8 +13,8 @@ from tests.realm.house import PASSWORD, Client, House
 #: Something for every field that some command needs.
 FIELDS = {
     **dict.fromkeys(("user", "password", "old", "new", "token", "to", "text", "with", "group"), "word"),
-    **dict.fromkeys(("topic", "address", "realm", "connect", "mid"), "word"),
-    **dict.fromkeys(("seq", "session", "seconds", "number", "older"), 1),
+    **dict.fromkeys(("topic", "address", "realm", "connect", "mid", "file", "name", "path"), "word"),
+    **dict.fromkeys(("seq", "session", "seconds", "number", "older", "offset", "size"), 1),
     "role": "admin",
 }
 SAMPLES: dict[Guard, Command] = {

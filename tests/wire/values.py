@@ -55,13 +55,18 @@ def _list(info: inspect.ListType) -> st.SearchStrategy[Any]:
 
 
 def _str(info: inspect.StrType) -> st.SearchStrategy[Any]:
+    if info.pattern is not None:
+        return st.from_regex(info.pattern, fullmatch=True)
     least, most = info.min_length or 0, info.max_length or 300
     return TEXT.filter(lambda text: least <= len(text) <= most)
 
 
 def _struct(info: inspect.StructType) -> st.SearchStrategy[Any]:
     required = {field.name: _of(field.type) for field in info.fields if field.required}
-    optional = {field.name: _of(field.type) for field in info.fields if not field.required}
+    # What follows a line as raw bytes is not in the line.
+    optional = {
+        field.name: _of(field.type) for field in info.fields if not field.required and field.name != "data"
+    }
     return st.fixed_dictionaries(required, optional=optional).map(lambda values: info.cls(**values))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
+from chatproto.commands.files import CHUNK_BYTES
 from chatproto.errors import (
     BadInvite,
     BadToken,
@@ -17,6 +18,7 @@ from chatproto.events import Reply
 from chatproto.limits import LIST_ITEMS, RECIPIENTS, SERVER_LINE_BYTES, TEXT_BYTES
 from chatproto.names import fold
 from chatproto.realm.authentication import may_be_user
+from chatproto.realm.files.upload import WINDOW_BYTES
 from chatproto.realm.logins import Login
 from chatproto.realm.policy import Registration
 from chatproto.realm.times import Timestamps
@@ -43,6 +45,11 @@ async def hello(session: ClientSession, _: Login | None, command: commands.Hello
             "text": TEXT_BYTES,
             "recipients": RECIPIENTS,
             "pipeline": limits.pipeline,
+            "chunk": CHUNK_BYTES,
+            "window": WINDOW_BYTES,
+            "uploads": limits.uploads,
+            "file_bytes": limits.file_bytes,
+            "file_bytes_a_day": limits.file_bytes_a_day,
         },
     )
 
