@@ -1,0 +1,103 @@
+"""Files in groups: the home fetches them at once, the other realms when somebody there needs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from chatproto.records import MessageRow
+from tests.federation.cargo import MIB, content, kept, link, realm_of, row, send_file, state
+from tests.federation.country import Country
+
+
+@pytest.fixture
+def country() -> Country:
+    """Beta and gamma, both linked with alpha, where the group is."""
+    country = Country("beta", "alpha", "gamma")
+    country.hosts["alpha"].users = ("messi", "henderson")
+    country.start()
+    messi = country.client("messi", "alpha")
+    country.network.wait(messi.groups.create("room"))
+    for realm in ("beta", "gamma"):
+        country.network.wait(country.client("amsal", realm).groups.join("room@alpha"))
+    country.network.run(10)
+    return country
+
+
+def need(country: Country, realm: str, mid: str) -> None:
+    """Let somebody in a realm ask for a file."""
+    done: Deferred[Any] = Deferred.fromCoroutine(
+        realm_of(country.hosts[realm]).files.need(row(country, realm, mid))
+    )
+    country.network.wait(done)
+
+
+def entry(country: Country, realm: str, mid: str) -> MessageRow:
+    """The message of a file in the copy of the group in a realm."""
+    (found,) = [each for each in country.rows(realm, MessageRow) if each.mid == mid and each.gseq]
+    return found
+
+
+def test_one_of_the_home_is_offered_and_fetched_once(country: Country) -> None:
+    data = content(2 * MIB)
+    mid = send_file(country, "messi@alpha", "room", data)
+    country.network.until(lambda: state(country, "gamma", mid) == "offered")
+    country.network.run(60)
+    assert state(country, "gamma", mid) == state(country, "beta", mid) == "offered"
+    counts = link(country, "alpha", "gamma").file_counts
+    assert counts.sent_bytes == 0
+    need(country, "gamma", mid)
+    need(country, "gamma", mid)
+    country.network.until(lambda: state(country, "gamma", mid) == "stored")
+    need(country, "gamma", mid)
+    country.network.run(10)
+    assert kept(country, "gamma", mid) == data
+    assert counts.sent_bytes == len(data)
+    assert state(country, "beta", mid) == "offered"
+
+
+def test_one_of_a_third_realm_is_fetched_by_the_home_at_once(country: Country) -> None:
+    data = content(2 * MIB)
+    mid = send_file(country, "amsal@beta", "room@alpha", data)
+    country.network.until(lambda: state(country, "alpha", mid) == "stored")
+    assert row(country, "alpha", mid).realm == "beta"
+    country.network.until(lambda: state(country, "gamma", mid) == "offered")
+    assert row(country, "gamma", mid).realm == "alpha"
+    need(country, "gamma", mid)
+    country.network.until(lambda: state(country, "gamma", mid) == "stored")
+    assert kept(country, "gamma", mid) == data
+    # Where it came from it has been all the time; its row is now that of the entry.
+    own, message = row(country, "beta", mid), entry(country, "beta", mid)
+    assert (own.state, own.realm) == ("stored", "")
+    assert (own.seq, own.conversation) == (message.seq, message.conversation)
+    assert link(country, "beta", "alpha").file_counts.came_bytes == 0
+
+
+def test_the_home_has_no_bytes_yet_when_they_are_asked_for(country: Country) -> None:
+    data = content(MIB)
+    mid = send_file(country, "amsal@beta", "room@alpha", data)
+    country.network.until(lambda: state(country, "gamma", mid) == "offered")
+    country.hosts["beta"].crash()
+    assert state(country, "alpha", mid) == "wanted"
+    need(country, "gamma", mid)
+    country.network.run(100)
+    assert state(country, "gamma", mid) == "wanted"
+    country.network.wait(country.hosts["beta"].start())
+    country.network.until(lambda: state(country, "gamma", mid) == "stored", 900)
+    assert kept(country, "gamma", mid) == data
+
+
+def test_who_has_no_copy_of_the_group_gets_nothing(country: Country) -> None:
+    mid = send_file(country, "messi@alpha", "room", content(1000))
+    private = send_file(country, "messi@alpha", "amsal@beta", content(1000, 1))
+    country.network.until(lambda: state(country, "beta", private) == "stored")
+    source = realm_of(country.hosts["alpha"]).files.source
+    codes = [country.network.wait(Deferred.fromCoroutine(source(each, "gamma"))) for each in (mid, private)]
+    assert not isinstance(codes[0], str)
+    assert codes[1] == "no-such-file"
+    country.network.wait(country.client("amsal", "gamma").groups.leave("room@alpha"))
+    country.network.run(10)
+    later = send_file(country, "messi@alpha", "room", content(1000, 2))
+    assert country.network.wait(Deferred.fromCoroutine(source(later, "gamma"))) == "no-such-file"
