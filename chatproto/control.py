@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from chatproto.commands import Command
+from chatproto.commands import Command, FilesExport
 from chatproto.errors import ConnectionUnavailable
 from chatproto.events import Reply
 from chatproto.limits import SERVER_LINE_BYTES
@@ -61,6 +61,8 @@ class ControlConnection:
         :raises ChatError: the realm refused it, or the connection was lost and the outcome is unknown.
         """
         try:
+            # A file may have any size.
+            self._socket.settimeout(None if isinstance(command, FilesExport) else _SECONDS)
             self._socket.sendall(encode_command(command, 1))
             line = self._lines.readline(SERVER_LINE_BYTES + 2)
         except OSError:

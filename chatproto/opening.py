@@ -10,6 +10,7 @@ from chatproto.configuration import Config
 from chatproto.errors import ConfigError, NameTaken, StoreError, StoreInUse
 from chatproto.executors import ThreadExecutor
 from chatproto.federation.peers import Peers
+from chatproto.files import open_files
 from chatproto.operating import Operating
 from chatproto.realm import PasswordHasher, Policy, Realm
 from chatproto.store import open_store
@@ -53,10 +54,17 @@ async def open_realm(reactor: PosixReactorBase, config: Config) -> OpenRealm:
         executor = ThreadExecutor(reactor, "passwords", 1)
         hasher = PasswordHasher(executor, cheap=True, waiting=config.limits.waiting_hashes)
     policy = Policy(limits=config.limits, registration=config.registration)
+    files = None if config.files is None else open_files(config.files, config.realm, reactor)
     try:
         store = open_store(config.store, reactor, config.newest)
         realm = await Realm.open(
-            config.realm, store, reactor, policy=policy, hasher=hasher, authenticator=config.authenticator
+            config.realm,
+            store,
+            reactor,
+            policy=policy,
+            hasher=hasher,
+            authenticator=config.authenticator,
+            files=files,
         )
     except ConfigError as error:  # a missing package, or what only PostgreSQL's own library sees in a URL
         raise CannotServe(str(error)) from error

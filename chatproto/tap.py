@@ -40,6 +40,7 @@ class Options(UsageOptions, AuthOptionMixin):
     optParameters: ClassVar[list[list[str | None]]] = [
         ["realm", None, None, "Name of the realm."],
         ["store", None, None, "sqlite:///PATH, postgresql://... or memory:"],
+        ["files", None, None, "Where files are that people send (default: beside the store)."],
         ["control", None, None, "Control socket (default: beside the store)."],
         ["config", None, None, "Configuration (TOML)."],
         ["registration", None, None, "open, invite or closed: who may make an account."],
@@ -80,7 +81,7 @@ class Options(UsageOptions, AuthOptionMixin):
                 limit=self.limit,
                 auth=self.auth,
                 file_entries=self["file-entries"],
-                **{name: self[name] for name in ("realm", "store", "control", "registration")},
+                **{name: self[name] for name in ("realm", "store", "files", "control", "registration")},
                 **{
                     name.replace("-", "_"): bool(self[name]) or None
                     for name in ("lab", "insecure", "exact-bodies")

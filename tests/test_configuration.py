@@ -120,6 +120,24 @@ def test_the_password_of_a_store_is_in_no_repr_and_no_error(tmp_path: Path) -> N
     assert "secret" not in str(caught.value)
 
 
+def test_files_are_beside_the_store_or_where_they_are_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert config().files == str(tmp_path / "chatproto" / "alpha.db.files")
+    assert config(store="postgresql:///chat").files == str(tmp_path / "chatproto" / "alpha.files")
+    assert config(store="memory:").files == config(store="memory:", files="memory:").files == "memory:"
+    assert config(files="data").files == str(Path.cwd() / "data")
+    made = locate(from_file(tmp_path, 'realm = "alpha"\nfiles = "data/files"'))
+    assert made.files == str(tmp_path / "data" / "files")
+
+
+@pytest.mark.parametrize(("store", "files"), [("memory:", "data"), ("sqlite:///alpha.db", "memory:")])
+def test_files_last_as_long_as_the_store(store: str, files: str) -> None:
+    with pytest.raises(ConfigError, match=r"^files: expected a folder, or with a store in memory"):
+        config(store=store, files=files)
+
+
 def test_a_store_in_memory_has_a_control_socket_only_if_asked_for(tmp_path: Path) -> None:
     assert config(store="memory:").control is None
     assert config(store="memory:", control=str(tmp_path / "c")).control == tmp_path / "c"
@@ -223,7 +241,9 @@ def test_beyond_this_machine_plain_tcp_and_labs_must_be_asked_for(lab: bool | No
             'realm = "a"\n[listen]\nclients = "tcp:1"',
             "listen.clients: unknown listener; expected one of client",
         ),
-        ('realm = "a"\nfiles = "f"', "files: is not in this version"),
+        ('realm = "a"\nlegacy = "f"', "legacy: is not in this version"),
+        ('realm = "a"\nfiles = 1', 'files: expected a folder, or with a store in memory "memory:"'),
+        ('realm = "a"\nfiles = "a\\u0000b"', "files: expected a folder"),
         ('realm = "a"\nrelay = 1', "relay: expected true or false"),
         ('realm = "a"\nroutes = "beta"', "routes: expected a table such as"),
         ('realm = "a"\nrealms = "b"', "realms: unknown key; expected one of realm, store,"),

@@ -54,10 +54,11 @@ def carry_out(
     return administer(settings, work, new=new)
 
 
-def administer(settings: Settings, work: Work[T], *, new: bool = False) -> T:
+def administer(settings: Settings, work: Work[T], *, new: bool = False, files: bool = False) -> T:
     """Do ``work`` at the realm that settings speak of, whether it runs or not.
 
-    With ``new`` a store in a file is made if there is none; otherwise its name must be a mistake.
+    With ``new`` a store in a file is made if there is none; otherwise its name must be a mistake. If it does
+    not run, its files are opened only for work that has to do with ``files``.
 
     :raises ConfigError: the settings do not say which realm.
     :raises ClickException: it does not run and its store cannot be opened.
@@ -75,7 +76,7 @@ def administer(settings: Settings, work: Work[T], *, new: bool = False) -> T:
                 raise click.ClickException(f"no realm answers at {place.control}") from None
         except OSError as error:
             raise click.ClickException(f"control: {place.control}: {error.strerror or error}") from error
-    return _administer_alone(settings, place, work, new=new)
+    return _administer_alone(settings, place, work, new=new, files=files)
 
 
 def _check_realm(connection: ControlConnection, place: Place) -> None:
@@ -86,7 +87,7 @@ def _check_realm(connection: ControlConnection, place: Place) -> None:
             raise click.ClickException(f"at {place.control} is the realm {found}, not {place.realm}")
 
 
-def _administer_alone(settings: Settings, place: Place, work: Work[T], *, new: bool) -> T:
+def _administer_alone(settings: Settings, place: Place, work: Work[T], *, new: bool, files: bool) -> T:
     if place.store == MEMORY:
         raise click.ClickException("no realm answers, and a store in memory has nothing without one")
     path = (place.store or "").removeprefix(SQLITE)
@@ -98,16 +99,18 @@ def _administer_alone(settings: Settings, place: Place, work: Work[T], *, new: b
 
     os.umask(0o077)  # what SQLite puts beside the store is the operator's alone
     try:
-        return run(lambda reactor: _alone(reactor, settings, work))
+        return run(lambda reactor: _alone(reactor, settings, work, files=files))
     except CannotServe as error:
         raise click.ClickException(str(error)) from error
 
 
-async def _alone(reactor: PosixReactorBase, settings: Settings, work: Work[T]) -> T:
+async def _alone(reactor: PosixReactorBase, settings: Settings, work: Work[T], *, files: bool) -> T:
     # Nothing will listen here, so what is unsafe for a listener is no reason to refuse. Who may register is
     # only known if it was said; an invitation may be meant for a realm that is served with a flag for it.
     config = configure(structs.replace(settings, insecure=True))
     config = structs.replace(config, insecure=bool(settings.insecure))  # which holds for who is dialled
+    if not files:
+        config = structs.replace(config, files=None)
     if settings.registration is None and config.authenticator is None:
         config = structs.replace(config, registration=Registration.INVITE)
     from chatproto.opening import open_realm  # noqa: PLC0415 - slow, and not needed to ask a running realm

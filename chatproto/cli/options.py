@@ -19,6 +19,10 @@ _PLACE = (
     click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration (TOML)."),
 )
 
+files_option = click.option(
+    "--files", metavar="FOLDER", help="Where files are that people send (default: beside the store)."
+)
+
 
 def place_options(function: F) -> F:
     """Add the options that say which realm is meant."""

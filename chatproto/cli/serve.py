@@ -15,7 +15,7 @@ from twisted.internet.posixbase import PosixReactorBase
 
 from chatproto.cli.auth import auth_options
 from chatproto.cli.logs import LEVELS, start_logging
-from chatproto.cli.options import place_options, settings
+from chatproto.cli.options import files_option, place_options, settings
 from chatproto.cli.running import run
 from chatproto.configuration import Config, configure
 from chatproto.listeners import check_certificates
@@ -26,6 +26,7 @@ from chatproto.supervision import Supervisor
 
 @click.command()
 @place_options
+@files_option
 @click.option(
     "--listen",
     multiple=True,

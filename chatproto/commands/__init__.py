@@ -14,6 +14,7 @@ from chatproto.commands import (
     older,
     people,
     sessions,
+    storage,
     tracing,
 )
 from chatproto.commands.administration import (
@@ -85,6 +86,7 @@ from chatproto.commands.sessions import (
     Revoke,
     Sessions,
 )
+from chatproto.commands.storage import FilesExport, FilesGc, FilesList
 from chatproto.commands.tracing import AuditPrune, Trace
 
 __all__ = [
@@ -105,6 +107,9 @@ __all__ = [
     "Download",
     "EnterGroup",
     "ExitGroup",
+    "FilesExport",
+    "FilesGc",
+    "FilesList",
     "Finish",
     "Group",
     "GroupDelete",
@@ -174,7 +179,7 @@ __all__ = [
 ]
 
 #: The modules of commands, in the order in which documents list them.
-_SUBJECTS = (sessions, messages, files, groups, people, older, administration, links, tracing)
+_SUBJECTS = (sessions, messages, files, groups, people, older, administration, storage, links, tracing)
 
 
 def all_commands() -> tuple[type[Command], ...]:

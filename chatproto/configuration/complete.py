@@ -31,6 +31,8 @@ class Config(WithSecrets, frozen=True, kw_only=True):
     realm: RealmName
     #: ``memory:``, ``sqlite:///`` and an absolute path, or PostgreSQL's URL.
     store: str
+    #: The folder of the files that people send, absolute, or ``memory:``; None: they are left alone.
+    files: str | None
     #: The control socket; None for a store in memory, unless it was asked for.
     control: Path | None
     listeners: tuple[Listener, ...]
@@ -73,6 +75,7 @@ def configure(settings: Settings) -> Config:
     return Config(
         realm=where.realm,
         store=where.store,
+        files=where.files,
         control=where.control,
         listeners=listeners,
         limits=_limits(settings.limits, loopback=local or lab),

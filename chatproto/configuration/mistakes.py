@@ -11,11 +11,12 @@ import msgspec
 from chatproto.errors import ConfigError
 
 #: Keys that later versions will take; saying so beats calling them misspelt.
-_LATER = frozenset({"files", "legacy"})
+_LATER = frozenset({"legacy"})
 
 EXPECTED = {
     "realm": "a name of 1 to 63 of a-z, 0-9, dot and hyphen",
     "store": '"sqlite:///PATH", "postgresql://..." or "memory:"',
+    "files": 'a folder, or with a store in memory "memory:"',
     "control": "the path of a Unix socket, of at most 107 bytes",
     "registration": '"open", "invite" or "closed"',
     "auth": 'a checker of twisted.cred such as "file:alpha.passwords"',

@@ -1,4 +1,4 @@
-"""Where a realm is to be found: its store, and its control socket."""
+"""Where a realm is to be found: its store, its files, and its control socket."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ class Place(Struct, frozen=True, kw_only=True):
 
     realm: RealmName | None
     store: str | None
+    #: A folder, or ``memory:``.
+    files: str | None
     control: Path | None
 
     def __repr__(self) -> str:
         store = self.store and shown(self.store)
-        return f"Place(realm={self.realm!r}, store={store!r}, control={self.control!r})"
+        return f"Place(realm={self.realm!r}, store={store!r}, files={self.files!r}, control={self.control!r})"
 
 
 def locate(settings: Settings) -> Place:
@@ -46,7 +48,7 @@ def locate(settings: Settings) -> Place:
         control = _control(store, realm)
     if control is not None and len(os.fsencode(control)) > _SOCKET_PATH_BYTES:
         raise ConfigError(f"control: expected {EXPECTED['control']}, and {control} has more")
-    return Place(realm=realm, store=store, control=control)
+    return Place(realm=realm, store=store, files=_files(settings.files, store, realm), control=control)
 
 
 def _realm(text: str | None) -> RealmName | None:
@@ -67,6 +69,31 @@ def store_in_folder(store: str, folder: Path) -> str:
     if path == store or not path or "?" in path or "\0" in path:
         raise ConfigError(f"store: expected {EXPECTED['store']}, not {shown(store)!r}")
     return f"{SQLITE}{(folder / path).absolute()}"
+
+
+def files_in_folder(files: str, folder: Path) -> str:
+    """Return where files are with an absolute path.
+
+    :raises ConfigError: it is no path.
+    """
+    if "\0" in files:
+        raise ConfigError(f"files: expected {EXPECTED['files']}")
+    return files if files == MEMORY else str((folder / files).absolute())
+
+
+def _files(said: str | None, store: str | None, realm: RealmName | None) -> str | None:
+    """Return where a realm's files are: beside its store, if nothing else is said."""
+    if said:
+        files = files_in_folder(said, Path.cwd())
+        # One of the two would know of what the other has forgotten.
+        if store is not None and (files == MEMORY) != (store == MEMORY):
+            raise ConfigError(f"files: expected {EXPECTED['files']}, not {said!r}")
+        return files
+    if store is None or store == MEMORY:
+        return store
+    if store.startswith(SQLITE):
+        return f"{store.removeprefix(SQLITE)}.files"
+    return None if realm is None else str(_data_folder() / f"{realm}.files")
 
 
 def _control(store: str, realm: RealmName | None) -> Path | None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from chatproto.checkers import auth_in_folder, shown_auth
 from chatproto.configuration.mistakes import EXPECTED, expected_and_key, unknown
-from chatproto.configuration.places import store_in_folder
+from chatproto.configuration.places import files_in_folder, store_in_folder
 from chatproto.endpoints import endpoint_in_folder
 from chatproto.errors import ConfigError
 from chatproto.realm.policy import Acceptance, Registration
@@ -61,6 +61,7 @@ class Settings(WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     realm: str | None = None
     store: str | None = None
+    files: str | None = None
     control: str | None = None
     registration: Registration | None = None
     auth: str | None = None
@@ -116,6 +117,7 @@ def _placed(settings: Settings, folder: Path) -> Settings:
     return msgspec.structs.replace(
         settings,
         store=settings.store and store_in_folder(settings.store, folder),
+        files=settings.files and files_in_folder(settings.files, folder),
         control=settings.control and str(folder / settings.control),
         auth=settings.auth and auth_in_folder(settings.auth, folder),
         listen={name: _endpoints(endpoints, folder) for name, endpoints in settings.listen.items()},

@@ -65,6 +65,7 @@ from chatproto.events.older import (
 )
 from chatproto.events.pushes import Event, Goodbye, Hint, IsTyping, LiveChange, Receipt
 from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionState
+from chatproto.events.storage import FileExported, FilesCollected, StoredFile, StoredFilePage
 from chatproto.events.tracing import AuditPruned, Traced, TraceStep
 
 __all__ = [
@@ -82,8 +83,10 @@ __all__ = [
     "Event",
     "ExitedGroup",
     "FileChange",
+    "FileExported",
     "FileInfo",
     "FileSent",
+    "FilesCollected",
     "FilesTaken",
     "Goodbye",
     "Greeting",
@@ -126,6 +129,8 @@ __all__ = [
     "SentEach",
     "SessionList",
     "SessionState",
+    "StoredFile",
+    "StoredFilePage",
     "TraceStep",
     "Traced",
     "UploadList",

@@ -20,7 +20,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatproto.errors import NoSuchFile, StoreError, StoreFull, StoreInUse, Unavailable
+from chatproto.errors import NoSuchFile, StoreError, StoreFull, Unavailable
+from chatproto.files.exporting import export_bytes, pieces_of
 from chatproto.files.handles import Handle, Handles
 from chatproto.files.layout import GRACE_SECONDS, Layout, is_hash
 from chatproto.files.parts import DiskPart
@@ -91,7 +92,7 @@ class DiskFileStore:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            raise StoreInUse(f"the files in {self._layout.folder} are in use by another process") from None
+            raise StoreError(f"the files in {self._layout.folder} are in use by another process") from None
         return lock
 
     def _claim(self) -> None:
@@ -247,6 +248,12 @@ class DiskFileStore:
     def _removed(self, removed: bool, sha256: str) -> None:
         if removed:
             self._handles.forget(sha256)
+
+    def export(self, sha256: str, path: str) -> Deferred[int]:
+        if not is_hash(sha256):
+            return fail(NoSuchFile())
+        content = self._layout.content(sha256)
+        return self._run(lambda: export_bytes(pieces_of(content), sha256, path))
 
     def room(self) -> Deferred[int]:
         return self._run(room, self._layout.folder)

@@ -12,6 +12,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from random import Random
 from typing import TypeVar
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
 from chatproto.errors import NoSuchFile, StoreError, StoreFull, StoreInUse, Unavailable, WrongContent
+from chatproto.files.exporting import export_bytes
 from chatproto.files.layout import GRACE_SECONDS
 from chatproto.interfaces import IFilePart, IFileStore
 
@@ -61,12 +63,17 @@ class MemoryFileDisk:
             len(part.data) for part in self.parts.values()
         )
 
-    def crash(self, *, power: bool = False) -> None:
-        """End the process that uses the disk; with ``power`` also what was not synced is lost."""
+    def crash(self, power: Random | None = None) -> None:
+        """End the process that uses the disk; with ``power`` also its machine.
+
+        Then what was not synced of a part is lost from somewhere on, or is zeros from there on.
+        """
         self.owner = None
-        if power:
+        if power is not None:
             for part in self.parts.values():
-                del part.data[part.synced :]
+                lost = power.randint(part.synced, len(part.data))
+                zeros = bytes(len(part.data) - lost) if power.randrange(2) else b""
+                part.data[lost:] = zeros
 
     def backup(self) -> tuple[dict[str, Content], dict[str, PartBytes]]:
         """Return a copy of what it has now."""
@@ -163,6 +170,14 @@ class MemoryFileStore:
                 del self.disk.contents[sha256]
 
         return self.work(remove)
+
+    def export(self, sha256: str, path: str) -> Deferred[int]:
+        def export() -> int:
+            if sha256 not in self.disk.contents:
+                raise NoSuchFile
+            return export_bytes([self.disk.contents[sha256].data], sha256, path)
+
+        return self.work(export)
 
     def room(self) -> Deferred[int]:
         return self.work(lambda: max(0, self.disk.capacity - self.disk.used))

@@ -77,5 +77,13 @@ class IFileStore(Interface):
     def remove(sha256: str) -> Deferred[None]:
         """Remove a content; nothing refers to it any more."""
 
+    def export(sha256: str, path: str) -> Deferred[int]:
+        """Copy a content to a new file, verified, and fire with its size. The operator says where.
+
+        :raises NoSuchFile: it is not here.
+        :raises WrongContent: it is damaged; there is no copy.
+        :raises BadField: the file is there already, or cannot be made.
+        """
+
     def room() -> Deferred[int]:
         """Return how many bytes there is room for, as far as is known."""

@@ -35,6 +35,7 @@ from chatproto.realm.cursors import Cursors
 from chatproto.realm.distant import Distant
 from chatproto.realm.filebox import FileBox
 from chatproto.realm.files import Files
+from chatproto.realm.files.garbage import Garbage
 from chatproto.realm.gate import Gate, Usage
 from chatproto.realm.groups import Groups
 from chatproto.realm.guests import Guests
@@ -103,7 +104,6 @@ class Realm:
         self._gates: dict[Limits, Gate] = {}
         self.writer = Writer(store, clock, state, limits, self.meters)
         self.audit = Audit(self.writer, clock)
-        self._upkeep = Upkeep(store, self.writer, clock, limits)
         self.router = Router(state.seq)
         names = Names(store, self.writer, size)
         self._outside = Bounded(authenticator, clock, limits) if authenticator is not None else None
@@ -134,11 +134,11 @@ class Realm:
         self.files = Files(
             name, files, store, self.writer, self.accounts, self.blocks, self.copies, log, cids, self.sending
         )
+        self.garbage = Garbage(self.files, store, self.writer, clock, limits)
+        self._upkeep = Upkeep(store, self.writer, clock, limits, self.garbage)
         box = FileBox(self.files, clock, limits.sendfile_bytes)
         self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors, self.others, box)
-        #: What other realms offer; whoever keeps files says so there.
-        self.offers = Offers(store, clock, limits)
-        self.offers.keeps = files is not None
+        self.offers = Offers(store, clock, limits, keeps=files is not None)
         self._guests = Guests(
             name,
             self.accounts,

@@ -1,4 +1,4 @@
-"""Rows that nobody can use any more are removed, a few at a time, while the realm serves."""
+"""What nobody can use any more is removed, a little at a time, while the realm serves."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from chatproto.errors import ChatError, StoreError
 from chatproto.faults import Discreet
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
+from chatproto.realm.files.garbage import Garbage
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import CursorRow, LoginRow, Record
@@ -28,15 +29,16 @@ _GRACE = 86400 * 1000
 
 
 class Upkeep:
-    """Removes sessions that are over, and the cursors of devices that had no name."""
+    """Removes sessions that are over, cursors of devices that had no name, and what is left of files."""
 
     _log = Logger()
 
-    def __init__(self, store: IStore, writer: Writer, clock: Clock, limits: Limits) -> None:
+    def __init__(self, store: IStore, writer: Writer, clock: Clock, limits: Limits, garbage: Garbage) -> None:
         self._store = store
         self._writer = writer
         self._clock = clock
         self._idle = int(limits.session_idle_seconds * 1000)
+        self._garbage = garbage
         self._call: IDelayedCall | None = None
         self._stopped = False
 
@@ -73,7 +75,8 @@ class Upkeep:
         rows = await self._store.old_logins(before, before - self._idle, _ROWS)
         if rows and not self._stopped:
             await self._writer.save(removes=_with_cursors(rows))
-        return len(rows) == _ROWS
+        more = not self._stopped and await self._garbage.portion()
+        return more or len(rows) == _ROWS
 
 
 def _with_cursors(rows: Sequence[LoginRow]) -> list[Record]:

@@ -117,8 +117,10 @@ class Troubles:
         #: Seconds that a commit and a question take, at least and at most.
         self.commit_seconds = (0.0, 0.0)
         self.read_seconds = (0.0, 0.0)
-        #: Whether there is no room: every commit is refused.
+        #: Whether there is no room: every commit is refused, and every byte of a file.
         self.full = False
+        #: So many of the next writes of files fail; they can be tried again.
+        self.failing_writes = 0
         #: The next commit fails for good; stored, or not.
         self.break_next: bool | None = None
         #: Called in the middle of the next commit, before or after it is stored, to end the process.

@@ -16,8 +16,9 @@ from twisted.python.failure import Failure
 from chatproto.errors import ChatError, NameTaken, StoreError
 from chatproto.executors import InlineExecutor
 from chatproto.federation.identity import Identity
+from chatproto.files import MemoryFileDisk, MemoryFileStore
 from chatproto.frames import PeerLimits
-from chatproto.interfaces import IStore
+from chatproto.interfaces import IFileStore, IStore
 from chatproto.limits import Limits, without_rates
 from chatproto.names import RealmName
 from chatproto.protocols.factory import ChatServerFactory
@@ -26,6 +27,7 @@ from chatproto.records import Batch
 from chatproto.testing.clock import ProcessClock
 from chatproto.testing.disks import Disk, Troubles, UnsteadyStore
 from chatproto.testing.federating import Links, link
+from chatproto.testing.file_disks import UnsteadyFiles
 from chatproto.testing.machines import Machine
 from chatproto.testing.names import CLIENT, PASSWORD, PEER
 
@@ -59,6 +61,8 @@ class RealmHost:
         self.machine = machine
         self.name = machine.name
         self.disk = disk
+        #: The contents of files that it has.
+        self.files = MemoryFileDisk()
         self.users = users
         self.peers = peers
         #: Realms that are reached by others, and by which; whether it is a gateway.
@@ -120,7 +124,13 @@ class RealmHost:
     async def _start(self, clock: ProcessClock) -> None:
         store = self._store(clock)
         realm = await Realm.open(
-            self.name, store, clock, policy=self.policy, hasher=self._hasher, entropy=self.entropy
+            self.name,
+            store,
+            clock,
+            policy=self.policy,
+            hasher=self._hasher,
+            files=self._files(clock),
+            entropy=self.entropy,
         )
         self.realm = realm
         realm.when_failed().addErrback(lambda failure: clock.callLater(0, self._store_failed, clock, failure))
@@ -136,6 +146,10 @@ class RealmHost:
     def _store(self, clock: ProcessClock) -> IStore:
         store = UnsteadyStore(self.disk.open(clock), clock, self._random, self.troubles, self._committed)
         return cast("IStore", store)
+
+    def _files(self, clock: ProcessClock) -> IFileStore:
+        files = MemoryFileStore(self.files, now=clock.seconds)
+        return cast("IFileStore", UnsteadyFiles(files, clock, self._random, self.troubles))
 
     def listen(self, port: str, factory: IProtocolFactory) -> None:
         """Let others connect."""
@@ -176,6 +190,7 @@ class RealmHost:
         self._network.note(f"{self.name} crashes{' with its machine' if power else ''}")
         self.machine.end(power=power)
         self.disk.crash()
+        self.files.crash(self._random if power else None)
         self.realm = self.factory = self.links = None
 
     def stop(self) -> Deferred[None]:

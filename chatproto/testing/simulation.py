@@ -148,6 +148,7 @@ class Simulation:
             machine.end()
         for host in self.hosts:
             host.disk.crash()
+            host.files.crash()
 
     def _rest(self) -> None:
         whole = self._whole()

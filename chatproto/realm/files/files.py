@@ -60,6 +60,10 @@ class Files:
         """Return what is known of a file."""
         return await self._rows.file(mid)
 
+    async def page(self, after: int, limit: int) -> list[FileRow]:
+        """Return files with a seq above ``after``, by it."""
+        return await self._rows.files(after, limit)
+
     def rows_changed(self) -> None:
         """Hear that rows of files are put that say otherwise than before."""
         self.downloads.forget()

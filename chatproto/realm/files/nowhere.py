@@ -51,6 +51,10 @@ class NoFileStore:
         """See :meth:`IFileStore.remove`."""
         return succeed(None)
 
+    def export(self, sha256: str, path: str) -> Deferred[int]:
+        """See :meth:`IFileStore.export`."""
+        return fail(NoSuchFile())
+
     def room(self) -> Deferred[int]:
         """Refuse: see :meth:`IFileStore.room`."""
         self._refuse()

@@ -22,6 +22,7 @@ from chatproto.realm.handlers import (
     older,
     people,
     sessions,
+    storage,
     tracing,
 )
 from chatproto.realm.sending import Answer
@@ -82,6 +83,9 @@ REPLIES: dict[type[Command], Callable[[ClientSession, Any, Any], Coroutine[Any, 
     commands.GroupKick: administration.group_kick,
     commands.GroupTransfer: administration.group_transfer,
     commands.GroupDelete: administration.group_delete,
+    commands.FilesList: storage.files_list,
+    commands.FilesExport: storage.files_export,
+    commands.FilesGc: storage.files_gc,
     commands.RealmKey: links.key,
     commands.RealmList: links.list_,
     commands.RealmAdd: links.add,

@@ -10,7 +10,7 @@ import pytest
 import pytest_twisted
 from pytest_twisted import ensureDeferred
 
-from chatproto.errors import NoSuchFile, StoreInUse, Unavailable, WrongContent
+from chatproto.errors import NoSuchFile, StoreError, Unavailable, WrongContent
 from chatproto.files import GRACE_SECONDS
 from chatproto.interfaces import IFileStore
 
@@ -247,5 +247,5 @@ class FileStoreContract:
 
     @ensureDeferred
     async def test_one_process_has_the_files_open(self, place: FilePlace, files: IFileStore) -> None:
-        with pytest.raises(StoreInUse):
+        with pytest.raises(StoreError):
             await place.store().open()
