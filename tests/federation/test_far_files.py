@@ -1,0 +1,129 @@
+"""Files between realms that reach each other by a gateway, which keeps nothing of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from chatproto.federation.bounds import FILE_WINDOW_ROUTED
+from tests.federation.cargo import MIB, content, kept, link, send_file, state
+from tests.federation.country import Country
+
+
+@pytest.fixture
+def country() -> Country:
+    country = Country("alpha", "gamma", "beta")
+    country.start()
+    return country
+
+
+def relaying(country: Country) -> Any:
+    links = country.hosts["gamma"].links
+    assert links is not None
+    return links.peers.routes.relaying
+
+
+@pytest.mark.parametrize("between", [("gamma",), ("gamma", "delta")])
+def test_a_file_arrives_whole(between: tuple[str, ...]) -> None:
+    country = Country("alpha", *between, "beta")
+    country.start()
+    data = content(3 * MIB + 5)
+    mid = send_file(country, "messi@alpha", "amsal@beta", data)
+    country.network.until(lambda: state(country, "beta", mid) == "stored", 300)
+    assert kept(country, "beta", mid) == data
+    assert not country.hosts["gamma"].files.contents
+    assert not country.hosts["gamma"].files.parts
+    country.network.run(5)
+    assert link(country, "alpha", "beta").file_counts.served == 1
+
+
+def test_it_goes_on_when_the_gateway_is_back(country: Country) -> None:
+    data = content(3 * MIB)
+    mid = send_file(country, "messi@alpha", "amsal@beta", data)
+    counts = link(country, "beta", "alpha").file_counts
+    for part in (1, 2):
+        country.network.until(lambda part=part: counts.came_bytes >= part * MIB, 300)
+        country.hosts["gamma"].crash()
+        country.network.run(30)
+        country.network.wait(country.hosts["gamma"].start())
+    country.network.until(lambda: state(country, "beta", mid) == "stored", 600)
+    assert kept(country, "beta", mid) == data
+    assert counts.came_bytes <= len(data) + 2 * FILE_WINDOW_ROUTED
+
+
+@pytest.mark.parametrize("who", ["alpha", "beta"])
+def test_it_goes_on_after_a_crash_at_either_end(country: Country, who: str) -> None:
+    data = content(3 * MIB)
+    mid = send_file(country, "messi@alpha", "amsal@beta", data)
+    country.network.until(lambda: link(country, "beta", "alpha").file_counts.came_bytes >= MIB, 300)
+    country.hosts[who].crash()
+    country.network.run(5)
+    country.network.wait(country.hosts[who].start())
+    country.network.until(lambda: state(country, "beta", mid) == "stored", 900)
+    assert kept(country, "beta", mid) == data
+
+
+def test_what_is_lost_on_the_way_is_asked_for_again(
+    country: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = relaying(country)
+    honest = gateway.freight
+    count = 0
+
+    def lossy(hop: Any, frame: Any, data: bytes) -> None:
+        nonlocal count
+        count += 1
+        if count % 5:
+            honest(hop, frame, data)
+
+    monkeypatch.setattr(gateway, "freight", lossy)
+    data = content(3 * MIB)
+    mid = send_file(country, "messi@alpha", "amsal@beta", data)
+    country.network.until(lambda: state(country, "beta", mid) == "stored", 3600)
+    assert kept(country, "beta", mid) == data
+
+
+def test_a_gateway_that_alters_bytes_only_delays(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = relaying(country)
+    honest = gateway.freight
+    with monkeypatch.context() as altered:
+        altered.setattr(gateway, "freight", lambda hop, frame, data: honest(hop, frame, bytes(len(data))))
+        mid = send_file(country, "messi@alpha", "amsal@beta", data := content(MIB))
+        fetching = link(country, "beta", "alpha").fetching
+        country.network.until(lambda: mid in fetching._tried and fetching._tried[mid].wrong == 3, 900)
+    country.network.until(lambda: state(country, "beta", mid) == "stored", 900)
+    assert kept(country, "beta", mid) == data
+
+
+def test_bytes_of_who_did_not_hear_the_question_are_dropped(country: Country) -> None:
+    data = content(MIB)
+    gateway = relaying(country)
+    honest = gateway.freight
+    forged = 0
+
+    def both(hop: Any, frame: Any, bytes_: bytes) -> None:
+        nonlocal forged
+        forged += 1
+        honest(hop, replace(frame, nonce="0" * 16), bytes(len(bytes_)))
+        honest(hop, frame, bytes_)
+
+    gateway.freight = both
+    mid = send_file(country, "messi@alpha", "amsal@beta", data)
+    country.network.until(lambda: state(country, "beta", mid) == "stored", 300)
+    assert forged
+    assert link(country, "beta", "alpha").file_counts.came_bytes == len(data)
+
+
+def test_a_direct_link_takes_over(country: Country) -> None:
+    country = Country("alpha", "gamma", "beta", direct=True)
+    country.start()
+    data = content(4 * MIB)
+    country.network.partition("alpha", "beta")
+    country.network.run(120)
+    mid = send_file(country, "messi@alpha", "amsal@beta", data)
+    country.network.until(lambda: link(country, "beta", "alpha").file_counts.came_bytes >= MIB, 300)
+    country.network.heal("alpha", "beta")
+    country.network.until(lambda: state(country, "beta", mid) == "stored", 900)
+    assert kept(country, "beta", mid) == data
