@@ -227,6 +227,8 @@ class Realm:
             await realm._begin_epoch(state, entropy)
             realm._upkeep.start()
         except BaseException:
+            if files is not None:
+                await files.close()
             await store.close()
             raise
         return realm
