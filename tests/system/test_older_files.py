@@ -207,7 +207,9 @@ def test_what_a_new_client_uploads_is_in_the_box(server: RunningRealm) -> None:
         for start in range(0, len(data), 64 * KIB):
             piece = data[start : start + 64 * KIB]
             messi.socket.sendall(encoded(do="chunk", file=file, offset=start, size=len(piece)) + piece)
-            assert messi.read()["status"] == "OK"
+            written = messi.read()
+            assert written is not None
+            assert written["status"] == "OK"
         assert messi.ask(do="finish", id=2, file=file)["status"] == "OK"
         auth(henderson, "henderson")
         assert henderson.ask("inbox \r\n") == inbox(entry("foto.png", content_of(data))) + "\r\n\r\n"
