@@ -15,7 +15,7 @@ from chatproto.errors import ChatError, StoreFailed
 from chatproto.events import Event, Reply
 from chatproto.executors import InlineExecutor
 from chatproto.files.memory import MemoryFileDisk, MemoryFileStore
-from chatproto.interfaces import IAuthenticator
+from chatproto.interfaces import IAuthenticator, IFileStore
 from chatproto.limits import Limits, without_rates
 from chatproto.realm import ClientSession, PasswordHasher, Policy, Realm, Registration
 from chatproto.realm.logins import Login
@@ -76,7 +76,7 @@ class House:
             policy=self.policy,
             hasher=self.hasher,
             authenticator=self.authenticator,
-            files=MemoryFileStore(self.file_disk, now=self.clock.seconds),
+            files=self.make_files(),
             entropy=self._entropy,
         )
         self.realm = self.wait(opening)
@@ -84,6 +84,10 @@ class House:
     def make_store(self) -> FaultyStore:
         """Return a new store over the disk."""
         return FaultyStore(MemoryStore(self.disk))
+
+    def make_files(self) -> IFileStore:
+        """Return a new file store over its disk."""
+        return MemoryFileStore(self.file_disk, now=self.clock.seconds)
 
     def restart(self) -> None:
         """Close the realm and open it again."""

@@ -183,6 +183,7 @@ class TestPositions:
         lost = messi.send("messi", "lost").seq
         epoch = house.realm.epoch
         house.disk.crash()
+        house.file_disk.crash()
         house.disk.restore(backup)
         house.open()
         messi, other = house.client("messi", "phone"), house.client("messi")
