@@ -7,8 +7,8 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from chatproto.events import Reply, Sent
 from chatproto.errors import ChatError
+from chatproto.events import Reply, Sent
 from chatproto.federation.link import PeerLink
 from chatproto.names import RealmName
 from chatproto.realm import Realm
@@ -67,3 +67,10 @@ def link(country: Country, realm: str, other: str) -> PeerLink:
     links = country.hosts[realm].links
     assert links is not None
     return links.peers.links[RealmName(other)]
+
+
+def came(country: Country, realm: str, other: str, size: int) -> int:
+    """Let so many bytes of files come from one realm to another."""
+    counts = link(country, realm, other).file_counts
+    country.network.until(lambda: counts.came_bytes >= size, 600)
+    return counts.came_bytes

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from chatproto.federation.bounds import FILE_WINDOW_ROUTED
-from tests.federation.cargo import MIB, content, kept, link, send_file, state
+from tests.federation.cargo import MIB, came, content, kept, link, send_file, state
 from tests.federation.country import Country
 
 
@@ -44,7 +44,7 @@ def test_it_goes_on_when_the_gateway_is_back(country: Country) -> None:
     mid = send_file(country, "messi@alpha", "amsal@beta", data)
     counts = link(country, "beta", "alpha").file_counts
     for part in (1, 2):
-        country.network.until(lambda part=part: counts.came_bytes >= part * MIB, 300)
+        came(country, "beta", "alpha", part * MIB)
         country.hosts["gamma"].crash()
         country.network.run(30)
         country.network.wait(country.hosts["gamma"].start())
@@ -57,7 +57,7 @@ def test_it_goes_on_when_the_gateway_is_back(country: Country) -> None:
 def test_it_goes_on_after_a_crash_at_either_end(country: Country, who: str) -> None:
     data = content(3 * MIB)
     mid = send_file(country, "messi@alpha", "amsal@beta", data)
-    country.network.until(lambda: link(country, "beta", "alpha").file_counts.came_bytes >= MIB, 300)
+    came(country, "beta", "alpha", MIB)
     country.hosts[who].crash()
     country.network.run(5)
     country.network.wait(country.hosts[who].start())
@@ -123,7 +123,7 @@ def test_a_direct_link_takes_over(country: Country) -> None:
     country.network.partition("alpha", "beta")
     country.network.run(120)
     mid = send_file(country, "messi@alpha", "amsal@beta", data)
-    country.network.until(lambda: link(country, "beta", "alpha").file_counts.came_bytes >= MIB, 300)
+    came(country, "beta", "alpha", MIB)
     country.network.heal("alpha", "beta")
     country.network.until(lambda: state(country, "beta", mid) == "stored", 900)
     assert kept(country, "beta", mid) == data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatproto.federation.bounds import FILE_WINDOW
-from tests.federation.cargo import MIB, content, kept, link, row, send_file, state
+from tests.federation.cargo import MIB, came, content, kept, link, row, send_file, state
 from tests.federation.country import Country
 
 
@@ -34,7 +34,7 @@ class TestDirect:
         mid = send_file(country, "messi@alpha", "amsal@beta", data)
         counts = link(country, "beta", "alpha").file_counts
         for cut in range(1, 5):
-            country.network.until(lambda cut=cut: counts.came_bytes >= cut * MIB)
+            came(country, "beta", "alpha", cut * MIB)
             assert state(country, "beta", mid) == "wanted"
             end = link(country, "beta", "alpha").end
             assert end is not None
@@ -47,20 +47,18 @@ class TestDirect:
     def test_it_is_fetched_again_from_where_a_crash_left_it(self, country: Country, who: str) -> None:
         data = content(6 * MIB)
         mid = send_file(country, "messi@alpha", "amsal@beta", data)
-        came = 0
-        for cut in range(1, 4):
-            counts = link(country, "beta", "alpha").file_counts
-            country.network.until(lambda cut=cut: counts.came_bytes >= MIB)
+        total = 0
+        for _ in range(3):
+            total += came(country, "beta", "alpha", MIB)
+            link(country, "beta", "alpha").file_counts.came_bytes = 0
             assert state(country, "beta", mid) == "wanted"
-            came += counts.came_bytes
-            counts.came_bytes = 0
             country.hosts[who].crash()
             country.network.run(5)
             country.network.wait(country.hosts[who].start())
         country.network.until(lambda: state(country, "beta", mid) == "stored", 600)
         assert kept(country, "beta", mid) == data
-        came += link(country, "beta", "alpha").file_counts.came_bytes
-        assert came <= len(data) + 3 * FILE_WINDOW
+        total += link(country, "beta", "alpha").file_counts.came_bytes
+        assert total <= len(data) + 3 * FILE_WINDOW
 
     def test_a_power_loss_costs_time_and_nothing_else(self, country: Country) -> None:
         data = content(4 * MIB)

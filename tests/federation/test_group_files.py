@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from chatproto.names import RealmName
 from chatproto.records import MessageRow
 from tests.federation.cargo import MIB, content, kept, link, realm_of, row, send_file, state
 from tests.federation.country import Country
@@ -94,10 +95,13 @@ def test_who_has_no_copy_of_the_group_gets_nothing(country: Country) -> None:
     private = send_file(country, "messi@alpha", "amsal@beta", content(1000, 1))
     country.network.until(lambda: state(country, "beta", private) == "stored")
     source = realm_of(country.hosts["alpha"]).files.source
-    codes = [country.network.wait(Deferred.fromCoroutine(source(each, "gamma"))) for each in (mid, private)]
+    codes = [
+        country.network.wait(Deferred.fromCoroutine(source(each, RealmName("gamma"))))
+        for each in (mid, private)
+    ]
     assert not isinstance(codes[0], str)
     assert codes[1] == "no-such-file"
     country.network.wait(country.client("amsal", "gamma").groups.leave("room@alpha"))
     country.network.run(10)
     later = send_file(country, "messi@alpha", "room", content(1000, 2))
-    assert country.network.wait(Deferred.fromCoroutine(source(later, "gamma"))) == "no-such-file"
+    assert country.network.wait(Deferred.fromCoroutine(source(later, RealmName("gamma")))) == "no-such-file"

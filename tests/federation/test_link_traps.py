@@ -10,7 +10,7 @@ from chatproto.errors import StoreFull
 from chatproto.federation.bounds import REFUSALS, WINDOW_ITEMS
 from chatproto.federation.errand import Step
 from chatproto.federation.rules import Arrival, Arrivals
-from chatproto.frames import Ack, Frame, Goodbye, Item, PeerLimits, Ready, Start
+from chatproto.frames import Ack, Chunk, Frame, Freight, Goodbye, Item, PeerLimits, Ready, Start
 from chatproto.names import RealmName
 from chatproto.records import AppliedRow, ConversationRow, DeadRow, DialRow, KeyRow, RefusalRow, StreamRow
 from tests.conftest import LoggedFailures
@@ -147,6 +147,9 @@ class Deaf:
     """The end of a realm for which a test speaks."""
 
     def received(self, frame: Frame) -> None:
+        """Pass over it."""
+
+    def raw_received(self, frame: Chunk | Freight, data: bytes) -> None:
         """Pass over it."""
 
     def drained(self) -> None:
