@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred
@@ -56,15 +55,13 @@ class Upload:
         self._waiters: list[Answer] = []
         self._room = room
         self._fault = fault
-        self._chunks: deque[tuple[bytes, Answer]] = deque()
         self._bytes = 0
-        self._writing = False
         self._waiting: list[Deferred[None]] = []
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under way."""
-        return not self._chunks and not self.finishing
+        return not self._bytes and not self.finishing
 
     @property
     def full(self) -> bool:
@@ -86,42 +83,29 @@ class Upload:
             raise BadOffset(f"the next chunk begins at {self.next}")
         self.refusal = None
         self.next += len(data)
-        self._chunks.append((data, answer))
         self._bytes += len(data)
         self._room.taken += len(data)
-        if not self._writing:
-            self._writing = True
-            Deferred.fromCoroutine(self._write()).addErrback(self._fault)
+        told = (len(data), answer)
+        writing: Deferred[int] = self.part.write(data)
+        writing.addCallbacks(self._written, self._not_written, callbackArgs=told, errbackArgs=told)
 
-    async def _write(self) -> None:
-        # One at a time: after one that found no room none must be written.
-        while self._chunks:
-            data, answer = self._chunks[0]
-            try:
-                size = await self.part.write(data)
-            except Exception as error:
-                self._give_up(error if isinstance(error, ChatError) else self._fault(Failure()))
-                break
-            if self._chunks:  # else it was ended meanwhile, and they are answered
-                self._leave(data)
-                answer(Written(file=self.row.mid, offset=size))
-        self._writing = False
+    def _written(self, size: int, length: int, answer: Answer) -> None:
+        self._leave(length)
+        answer(Written(file=self.row.mid, offset=size))
         self._go_on()
 
-    def _leave(self, data: bytes) -> None:
-        self._chunks.popleft()
-        self._bytes -= len(data)
-        self._room.taken -= len(data)
-        self._go_on()
-
-    def _give_up(self, error: ChatError) -> None:
-        """Refuse all chunks that are not written; the next one has to begin where the file ends."""
-        self.refusal = error
+    def _not_written(self, failure: Failure, length: int, answer: Answer) -> None:
+        # Those behind it are not written either, and the next one has to begin where the part ends.
+        self._leave(length)
         self.next = self.part.size
-        while self._chunks:
-            data, answer = self._chunks[0]
-            self._leave(data)
-            answer(error)
+        error = self._fault(failure)
+        self.refusal = self.refusal or error
+        answer(error)
+        self._go_on()
+
+    def _leave(self, length: int) -> None:
+        self._bytes -= length
+        self._room.taken -= length
 
     def join(self, answer: Answer) -> None:
         """Give an answer when it is certain what becomes of it, or cannot be finished now."""
@@ -140,7 +124,6 @@ class Upload:
         if self.outcome is None:
             self.finishing = True
             self.outcome = outcome
-            self._give_up(NoSuchFile())
             self._tell(outcome)
 
     def _tell(self, outcome: Reply | ChatError) -> None:
@@ -155,7 +138,7 @@ class Upload:
 
     async def written(self) -> None:
         """Return when all that came is in the part, or was refused."""
-        while self._chunks or self._writing:
+        while self._bytes:
             await self._change()
 
     def _change(self) -> Deferred[None]:
