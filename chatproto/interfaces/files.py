@@ -14,6 +14,8 @@ class IFilePart(Interface):
     def write(data: bytes) -> Deferred[int]:
         """Add bytes at the end, and fire with the new size when they are in the file, in the order of calls.
 
+        Several may be under way. If one is not added, those that wait behind it are not either.
+
         :raises StoreFull: there is no room for them; none of them was added, and it can be tried again.
         """
 
