@@ -57,6 +57,7 @@ class DiskFileStore:
         self._numbers = count(1)
         self._under_way = 0
         self._closing: Deferred[None] | None = None
+        self._closed = False
         self._ailing = False
 
     # Opening and closing.
@@ -125,6 +126,7 @@ class DiskFileStore:
         return closing.addCallback(self._close)
 
     def _close(self, _: object) -> None:
+        self._closed = True
         self._handles.close()
         self._executor.stop()
         self._release()
@@ -132,6 +134,8 @@ class DiskFileStore:
     # Threads.
 
     def _run(self, work: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+        if self._closed:  # its threads are gone, and would begin again
+            return fail(StoreError("the files are closed"))
         self._under_way += 1
         return self._executor.run(work, *arguments).addBoth(self._ran)
 
