@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from chatproto.store import MemoryDisk, MemoryStore, SqlStore, open_store
     from chatproto.wire.dialect import Dialect
     from chatproto.wire.json import JsonDialect
-    from chatproto.wire.text import TextDialect
+    from chatproto.wire.text import FileEntries, TextDialect
 
 __version__ = version.VERSION
 
@@ -56,6 +56,7 @@ _HOMES = {
     "ClientSession": "realm",
     "CredAuthenticator": "realm",
     "Dialect": "wire.dialect",
+    "FileEntries": "wire.text",
     "GroupName": "names",
     "IAuthenticator": "interfaces",
     "IStore": "interfaces",
@@ -93,6 +94,7 @@ __all__ = [
     "ClientSession",
     "CredAuthenticator",
     "Dialect",
+    "FileEntries",
     "GroupName",
     "IAuthenticator",
     "IStore",
