@@ -77,6 +77,7 @@ class RealmCollector(Collector):
             self._loop.lag,
         )
         yield from self._writing()
+        yield from self._files()
         yield from self._reading()
         yield from self._people()
         yield from self._connections()
@@ -110,6 +111,14 @@ class RealmCollector(Collector):
             yield gauge(f"open_{what}", f"{what.capitalize()} that wait for a commit or are in one", now)
             yield gauge(f"open_{what}_bound", f"Number of open {what} at which clients are not read", most)
 
+    def _files(self) -> Iterator[Metric]:
+        meters, uploads = self._realm.meters, self._realm.files.uploads
+        yield counter("files", "Files that clients sent, once for each recipient", meters.files)
+        moved: Values = {("in",): meters.file_bytes_in, ("out",): meters.file_bytes_out}
+        yield counter("file_bytes", "Bytes of files from clients and to them", moved, "direction")
+        yield gauge("uploads_open", "Uploads that have a file open", len(uploads))
+        yield gauge("upload_bytes_waiting", "Bytes of uploads that wait for the disk", uploads.waiting)
+
     def _reading(self) -> Iterator[Metric]:
         asked = self._realm.meters.asked
         waiting = sum(each.waiting for each in asked.values())
@@ -139,6 +148,7 @@ class RealmCollector(Collector):
         sessions: Counter[tuple[str, ...]] = Counter()
         unsent: Counter[tuple[str, ...]] = Counter()
         states: Counter[tuple[str, ...]] = Counter()
+        lines: Counter[tuple[str, ...]] = Counter()
         for name, factory in self._listeners:
             traffic = factory.traffic
             opened[name,] += traffic.opened
@@ -146,6 +156,8 @@ class RealmCollector(Collector):
             replies[name,] += traffic.replies
             for code, count in traffic.refusals.items():
                 refusals[name, code] += count
+            for state, count in factory.large_lines.load.items():
+                lines[name, state] += count
             for figure in (connections, sessions, unsent):
                 figure[name,] += 0  # a listener that has none is told of too
             for connection in factory.connections():
@@ -160,6 +172,7 @@ class RealmCollector(Collector):
         yield gauge("sessions", "Sessions bound to connections", sessions, "listener")
         yield gauge("listening", "Connections that listen, by what they do now", states, "listener", "state")
         yield gauge("unsent_bytes", "Bytes that wait for clients to read", unsent, "listener")
+        yield gauge("large_lines", "Lines with a file, or who waits to send one", lines, "listener", "state")
         yield counter("replies", "Replies that are no refusals", replies, "listener")
         yield counter("refusals", "Refusals by code", refusals, "listener", "code")
 

@@ -34,7 +34,7 @@ from chatproto.commands.administration import (
     UserPasswd,
 )
 from chatproto.commands.base import HIDDEN, Command, Guard, Password, Request, Tag, Word
-from chatproto.commands.files import Cancel, Chunk, Download, Finish, Upload, Uploads
+from chatproto.commands.files import About, Cancel, Chunk, Download, Finish, Upload, Uploads
 from chatproto.commands.groups import (
     Configure,
     Create,
@@ -91,6 +91,7 @@ from chatproto.commands.tracing import AuditPrune, Trace
 
 __all__ = [
     "HIDDEN",
+    "About",
     "Ack",
     "Active",
     "AuditPrune",

@@ -72,6 +72,14 @@ class Uploads(Command, frozen=True, kw_only=True):
     replies = (events.UploadList,)
 
 
+class About(Command, frozen=True, kw_only=True):
+    """Tell about a file, and whether its bytes are here."""
+
+    file: Word
+
+    replies = (events.AboutFile,)
+
+
 class Download(Command, frozen=True, kw_only=True):
     """Give bytes of a file, from any offset: they follow the answer, fewer than ``size`` only at the end."""
 

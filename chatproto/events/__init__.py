@@ -18,7 +18,16 @@ from chatproto.events.administration import (
     UserState,
 )
 from chatproto.events.base import Done, Refused, Reply
-from chatproto.events.files import FileChange, FileInfo, Piece, Uploading, UploadList, UploadState, Written
+from chatproto.events.files import (
+    AboutFile,
+    FileChange,
+    FileInfo,
+    Piece,
+    Uploading,
+    UploadList,
+    UploadState,
+    Written,
+)
 from chatproto.events.groups import (
     ActivePage,
     BlockList,
@@ -70,6 +79,7 @@ from chatproto.events.tracing import AuditPruned, Traced, TraceStep
 
 __all__ = [
     "PENDING",
+    "AboutFile",
     "ActivePage",
     "AllGroups",
     "AuditPruned",

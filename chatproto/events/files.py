@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from chatproto.events.base import Reply
 
@@ -39,7 +39,7 @@ class Written(Reply, frozen=True, kw_only=True):
 
 
 class UploadState(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An upload of this account that is not finished; ``at`` is when it began, ``cid`` what opens it again."""
+    """An upload of this account that is not finished, since ``at``; ``cid`` opens it again."""
 
     file: str
     to: str
@@ -55,6 +55,21 @@ class UploadList(Reply, frozen=True, kw_only=True):
     """The account's uploads that are not finished, oldest first."""
 
     uploads: list[UploadState]
+
+
+class AboutFile(Reply, frozen=True, kw_only=True):
+    """A file and its message; ``at`` is when it came to this realm.
+
+    ``state`` is ``stored`` if its bytes are here, ``wanted`` or ``offered`` if they are in another realm and
+    are being fetched, or would be, ``refused`` if they never come, and ``gone`` if they were removed.
+    """
+
+    file: FileInfo
+    from_: str = field(name="from")
+    to: str
+    at: str
+    state: str
+    seq: int | None = None
 
 
 class FileChange(Struct, frozen=True, kw_only=True, tag_field="event", tag="file"):

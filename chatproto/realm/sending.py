@@ -198,6 +198,15 @@ class Sending:
         await self.outbound.prepare(route)
         return route
 
+    async def file_way(self, login: Login, to: str, size: int) -> None:
+        """Return if a file of such a size may go to an address, as far as is known.
+
+        :raises ChatError: it may not.
+        """
+        route = await self.way(login, to)
+        if route.peer is not None:
+            self.outbound.remotes.check_file(route.peer, size)
+
     async def known_recipients(self, login: Login, target: str) -> str | list[str]:
         """Return what an older client's target stands for: a group or a user, or the known ones of a list.
 

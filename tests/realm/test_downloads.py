@@ -92,6 +92,15 @@ class TestTold:
         state = henderson.ask(commands.Conversations()).conversations[-1]
         assert (state.with_, state.unread) == ("club@alpha", 1)
 
+    def test_about_a_file(self, house: House, messi: Files) -> None:
+        sent = messi.send("henderson", DATA)
+        about = house.client("henderson").ask(commands.About(file=sent.mid))
+        assert about.file == messi.client.history("henderson").messages[0].file
+        assert (about.from_, about.to, about.state) == ("messi@alpha", "henderson@alpha", "stored")
+        assert about.seq == sent.seq
+        with pytest.raises(NoSuchFile):
+            house.client("lineker").ask(commands.About(file=sent.mid))
+
     @pytest.mark.parametrize(
         ("said", "told"), [("image/jpeg", "image/jpeg"), ("text/html; x", ""), ("\u202e", ""), ("", "")]
     )

@@ -131,7 +131,10 @@ class Finishing:
         gate.message(login, 1 if isinstance(command.to, str) else len(command.to), command.text)
         done: Deferred[Reply | ChatError] = Deferred()
         await self._sending.send_slowly(login, command, done.callback, gate, filing)
-        return await done
+        outcome = await done
+        if not isinstance(outcome, ChatError):
+            self._writer.meters.files += 1 if isinstance(command.to, str) else len(command.to)
+        return outcome
 
     async def _conclude(self, upload: Upload, outcome: Reply | ChatError) -> None:
         """Answer all who wait, and keep the upload only if it can be finished later."""
@@ -173,9 +176,10 @@ class Finishing:
         rows = await self._store.uploads(login.account)
         await check_quota(self._store, login, limits, len(data), now, rows, copies)
         for each in (to,) if isinstance(to, str) else to:
-            await self._sending.way(login, each)
+            await self._sending.file_way(login, each, len(data))
         async with self._pins.held():
             kept = await self._files.put(data)
+            self._writer.meters.file_bytes_in += len(data)
             offer = Offer(name=clean_file_name(name), size=len(data), sha256=kept, plain=plain)
             command = commands.Send(to=to, text=offer_text(offer), wait=wait)
             answer(await self._post(login, command, Filing(partial(_stored, offer), b""), gate))

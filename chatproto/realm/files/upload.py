@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from chatproto.errors import BadOffset, ChatError, NoSuchFile
 from chatproto.events import Reply, Written
 from chatproto.interfaces import IFilePart
+from chatproto.realm.meters import Meters
 from chatproto.realm.sending import Answer
 from chatproto.records import UploadRow
 
@@ -23,8 +24,10 @@ _ALL_BYTES = 64 * 1024 * 1024
 class Room:
     """The memory for chunks that are not written yet, of all uploads."""
 
-    def __init__(self, most: int = _ALL_BYTES) -> None:
+    def __init__(self, meters: Meters, most: int = _ALL_BYTES) -> None:
         self._most = most
+        #: Counts what left it for the disk.
+        self.meters = meters
         #: Bytes that are in it.
         self.taken = 0
 
@@ -91,6 +94,7 @@ class Upload:
 
     def _written(self, size: int, length: int, answer: Answer) -> None:
         self._leave(length)
+        self._room.meters.file_bytes_in += length
         answer(Written(file=self.row.mid, offset=size))
         self._go_on()
 

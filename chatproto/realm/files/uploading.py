@@ -72,7 +72,7 @@ class Uploads:
         self._cids = cids
         self._sending = sending
         self._busy = busy
-        self._room = Room()
+        self._room = Room(writer.meters)
         self._open: dict[str, Upload] = {}
         #: One decision at a time for each account: what is open, what is finished, what is cancelled.
         self.turns = Turns()
@@ -81,6 +81,11 @@ class Uploads:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that came and are not written yet."""
+        return self._room.taken
 
     # -- beginning
 
@@ -138,7 +143,7 @@ class Uploads:
         if len(rows) >= limits.uploads:
             raise QuotaReached(f"one may have {limits.uploads} uploads that are not finished")
         await check_quota(self._store, login, limits, row.size, row.began, rows)
-        await self._sending.way(login, row.to)
+        await self._sending.file_way(login, row.to, row.size)
         if row.size > await self._files.room():
             raise StoreFull
         row = msgspec.structs.replace(row, mid=self._log.next_mid())

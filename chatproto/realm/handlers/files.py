@@ -9,6 +9,8 @@ from chatproto.events import Reply
 from chatproto.realm.files.upload import Upload
 from chatproto.realm.logins import Login
 from chatproto.realm.sending import Answer
+from chatproto.realm.times import Timestamps
+from chatproto.records import NOWHERE
 
 if TYPE_CHECKING:
     from chatproto.realm.session import ClientSession, Waiting
@@ -52,6 +54,19 @@ async def cancel(session: ClientSession, login: Login, command: commands.Cancel)
 async def uploads(session: ClientSession, login: Login, command: commands.Uploads) -> Reply:
     """List the account's uploads."""
     return await session.realm.files.uploads.list_(login)
+
+
+async def about(session: ClientSession, login: Login, command: commands.About) -> Reply:
+    """Tell about a file that the account may read the message of."""
+    row = await session.realm.files.downloads.find(login, command.file)
+    return events.AboutFile(
+        file=events.FileInfo(id=row.mid, name=row.name, size=row.size, sha256=row.sha256, type=row.type),
+        from_=row.sender,
+        to=row.recipient,
+        at=Timestamps().text(row.at),
+        state=row.state,
+        seq=None if row.conversation == NOWHERE else row.seq,
+    )
 
 
 def download(
