@@ -99,7 +99,8 @@ class Fetch:
             self._say(Got(mid=row.mid))
             return Outcome.STORED
         finally:
-            self.stop()
+            self._way = None
+            self._rest()
             if part is not None:
                 await part.close()
             files.busy.discard(row.mid)

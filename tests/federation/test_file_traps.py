@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from chatproto.errors import NotSupported
 from chatproto.federation.bounds import FETCH_PATIENCE, FILE_WINDOW, LOOKED_UP, SERVED, UNASKED_BYTES
 from chatproto.frames import CHUNK_BYTES, Chunk, Goodbye, Got, Lacking, Want
 from chatproto.limits import Limits
@@ -118,9 +119,14 @@ class TestOffers:
         monkeypatch.setattr(country.hosts["beta"], "_files", lambda clock: None)
         country.start()
         client = country.client("messi", "alpha")
+        with pytest.raises(NotSupported):  # as long as they are linked that is known
+            send_file(country, "messi@alpha", "amsal@beta", b"goal")
+        country.hosts["beta"].crash()
+        country.network.run(5)
         send_file(country, "messi@alpha", "amsal@beta", b"goal")
         country.network.wait(client.send("amsal@beta", "halo"))
-        country.network.run(10)
+        country.network.wait(country.hosts["beta"].start())
+        country.network.run(30)
         assert country.texts("beta") == ["halo"]
         assert [text.split()[0] for text in country.texts("alpha", "bounce")] == ["not-supported"]
 
