@@ -103,6 +103,8 @@ def test_a_realm_tells_what_it_did(server: Server) -> None:
     assert figures("connections_opened_total", listener="client") == 3
     assert figures("connections_turned_away_total", listener="client") == 0
     assert figures("connections", listener="control") == 0
+    assert figures("large_lines", listener="client", state="taken") == 0
+    assert figures("large_lines", listener="client", state="waiting") == 0
     assert figures("sessions", listener="client") == 2
     assert figures("listening", listener="client", state="live") == 1
     assert figures("unsent_bytes", listener="client") == 0

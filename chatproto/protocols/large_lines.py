@@ -68,6 +68,11 @@ class LargeLines:
         self._waiting: dict[LargeLine, None] = {}
         self._call: IDelayedCall | None = None
 
+    @property
+    def load(self) -> dict[str, int]:
+        """How many there are now, and how many wait for room."""
+        return {"taken": len(self._holding), "waiting": len(self._waiting)}
+
     def take(self, line: LargeLine) -> bool:
         """Take room for a line; False if there is none, and it is called when there is."""
         if len(self._holding) < self._room:

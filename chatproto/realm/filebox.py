@@ -16,6 +16,7 @@ from chatproto.errors import NoSuchFile
 from chatproto.events import InboxFile
 from chatproto.interfaces import IFileStore
 from chatproto.realm.contents import encode_content, encoded_size
+from chatproto.realm.meters import Meters
 from chatproto.realm.times import Clock
 from chatproto.records import FileRow, FileState, MessageRow, Offer, read_offer
 
@@ -44,8 +45,9 @@ class Files(Protocol):
 class FileBox:
     """Gives the files of messages to older clients. ``most`` bytes go into one reply at most."""
 
-    def __init__(self, files: Files, clock: Clock, most: int) -> None:
+    def __init__(self, files: Files, meters: Meters, clock: Clock, most: int) -> None:
         self._files = files
+        self._meters = meters
         self._clock = clock
         self._most = most
         self._reading = DeferredSemaphore(_READING)
@@ -78,6 +80,7 @@ class FileBox:
             return _notice(offer, "not kept any more")
         finally:
             self._reading.release()
+        self._meters.file_bytes_out += found.size
         return InboxFile(name=found.name, content=content, plain=offer.plain)
 
     async def _wait(self, account: str, row: FileRow, offer: Offer) -> str | None:

@@ -136,7 +136,7 @@ class Realm:
         )
         self.garbage = Garbage(self.files, store, self.writer, clock, limits)
         self._upkeep = Upkeep(store, self.writer, clock, limits, self.garbage)
-        box = FileBox(self.files, clock, limits.sendfile_bytes)
+        box = FileBox(self.files, self.meters, clock, limits.sendfile_bytes)
         self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors, self.others, box)
         self.offers = Offers(store, clock, limits, keeps=files is not None)
         self._guests = Guests(

@@ -150,6 +150,7 @@ class TestRoom:
         *few, next_ = self.begin(served, LARGE_LINES + 1)
         assert [peer.wire.paused for peer in few] == [False] * LARGE_LINES
         assert next_.wire.paused
+        assert served.factory.large_lines.load == {"taken": LARGE_LINES, "waiting": 1}
         say(few[0], line(260_000)[100_000:])
         assert [code(reply) for reply in few[0].heard()] == ["bad-field"]
         assert not next_.wire.paused

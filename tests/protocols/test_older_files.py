@@ -70,6 +70,8 @@ class TestSending:
         messi, henderson = two(served)
         assert messi.ask(f"{verb} henderson surat.txt {content}{end}") == SENT
         assert box(henderson) == {"messi": [entry("messi", "henderson", "surat.txt", content)]}
+        meters = served.house.realm.meters
+        assert meters.file_bytes_in == meters.file_bytes_out == (0 if content == "b''" else 4)
         assert box(henderson) == {}
         assert box(messi) == {}
 
