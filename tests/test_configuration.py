@@ -126,6 +126,7 @@ def test_files_are_beside_the_store_or_where_they_are_said_to_be(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert config().files == str(tmp_path / "chatproto" / "alpha.db.files")
     assert config(store="postgresql:///chat").files == str(tmp_path / "chatproto" / "alpha.files")
+    assert config(store="postgresql:///chat", control="/run/a/socket").files == "/run/a/alpha.files"
     assert config(store="memory:").files == config(store="memory:", files="memory:").files == "memory:"
     assert config(files="data").files == str(Path.cwd() / "data")
     made = locate(from_file(tmp_path, 'realm = "alpha"\nfiles = "data/files"'))

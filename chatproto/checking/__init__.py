@@ -13,6 +13,7 @@ from msgspec import structs
 
 from chatproto.checking.clock import check_clock
 from chatproto.checking.disk import check_disk
+from chatproto.checking.filing import check_files
 from chatproto.checking.findings import Finding, Level, Setup, fail, ok
 from chatproto.checking.linking import check_links
 from chatproto.checking.permissions import check_permissions
@@ -35,6 +36,7 @@ CHECKS: tuple[Callable[[Setup], Iterator[Finding]], ...] = (
     check_tls,
     check_store,
     check_disk,
+    check_files,
     check_clock,
     check_links,
     check_permissions,

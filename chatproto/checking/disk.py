@@ -34,7 +34,7 @@ def check_disk(setup: Setup) -> Iterator[Finding]:
     what = f"disk {folder}"
     kind = file_system(folder)
     yield _kind(what, kind, sqlite=setup.database is not None)
-    yield from _room(what, folder)
+    yield from room_of(what, folder)
     if setup.database is not None and os.access(folder, os.W_OK):
         yield _sync(what, folder, kind)
 
@@ -61,8 +61,13 @@ def file_system(folder: Path) -> str:
     return kind
 
 
+def is_network(kind: str) -> bool:
+    """Tell whether a file system is that of another machine."""
+    return kind in _NETWORK or kind in _NETWORK_NAMES
+
+
 def _kind(what: str, kind: str, *, sqlite: bool) -> Finding:
-    if kind in _NETWORK or kind in _NETWORK_NAMES:
+    if is_network(kind):
         if sqlite:
             return fail(
                 what,
@@ -78,7 +83,8 @@ def _kind(what: str, kind: str, *, sqlite: bool) -> Finding:
     return ok(what, f"is on {kind or 'an unknown file system'}")
 
 
-def _room(what: str, folder: Path) -> Iterator[Finding]:
+def room_of(what: str, folder: Path) -> Iterator[Finding]:
+    """Look at how much room there is where a folder is."""
     status = os.statvfs(folder)
     free = status.f_bavail * status.f_frsize
     shown = f"{free // 1024**2:,} MiB free"

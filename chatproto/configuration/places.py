@@ -48,7 +48,9 @@ def locate(settings: Settings) -> Place:
         control = _control(store, realm)
     if control is not None and len(os.fsencode(control)) > _SOCKET_PATH_BYTES:
         raise ConfigError(f"control: expected {EXPECTED['control']}, and {control} has more")
-    return Place(realm=realm, store=store, files=_files(settings.files, store, realm), control=control)
+    return Place(
+        realm=realm, store=store, files=_files(settings.files, store, realm, control), control=control
+    )
 
 
 def _realm(text: str | None) -> RealmName | None:
@@ -81,8 +83,8 @@ def files_in_folder(files: str, folder: Path) -> str:
     return files if files == MEMORY else str((folder / files).absolute())
 
 
-def _files(said: str | None, store: str | None, realm: RealmName | None) -> str | None:
-    """Return where a realm's files are: beside its store, if nothing else is said."""
+def _files(said: str | None, store: str | None, realm: RealmName | None, control: Path | None) -> str | None:
+    """Return where a realm's files are: beside its store, or its control socket, if nothing else is said."""
     if said:
         files = files_in_folder(said, Path.cwd())
         # One of the two would know of what the other has forgotten.
@@ -93,7 +95,7 @@ def _files(said: str | None, store: str | None, realm: RealmName | None) -> str 
         return store
     if store.startswith(SQLITE):
         return f"{store.removeprefix(SQLITE)}.files"
-    return None if realm is None else str(_data_folder() / f"{realm}.files")
+    return None if realm is None or control is None else str(control.with_name(f"{realm}.files"))
 
 
 def _control(store: str, realm: RealmName | None) -> Path | None:
