@@ -84,10 +84,13 @@ class LineFraming(LineReceiver):
         return self.line_limit
 
     def skip_line(self) -> None:
-        """Refuse the line whose end has not come, as if it were too long."""
-        start = bytes(self._tail[:START_BYTES])
-        self._forget_lines()
-        self._skipping = True
+        """Refuse the next line, whether its end has come or not, as if it were too long."""
+        if self._lines:
+            start = self._lines.pop()[:START_BYTES]
+        else:
+            start = bytes(self._tail[:START_BYTES])
+            self._begin_tail(b"")
+            self._skipping = True
         self.line_too_long(start)
 
     @property

@@ -9,7 +9,7 @@ import binascii
 
 from twisted.internet.defer import Deferred
 
-from chatproto.errors import BadField, FileTooLarge
+from chatproto.errors import BadField, FileTooLarge, NoSuchFile
 from chatproto.interfaces import IFileStore
 from chatproto.realm.times import Clock
 
@@ -69,6 +69,9 @@ async def encode_content(store: IFileStore, sha256: str, size: int) -> bytes:
     """
     pieces = []
     for offset in range(0, size, _READ):
-        data = await store.read(sha256, offset, min(_READ, size - offset))
+        length = min(_READ, size - offset)
+        data = await store.read(sha256, offset, length)
+        if len(data) != length:
+            raise NoSuchFile
         pieces.append(binascii.b2a_base64(data, newline=False))
     return b"".join(pieces)

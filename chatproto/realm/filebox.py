@@ -12,7 +12,7 @@ from typing import Protocol
 
 from twisted.internet.defer import DeferredSemaphore
 
-from chatproto.errors import NoSuchFile
+from chatproto.errors import NoSuchFile, Unavailable
 from chatproto.events import InboxFile
 from chatproto.interfaces import IFileStore
 from chatproto.realm.contents import encode_content, encoded_size
@@ -26,6 +26,7 @@ _WAIT_SECONDS = 60.0
 _WAITED_FOR = 1000
 #: Boxes with files that are read at a time: each is up to 16 MiB in memory.
 _READING = 4
+_GONE = "not kept any more"
 
 
 class Files(Protocol):
@@ -67,33 +68,40 @@ class FileBox:
         if offer.size > self._most:
             return _notice(offer, "too large for this client")
         found = await self._files.row(row.mid)
-        store = self._files.store
-        if found is None or store is None or found.state in (FileState.REFUSED, FileState.GONE):
-            return _notice(offer, "not kept any more")
+        if found is None or found.state in (FileState.REFUSED, FileState.GONE):
+            return _notice(offer, _GONE)
+        if found.state == FileState.OFFERED:
+            await self._files.need(found)
         if found.state != FileState.STORED:
-            return await self._wait(account, found, offer)
-        self._asked.pop((account, row.mid), None)
+            return self._wait(account, row, offer, "still on its way from another realm")
+        return await self._read(account, row, offer)
+
+    async def _read(self, account: str, row: MessageRow, offer: Offer) -> InboxFile | str | None:
+        store = self._files.store
+        if store is None:
+            return _notice(offer, _GONE)
         await self._reading.acquire()
         try:
-            content = await encode_content(store, found.sha256, found.size)
+            content = await encode_content(store, offer.sha256, offer.size)
         except NoSuchFile:
-            return _notice(offer, "not kept any more")
+            return _notice(offer, _GONE)
+        except Unavailable:
+            return self._wait(account, row, offer, "it cannot be read now")
         finally:
             self._reading.release()
-        self._meters.file_bytes_out += found.size
-        return InboxFile(name=found.name, content=content, plain=offer.plain)
+        self._asked.pop((account, row.mid), None)
+        self._meters.file_bytes_out += offer.size
+        return InboxFile(name=offer.name, content=content, plain=offer.plain)
 
-    async def _wait(self, account: str, row: FileRow, offer: Offer) -> str | None:
-        """Have a file fetched, and return None while it may be waited for."""
-        if row.state == FileState.OFFERED:
-            await self._files.need(row)
+    def _wait(self, account: str, row: MessageRow, offer: Offer, why: str) -> str | None:
+        """Return None as long as it may be waited for a file, and then the notice."""
         key, now = (account, row.mid), self._clock.seconds()
         since = self._asked.setdefault(key, now)
         if now < since + _WAIT_SECONDS:
             if len(self._asked) > _WAITED_FOR:
                 self._asked.popitem(last=False)
             return None
-        return _notice(offer, "still on its way from another realm")
+        return _notice(offer, why)
 
 
 def _notice(offer: Offer, why: str) -> str:

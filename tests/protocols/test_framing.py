@@ -159,6 +159,16 @@ def test_a_line_that_is_coming_can_be_refused_and_the_next_is_read_correctly() -
     assert protocol.seen == ["too long", b"next"]
 
 
+def test_a_line_that_has_come_and_is_not_looked_at_yet_can_be_refused_too() -> None:
+    protocol = Patient()
+    protocol.makeConnection(StringTransport())
+    protocol.dataReceived(b"long" + b"x" * 50 + b"\nnext\nla")
+    protocol.skip_line()
+    protocol.dataReceived(b"st\n")
+    protocol.resumeProducing()
+    assert protocol.seen == ["too long", b"next", b"last"]
+
+
 def test_a_long_line_in_tiny_pieces_costs_no_more_than_its_bytes() -> None:
     protocol = Patient()
     protocol.allowed = True

@@ -9,7 +9,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from twisted.internet.defer import Deferred, fail
 
+from chatproto.errors import Unavailable
+from chatproto.files.memory import MemoryFileStore
 from chatproto.limits import Limits
 from chatproto.records import FileRow
 from chatproto.wire.text import FileEntries
@@ -58,6 +61,13 @@ def box(peer: Peer, command: str = "inbox") -> Any:
 
 def two(served: Served) -> tuple[Peer, Peer]:
     return auth(served, "messi")[0], auth(served, "henderson")[0]
+
+
+class Unreadable(MemoryFileStore):
+    """A disk that fails whenever it is read."""
+
+    def read(self, sha256: str, offset: int, length: int) -> Deferred[bytes]:
+        return fail(Unavailable())
 
 
 class TestSending:
@@ -282,6 +292,37 @@ class TestReceiving:
         served.house.file_disk.contents.clear()
         ((told,),) = box(henderson).values()
         assert told["msg"] == "(file a.txt, 4 bytes: not kept any more)"
+
+    def test_one_that_is_not_whole_any_more_is_not_given(self, served: Served) -> None:
+        messi, henderson = two(served)
+        messi.ask(f"sendfile henderson a.txt {HALO}")
+        (content,) = served.house.file_disk.contents.values()
+        content.data = content.data[:-1]
+        ((told,),) = box(henderson).values()
+        assert told["msg"] == "(file a.txt, 4 bytes: not kept any more)"
+
+    def test_one_that_cannot_be_read_is_tried_again_for_a_while(self, served: Served) -> None:
+        messi, henderson = two(served)
+        messi.ask("send henderson one")
+        messi.ask(f"sendfile henderson a.txt {HALO}")
+        messi.ask("send henderson two")
+        files = served.house.realm.files
+        working, files.store = files.store, Unreadable(served.house.file_disk)
+        assert [each["msg"] for each in box(henderson)["messi"]] == ["one"]
+        assert box(henderson, "receivefile") == []
+        served.house.turn(59.0)
+        assert box(henderson) == {}
+        served.house.turn(1.0)
+        told = "(file a.txt, 4 bytes: it cannot be read now)"
+        assert [each["msg"] for each in box(henderson)["messi"]] == [told, "two"]
+        files.store = working
+        assert box(henderson, "receivefile") == [entry("messi", "henderson", "a.txt", HALO)]
+
+    def test_two_of_one_name_in_one_second_are_two(self, served: Served) -> None:
+        messi, henderson = two(served)
+        for content in (HALO, "b'aWphaA=='"):
+            messi.ask(f"sendfile henderson a.txt {content}")
+        assert [json.loads(each)["file_content"] for each in box(henderson)["messi"]] == [HALO, "b'aWphaA=='"]
 
     def test_a_full_disk_refuses_and_loses_nothing(self, served: Served) -> None:
         messi, henderson = two(served)
