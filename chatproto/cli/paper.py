@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 from asyncio import Task
 
 from prompt_toolkit.application.run_in_terminal import in_terminal
@@ -17,12 +18,15 @@ class Paper:
         self._output = output
         self._lines: list[str] = []
         self._printing: Task[None] | None = None
+        # prompt_toolkit finds the prompt by the context, and what comes from a thread has none of its own.
+        self._context = contextvars.copy_context()
 
     def show(self, line: str) -> None:
         """Print a line."""
         self._lines.append(line)
         if self._printing is None:
-            self._printing = asyncio.get_running_loop().create_task(self._print())
+            loop = asyncio.get_running_loop()
+            self._printing = loop.create_task(self._print(), context=self._context)
 
     async def _print(self) -> None:
         with contextlib.suppress(OSError):  # a terminal that was closed shows nothing

@@ -12,7 +12,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from chatproto.cli.slashes.base import Mistake
-from chatproto.client import FileInfo, Progress, Stage, State
+from chatproto.client import FileInfo, Progress, Sent, Stage, State
 from chatproto.errors import ChatError
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ class Transfers:
         name = talk.printing.name(to)
 
         def begin(progress: Callable[[Progress], None]) -> Deferred[str]:
-            def sent(result: Any) -> str:
+            def sent(result: Sent) -> str:
+                if not talk.patient:
+                    return ""  # it comes back as a message that is shown
                 number = "" if result.seq is None else f" as {result.seq}"
                 return f"sent {path.name} to {to}{number}"
 
@@ -109,7 +111,7 @@ class Transfers:
 
         self.running[number] = transfer
         transfer.done = begin(heard).addBoth(self._over, number)
-        transfer.done.addCallback(self._talk.note)
+        transfer.done.addCallback(lambda said: self._talk.note(said) if said else None)
         if self._talk.patient:
             await transfer.done
         else:
@@ -130,7 +132,7 @@ class Transfers:
             self._talk.failed(f"{transfer.title}: {reason}")
 
 
-_BEGIN = Progress(Stage.QUEUED, 0, 0)
+_BEGIN = Progress(Stage.READING, 0, 0)
 
 
 def says(error: OSError) -> str:

@@ -354,6 +354,6 @@ class ChatClient:
             error = self._link.error
             self._outbox.finish(error or ConnectionUnavailable("the client was closed"))
             self._inbox.finish(error)
-            self.files.finish()
+        self.files.wake()
         if self._on_state is not None:
             self._on_state(state, reason)

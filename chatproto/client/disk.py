@@ -89,7 +89,7 @@ class Source(Disk):
         found = os.fstat(self._descriptor)
         if not stat.S_ISREG(found.st_mode):
             kind = errno.EISDIR if stat.S_ISDIR(found.st_mode) else errno.EINVAL
-            raise OSError(kind, "not a file that can be sent", str(self._path))
+            raise OSError(kind, "not a file", str(self._path))
         self._begin(found)
 
     def _begin(self, found: os.stat_result) -> None:

@@ -97,8 +97,8 @@ class Files:
         """Hear that a file has come, or will not come: who waits for it asks again."""
         self._lasting.wake(change.file)
 
-    def finish(self) -> None:
-        """Hear that the client is closed: nothing waits any more."""
+    def wake(self) -> None:
+        """Hear that the connection came, or went: what waited for a later time looks again."""
         self._lasting.wake()
 
     def _run(self, work: Callable[[], Coroutine[Any, Any, T]], disk: Disk, reporter: Reporter) -> Deferred[T]:
@@ -110,6 +110,8 @@ class Files:
     async def _take_turn(
         self, work: Callable[[], Coroutine[Any, Any, T]], disk: Disk, reporter: Reporter
     ) -> T:
+        if not self._slots.tokens:
+            reporter.report(Stage.QUEUED, 0, 0)
         await self._slots.acquire()
         try:
             result = await work()

@@ -16,6 +16,7 @@ from chatproto.protocols.client import ChatClientProtocol
 
 T = TypeVar("T")
 
+_AWAY = "no connection"
 #: After a lost connection, so that its end is known everywhere.
 _SHORT = 0.05
 #: A refusal that does not say when to try again is repeated after this; one that says more than the longest
@@ -57,7 +58,7 @@ class Reporter:
     _log = Logger()
 
     def __init__(self, callback: ProgressCallback | None) -> None:
-        self.now = Progress(Stage.QUEUED, 0, 0)
+        self.now = Progress(Stage.READING, 0, 0)
         self._callback = callback
 
     def report(self, stage: Stage, done: int, size: int, reason: str = "") -> None:
@@ -94,6 +95,8 @@ class Lasting:
         """
         clashes = 0
         while True:
+            if self._link.protocol is None:
+                reporter.waits(_AWAY)
             await self._link.open()
             protocol, before = self._link.protocol, reporter.now.done
             if protocol is None:
@@ -102,7 +105,7 @@ class Lasting:
             try:
                 return await attempt(protocol)
             except ConnectionUnavailable:
-                reporter.waits("no connection")
+                reporter.waits(_AWAY)
                 await self.sleep(_SHORT)
             except ChatError as error:
                 clashes = clashes + 1 if reporter.now.done <= before else 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 #: Bytes in one chunk, and in one piece.
 CHUNK = 64 * 1024
 #: Bytes under way at first, and at most; the most is also what one transfer takes of memory, some times over.
-FIRST = 2 * CHUNK
+FIRST = 4 * CHUNK
 MOST = 16 * CHUNK
 #: What is typed meanwhile stands behind what is under way. So many seconds above what the quickest answer
-#: took, nothing is added to it, and so many above, there is too much of it.
-QUICK = 0.2
-SLOW = 1.0
+#: took, nothing is added to it, and so many above, there is too much of it. (A busy machine is slow too, and
+#: for that one less under way would be no help.)
+QUICK = 0.7
+SLOW = 2.0
 
 
 class Pace:

@@ -29,6 +29,7 @@ from chatproto import ChatClient, ChatServerFactory, PasswordHasher, Policy, Rea
 from chatproto.backoff import Backoff
 from chatproto.cli.terminal import Terminal
 from chatproto.executors import InlineExecutor
+from chatproto.files import MemoryFileDisk, MemoryFileStore
 from chatproto.store import MemoryDisk, MemoryStore
 from chatproto.store.tables import MemoryTables
 from tests.serving import SECONDS
@@ -154,6 +155,8 @@ class House:
         self.reactor = reactor
         self.port = 0
         self._disk = MemoryDisk()
+        #: What the realm has of files; it may be made too small.
+        self.files = MemoryFileDisk()
         self._realm: Realm | None = None
         self._listening: IListeningPort | None = None
         self._factory: ChatServerFactory | None = None
@@ -165,7 +168,8 @@ class House:
         policy = Policy(registration=Registration.OPEN)
         store = MemoryStore(self._disk)
         hasher = PasswordHasher(InlineExecutor(), cheap=True)
-        realm = Realm.open("alpha", store, self.reactor, policy=policy, hasher=hasher)
+        files = MemoryFileStore(self.files)
+        realm = Realm.open("alpha", store, self.reactor, policy=policy, hasher=hasher, files=files)
         self._realm = await Deferred.fromCoroutine(realm).asFuture(self.loop)
         self._factory = ChatServerFactory(self._realm, self.reactor)
         endpoint = TCP4ServerEndpoint(self.reactor, self.port, interface="127.0.0.1")

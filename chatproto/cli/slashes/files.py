@@ -34,7 +34,7 @@ async def save(talk: Talk, file: str | None = None, folder: str = ".") -> None:
         if found is None and talk.to is not None:
             found = await newest_file(talk.client, talk.to, word=file)
     if found is None:
-        raise Mistake("there is no file here" if file is None else f"there is no file {file} here")
+        raise Mistake("nobody has sent you a file here" if file is None else f"there is no file {file} here")
     await talk.transfers.save(found, as_path(folder))
 
 
