@@ -36,8 +36,9 @@ UNREAD = 1000
 SERVER_LINE_BYTES = 256 * 1024
 #: Most bytes of JSON in one reply to the older ``inbox`` commands; the rest waits for the next call.
 INBOX_BYTES = 16 * 1024 * 1024
-
-
+#: Bytes of a file behind one line: what one read of a socket brings, and what others wait for at most. Fixed:
+#: it is part of the protocol.
+CHUNK_BYTES = 64 * 1024
 #: Characters in a group's topic: a line or two.
 TOPIC_CHARACTERS = 256
 #: Members up to which a group has receipts and typing: their number grows with the square of it.
@@ -181,8 +182,7 @@ def without_rates(limits: Limits) -> Limits:
     return structs.replace(limits, **dict.fromkeys(RATES, 0.0))
 
 
-#: What is kept towards addresses on this machine: no rates, no bound per address or account, no
-#: deadline.
+#: What is kept towards addresses on this machine: no rates, no bound per address or account, no deadline.
 LOOPBACK = without_rates(
     Limits(
         login_seconds=0.0,

@@ -24,11 +24,15 @@ _OWN_ERRORS = (UnknownRemoteError, ConnectionUnavailable, Distrust)
 
 Schema = dict[str, Any]
 
+#: What follows a line as raw bytes, and has no member there.
+_DATA = "data"
+
 
 def json_schema() -> Schema:
     """Return the JSON dialect as one JSON Schema document (draft 2020-12).
 
-    ``commands`` and ``events`` say by name where in ``$defs`` the lines are described.
+    ``commands`` and ``events`` say by name where in ``$defs`` the lines are described. ``bytes`` of a command
+    names the member that says how many raw bytes follow the line of its ``request``, or of its OK ``reply``.
     """
     asked = [command for command in all_commands() if command.json]
     replies = list(dict.fromkeys(reply for command in asked for reply in command.replies))
@@ -38,6 +42,8 @@ def json_schema() -> Schema:
     of = dict(zip((*asked, *replies, *_EVENTS, events.Refused), references, strict=True))
     for command in asked:
         _definition(definitions, of[command])["properties"]["id"] = tag
+    for followed in (*asked, *replies):
+        _definition(definitions, of[followed])["properties"].pop(_DATA, None)  # no member of the line
     for reply in (*replies, events.Refused):
         _add_envelope(_definition(definitions, of[reply]), tag, "ERROR" if reply is events.Refused else "OK")
     return {
@@ -50,6 +56,7 @@ def json_schema() -> Schema:
                 "pipelined": command.pipelined,
                 "request": of[command],
                 "reply": _one_of([of[reply] for reply in command.replies]),
+                **_bytes(command),
             }
             for command in asked
         },
@@ -58,6 +65,16 @@ def json_schema() -> Schema:
         "events": {str(event.__struct_config__.tag): of[event] for event in _EVENTS},
         "$defs": definitions,
     }
+
+
+def _bytes(command: type[Command]) -> Schema:
+    """Return what follows the lines of a command and its reply, if anything does."""
+    followed = {
+        line: "size"
+        for line, kinds in (("request", (command,)), ("reply", command.replies))
+        if any(_DATA in kind.__struct_fields__ for kind in kinds)
+    }
+    return {"bytes": followed} if followed else {}
 
 
 def rst_tables() -> str:
@@ -120,6 +137,7 @@ def _command(command: type[Command], schema: Schema) -> str:
         facts[:0] = [
             *([f"fields: {fields}"] if fields else []),
             *([f"an OK reply adds: {' or '.join(each or 'nothing' for each in adds)}"] if any(adds) else []),
+            *(f"``{member}`` raw bytes follow the {line}" for line, member in entry.get("bytes", {}).items()),
         ]
     else:
         about.append("text only")

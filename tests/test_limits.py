@@ -87,6 +87,8 @@ def test_buffers_stay_bounded_on_loopback() -> None:
     assert changed - set(RATES) == {
         "connections_per_account",
         "connections_per_address",
+        "file_bytes",
+        "file_bytes_a_day",
         "login_seconds",
         "sessions_per_account",
     }

@@ -8,9 +8,9 @@ from msgspec import Meta
 
 from chatproto import events
 from chatproto.commands.base import Command, Seq, Word
+from chatproto.limits import CHUNK_BYTES
 
-#: Bytes in one chunk, and in one answer to ``download``. Fixed: it is part of the protocol.
-CHUNK_BYTES = 64 * 1024
+#: Bytes in one chunk, and in one answer to ``download``.
 ChunkSize = Annotated[int, Meta(ge=1, le=CHUNK_BYTES)]
 _Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 

@@ -9,9 +9,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.components import proxyForInterface
 
 from chatproto import commands, events
-from chatproto.commands.files import CHUNK_BYTES
 from chatproto.files import MemoryFileStore
 from chatproto.interfaces import IFilePart, IFileStore
+from chatproto.limits import CHUNK_BYTES
 from tests.realm.house import Client, House
 
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from chatproto import commands, events
-from chatproto.errors import BadField, FileGone, FileNotHere, FileTooLarge, NoSuchFile, NoSuchUser
+from chatproto.errors import FileGone, FileNotHere, FileTooLarge, NoSuchFile, NoSuchUser
 from chatproto.limits import Limits
 from chatproto.names import RealmName
 from chatproto.records import CursorRow, FileRow, FileState, MessageRow
@@ -141,7 +141,7 @@ class TestSmall:
         house = House(limits=Limits(sendfile_bytes=10, file_bytes=5, file_bytes_a_day=5))
         house.add("henderson", "lineker")
         client = house.client("messi")
-        with pytest.raises(BadField):
+        with pytest.raises(FileTooLarge):
             self.send(client, "henderson", b"x" * 11)
         with pytest.raises(FileTooLarge):
             self.send(client, "henderson", b"x" * 6)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from chatproto import commands, events
-from chatproto.commands.files import CHUNK_BYTES
 from chatproto.errors import (
     BadName,
     BadOffset,
@@ -30,7 +29,7 @@ from chatproto.errors import (
 )
 from chatproto.files import MemoryFileDisk
 from chatproto.interfaces import IFileStore
-from chatproto.limits import Limits
+from chatproto.limits import CHUNK_BYTES, Limits
 from chatproto.realm.files.upload import WINDOW_BYTES
 from chatproto.records import CidRow, FileRow, MessageRow, UploadRow
 from tests.conftest import LoggedFailures

@@ -13,8 +13,8 @@ from twisted.python.failure import Failure
 
 from chatproto import commands
 from chatproto.errors import (
-    BadField,
     ChatError,
+    FileTooLarge,
     NoSuchFile,
     NotLoggedIn,
     StoreFailed,
@@ -170,7 +170,7 @@ class Finishing:
         :raises ChatError: it is refused, and nothing of it stays.
         """
         if len(data) > limits.sendfile_bytes:
-            raise BadField(f"a file in a line has at most {limits.sendfile_bytes} bytes")
+            raise FileTooLarge(f"a file in a line has at most {limits.sendfile_bytes} bytes")
         copies = 1 if isinstance(to, str) else len(to)
         now = self._log.now()
         rows = await self._store.uploads(login.account)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
-from chatproto.commands.files import CHUNK_BYTES
 from chatproto.errors import (
     BadInvite,
     BadToken,
@@ -15,7 +14,7 @@ from chatproto.errors import (
     WrongPassword,
 )
 from chatproto.events import Reply
-from chatproto.limits import LIST_ITEMS, RECIPIENTS, SERVER_LINE_BYTES, TEXT_BYTES
+from chatproto.limits import CHUNK_BYTES, LIST_ITEMS, RECIPIENTS, SERVER_LINE_BYTES, TEXT_BYTES
 from chatproto.names import fold
 from chatproto.realm.authentication import may_be_user
 from chatproto.realm.files.upload import WINDOW_BYTES
