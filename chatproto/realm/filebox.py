@@ -18,7 +18,7 @@ from chatproto.interfaces import IFileStore
 from chatproto.realm.contents import encode_content, encoded_size
 from chatproto.realm.meters import Meters
 from chatproto.realm.times import Clock
-from chatproto.records import FileRow, FileState, MessageRow, Offer, read_offer
+from chatproto.records import FileRow, FileState, MessageRow, read_offer
 
 #: How long a file that is not here yet keeps its place, from when its reader first asked for it.
 _WAIT_SECONDS = 60.0
@@ -63,37 +63,38 @@ class FileBox:
     async def open(self, account: str, row: MessageRow) -> InboxFile | str | None:
         """Return a message's file, a notice that stands for it, or None while it is worth to wait for it."""
         offer = read_offer(row.text)
-        if offer is None:
-            return "(file)"
-        if offer.size > self._most:
-            return _notice(offer, "too large for this client")
+        # What is said of it in the log of a group may be the word of another realm; its own row is ours.
         found = await self._files.row(row.mid)
-        if found is None or found.state in (FileState.REFUSED, FileState.GONE):
-            return _notice(offer, _GONE)
+        if found is None or offer is None:
+            return "(file)"
+        if found.size > self._most:
+            return _notice(found, "too large for this client")
+        if found.state in (FileState.REFUSED, FileState.GONE):
+            return _notice(found, _GONE)
         if found.state == FileState.OFFERED:
             await self._files.need(found)
         if found.state != FileState.STORED:
-            return self._wait(account, row, offer, "still on its way from another realm")
-        return await self._read(account, row, offer)
+            return self._wait(account, found, "still on its way from another realm")
+        return await self._read(account, found, offer.plain)
 
-    async def _read(self, account: str, row: MessageRow, offer: Offer) -> InboxFile | str | None:
+    async def _read(self, account: str, row: FileRow, plain: bool) -> InboxFile | str | None:
         store = self._files.store
         if store is None:
-            return _notice(offer, _GONE)
+            return _notice(row, _GONE)
         await self._reading.acquire()
         try:
-            content = await encode_content(store, offer.sha256, offer.size)
+            content = await encode_content(store, row.sha256, row.size)
         except NoSuchFile:
-            return _notice(offer, _GONE)
+            return _notice(row, _GONE)
         except Unavailable:
-            return self._wait(account, row, offer, "it cannot be read now")
+            return self._wait(account, row, "it cannot be read now")
         finally:
             self._reading.release()
         self._asked.pop((account, row.mid), None)
-        self._meters.file_bytes_out += offer.size
-        return InboxFile(name=offer.name, content=content, plain=offer.plain)
+        self._meters.file_bytes_out += row.size
+        return InboxFile(name=row.name, content=content, plain=plain)
 
-    def _wait(self, account: str, row: MessageRow, offer: Offer, why: str) -> str | None:
+    def _wait(self, account: str, row: FileRow, why: str) -> str | None:
         """Return None as long as it may be waited for a file, and then the notice."""
         key, now = (account, row.mid), self._clock.seconds()
         since = self._asked.setdefault(key, now)
@@ -101,8 +102,8 @@ class FileBox:
             if len(self._asked) > _WAITED_FOR:
                 self._asked.popitem(last=False)
             return None
-        return _notice(offer, why)
+        return _notice(row, why)
 
 
-def _notice(offer: Offer, why: str) -> str:
-    return f"(file {offer.name}, {offer.size} bytes: {why})"
+def _notice(row: FileRow, why: str) -> str:
+    return f"(file {row.name}, {row.size} bytes: {why})"

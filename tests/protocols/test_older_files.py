@@ -318,6 +318,20 @@ class TestReceiving:
         files.store = working
         assert box(henderson, "receivefile") == [entry("messi", "henderson", "a.txt", HALO)]
 
+    def test_only_its_own_row_says_which_content_it_has(self, served: Served) -> None:
+        """The log of a group may be another realm's, which could name what somebody else here was sent."""
+        messi, henderson = two(served)
+        messi.ask(f"sendfile messi secret.txt {HALO}")
+        messi.ask("sendfile henderson a.txt b'aWphaA=='")
+        house = served.house
+        secret, other = house.wait(house.slow.files(0, 10))
+        (message,) = house.wait(house.slow.messages(other.conversation, 0, 2**53, 10, False, ()))
+        forged = message.text.replace(other.sha256, secret.sha256)
+        house.wait(house.realm.writer.save(puts=(msgspec.structs.replace(message, text=forged),)))
+        (stored,) = house.wait(house.slow.messages(other.conversation, 0, 2**53, 10, False, ()))
+        assert secret.sha256 in stored.text
+        assert box(henderson) == {"messi": [entry("messi", "henderson", "a.txt", "b'aWphaA=='")]}
+
     def test_two_of_one_name_in_one_second_are_two(self, served: Served) -> None:
         messi, henderson = two(served)
         for content in (HALO, "b'aWphaA=='"):
