@@ -40,8 +40,16 @@ def copy(source: str, target: str) -> None:
     The realm must not run, and there must be nothing at TO. Prints the rows of each table.
     """
     with _told(source, target), _opened(source) as have, _opened(target) as wanted:
-        batch = copy_store(have, wanted, lambda table, rows: print(table, rows, sep="\t"))
+        rows: dict[str, int] = {}
+
+        def copied(table: str, count: int) -> None:
+            rows[table] = count
+            print(table, count, sep="\t")
+
+        batch = copy_store(have, wanted, copied)
     click.echo(f"copied everything up to batch {batch}; serve the realm from {shown(target)} now", err=True)
+    if rows.get("files"):
+        click.echo('files that people sent stay where they are: say `files = "FOLDER"`, or move it', err=True)
 
 
 @store.command()

@@ -23,13 +23,15 @@ from zope.interface import implementer
 from chatproto.errors import NoSuchFile, StoreError, StoreFull, Unavailable
 from chatproto.files.exporting import export_bytes, pieces_of
 from chatproto.files.handles import Handle, Handles
-from chatproto.files.layout import GRACE_SECONDS, Layout, is_hash
+from chatproto.files.layout import GRACE_SECONDS, Layout, is_hash, sync_folder
 from chatproto.files.parts import DiskPart
 from chatproto.files.writing import PartFile, room
 from chatproto.interfaces import IExecutor, IFilePart, IFileStore
 
 #: When to try again what found no room, or a disk that does not do what it should.
 RETRY_SECONDS = 30.0
+#: A disk that fails is told to the log so often.
+_TELL_SECONDS = 60.0
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -58,7 +60,7 @@ class DiskFileStore:
         self._under_way = 0
         self._closing: Deferred[None] | None = None
         self._closed = False
-        self._ailing = False
+        self._told_at = float("-inf")
 
     # Opening and closing.
 
@@ -76,6 +78,8 @@ class DiskFileStore:
                 raise StoreError(f"the folders in {layout.folder} are on several file systems")
             for left in layout.new.iterdir():
                 left.unlink()
+            for folder in (layout.contents, layout.folder):  # what a killed process made here is relied on
+                sync_folder(folder)
             probe = layout.new / "probe"
             probe.touch(0o600)
             probe.unlink()
@@ -144,23 +148,19 @@ class DiskFileStore:
         if self._closing is not None and not self._under_way:
             # When those who wait for the result had their turn: they may have more to do.
             self._executor.run(_nothing).addCallback(self._perhaps_idle)
-        return self._told(result) if isinstance(result, Failure) else self._well(result)
+        return self._told(result) if isinstance(result, Failure) else result
 
     def _perhaps_idle(self, _: object) -> None:
         if self._closing is not None and not self._under_way and not self._closing.called:
             self._closing.callback(None)
 
-    def _well(self, result: Any) -> Any:
-        self._ailing = False
-        return result
-
     def _told(self, failure: Failure) -> Failure:
-        """Return what a caller may be told of a failure; the log has the rest, once until it is over."""
+        """Return what a caller may be told of a failure; the log has the rest, though not each time."""
         error = failure.value
         if not isinstance(error, OSError):
             return failure
-        if not self._ailing:
-            self._ailing = True
+        if abs(self._now() - self._told_at) >= _TELL_SECONDS:
+            self._told_at = self._now()
             self._log.error("files cannot be stored or read: {reason}", reason=_reason(error))
         if error.errno in _FULL:
             return Failure(StoreFull(retry_after=RETRY_SECONDS))

@@ -69,14 +69,24 @@ class Handles:
             return known
         handle.users = 1
         self._open[sha256] = handle
-        for idle in [key for key, each in self._open.items() if not each.users][: len(self._open) - _IDLE]:
-            self._open.pop(idle).close()
+        self._trim()
         return handle
+
+    def _trim(self) -> None:
+        """Close those that were not read for longest, if there are too many."""
+        more = len(self._open) - _IDLE
+        if more > 0:
+            for idle in [key for key, each in self._open.items() if not each.users][:more]:
+                self._open.pop(idle).close()
 
     def give_back(self, sha256: str, handle: Handle) -> None:
         """End a read."""
         handle.users -= 1
-        if not handle.users and self._open.get(sha256) is not handle:
+        if handle.users:
+            return
+        if self._open.get(sha256) is handle:
+            self._trim()
+        else:
             handle.close()
 
     def forget(self, sha256: str) -> None:

@@ -114,11 +114,12 @@ class PartFile:
         return found
 
     def _make_folder(self, folder: Path) -> None:
-        try:
-            folder.mkdir(0o700)
-        except FileExistsError:
-            return
-        sync_folder(folder.parent)
+        with self._naming:  # whoever finds it there can rely on it
+            try:
+                folder.mkdir(0o700)
+            except FileExistsError:
+                return
+            sync_folder(folder.parent)
 
     def _touch(self, content: Path) -> bool:
         """Note that a content was kept again; tell whether it is there, as far as its size tells."""
