@@ -104,9 +104,9 @@ class LargeLines:
 
     def _look(self) -> None:
         self._call = None
-        late = self._clock.seconds() - _LINE_SECONDS
+        now = self._clock.seconds()
         for line, since in list(self._holding.items()):
-            if since <= late and line.stage is Stage.COMING and self._waiting:
+            if since + _LINE_SECONDS <= now and line.stage is Stage.COMING and self._waiting:
                 line.too_slow()
         if self._waiting:
             self._hurry()

@@ -195,6 +195,6 @@ def _most_bytes(entry: InboxEntry) -> int:
     texts = (entry.sender, entry.msg_from, entry.msg_to, entry.msg, entry.group or "")
     size = _AROUND_BYTES + sum(3 * len(text.encode("utf-16-le")) for text in texts)
     if entry.file is not None:
-        # Its name may be in a string within a string.
-        size += _AROUND_BYTES + 6 * len(entry.file.name.encode("utf-16-le")) + len(entry.file.content)
+        size += 3 * len(entry.file.name.encode("utf-16-le"))
+        size = 2 * size + len(entry.file.content)  # it may be a string within a string
     return size

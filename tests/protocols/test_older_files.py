@@ -250,7 +250,7 @@ class TestReceiving:
     def test_a_reply_has_what_fits_and_the_rest_comes_with_the_next(
         self, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("chatproto.realm.inboxes.INBOX_BYTES", 3100)
+        monkeypatch.setattr("chatproto.realm.inboxes.INBOX_BYTES", 3600)
         messi, henderson = two(served)
         contents = [repr(base64.b64encode(bytes([number]) * 750)) for number in range(5)]
         for content in contents:
