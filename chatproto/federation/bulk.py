@@ -1,8 +1,9 @@
 """The lane of one connection for what may wait: bytes of files, which delay no message.
 
 A piece is read only when it is its turn, and goes out only while nothing else waits to be sent, one in each
-turn of the reactor. So a message never stands behind more than one piece here, whatever else there is. Who
-has something to send is asked in turns, by bytes: who has small pieces is not the poorer for it.
+turn of the reactor. So a message never stands behind more than one piece here, whatever else there is; and on
+a slow line pieces are small. Who has something to send is asked in turns, by bytes: who has small pieces is
+not the poorer for it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ from chatproto.frames import CHUNK_BYTES, Chunk, Freight
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 
+#: Bytes of a piece at first and at least. A piece that took longer than the one time halves the next ones,
+#: one that took less than the other doubles them.
+_FIRST_BYTES = 16 * 1024
+_LEAST_BYTES = 4 * 1024
+_SLOW_SECONDS = 0.02
+_FAST_SECONDS = 0.005
+
 #: A frame, and the raw bytes that follow it.
 Piece = tuple[Chunk | Freight, bytes]
 
@@ -29,8 +37,11 @@ class Source(Protocol):
         """Whether there is something to send now."""
         ...
 
-    async def next(self) -> Piece | None:
-        """Return the next piece; None if there was none after all. Nothing is repeated."""
+    async def next(self, most: int) -> Piece | None:
+        """Return the next piece, of so many bytes if it can be; None if there was none after all.
+
+        Nothing is repeated.
+        """
         ...
 
 
@@ -44,6 +55,7 @@ class Bulk:
         self._sources: dict[Source, int] = {}
         self._pause: Deferred[None] | None = None
         self._closed = False
+        self._piece_bytes = _FIRST_BYTES
         self._sending = Errand(writer, clock, "sending bytes of files", self._send_some)
         #: Hears that a source has something to send.
         self.wake = self._sending.soon
@@ -76,18 +88,28 @@ class Bulk:
 
     async def _send_some(self) -> None:
         while not self._closed and (source := self._turn()) is not None:
-            piece = await source.next()
+            piece = await source.next(self._piece_bytes)
             if piece is None:
                 continue
             await self._until_idle()
             if self._closed:
                 return
+            began = self._clock.seconds()
             self._connection.send_raw(*piece)
             size = len(piece[1])
             self.sent += size
             if source in self._sources:
                 self._sources[source] -= size
             await self._next_turn()
+            await self._until_idle()
+            self._fit(self._clock.seconds() - began)
+
+    def _fit(self, seconds: float) -> None:
+        """Choose the size of pieces by how long one was on its way to the kernel."""
+        if seconds > _SLOW_SECONDS:
+            self._piece_bytes = max(_LEAST_BYTES, self._piece_bytes // 2)
+        elif seconds < _FAST_SECONDS:
+            self._piece_bytes = min(CHUNK_BYTES, self._piece_bytes * 2)
 
     def _turn(self) -> Source | None:
         """Return whose turn it is; None if nobody has anything to send."""

@@ -13,7 +13,7 @@ from chatproto.federation.bulk import Bulk, Piece
 from chatproto.federation.counting import FileCounts
 from chatproto.federation.errand import Errand
 from chatproto.federation.rules import Files
-from chatproto.frames import CHUNK_BYTES, Chunk, Frame, Freight, Got, Lacking, Want
+from chatproto.frames import Chunk, Frame, Freight, Got, Lacking, Want
 from chatproto.names import RealmName
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
@@ -136,7 +136,7 @@ class Serving:
         """See :class:`~chatproto.federation.bulk.Source`."""
         return any(served.offset < served.until for served in self._served.values())
 
-    async def next(self) -> Piece | None:
+    async def next(self, most: int) -> Piece | None:
         """See :class:`~chatproto.federation.bulk.Source`."""
         found = ((mid, each) for mid, each in self._served.items() if each.offset < each.until)
         mid, served = next(found, ("", None))
@@ -145,7 +145,7 @@ class Serving:
         del self._served[mid]
         self._served[mid] = served  # the others come first now
         offset = served.offset
-        size = min(CHUNK_BYTES, served.until - offset)
+        size = min(most, served.until - offset)
         try:
             data = await self._files.store.read(served.sha256, offset, size)
         except NoSuchFile:
@@ -194,7 +194,7 @@ class Forwarding:
         """See :class:`~chatproto.federation.bulk.Source`."""
         return bool(self._waiting)
 
-    async def next(self) -> Piece | None:
+    async def next(self, most: int) -> Piece | None:
         """See :class:`~chatproto.federation.bulk.Source`."""
         if not self._waiting:
             return None

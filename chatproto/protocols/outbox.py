@@ -9,7 +9,7 @@ to stop reading.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.interfaces import IDelayedCall, IPushProducer
 from twisted.internet.tcp import Connection
@@ -68,7 +68,13 @@ class Outbox:
         progress_seconds: float,
         drained: Callable[[], None],
         stuck: Callable[[], None],
+        *,
+        exact: bool = False,
     ) -> None:
+        """With ``exact`` the transport is given nothing that it cannot send at once, where that can be told.
+
+        So nothing waits there, and :attr:`full` is known as soon as something has to wait at all.
+        """
         self._transport = transport
         self._turn = turn
         self._clock = clock
@@ -90,6 +96,7 @@ class Outbox:
         self._direct: Callable[[bytes], object] | None = None
         if isinstance(transport, Connection) and not transport.TLS:
             self._direct = transport.writeSomeData
+        self._exact = exact
         transport.registerProducer(self, True)
 
     @property
@@ -119,10 +126,22 @@ class Outbox:
                 sent = self._direct(data)
                 if sent == len(data):
                     continue
+                if self._exact and isinstance(sent, int):
+                    self._wait_for_room(data[sent:])
+                    return
                 # From here on the transport has bytes of its own, and nothing may overtake them.
                 self._direct = None
                 data = data[sent:] if isinstance(sent, int) else data
             self._transport.write(data)
+
+    def _wait_for_room(self, rest: bytes) -> None:
+        """Keep what was not sent until the transport finds that more can be: it resumes its producer then."""
+        self._pieces.insert(0, rest)
+        self._waiting += len(rest)
+        transport = cast("Connection", self._transport)
+        transport.producerPaused = True
+        transport.startWriting()
+        self.pauseProducing()
 
     def _take(self) -> bytes:
         """Take what to hand over at once: all if that is little, otherwise about one piece."""

@@ -123,6 +123,7 @@ class RealmPeerProtocol(PausingFraming):
             factory.limits.progress_seconds,
             self._drained,
             self._stuck,
+            exact=True,
         )
         self._deadline = factory.clock.callLater(factory.limits.link_handshake_seconds, self._too_late)
         self._outbox.write(self._handshake.begin())

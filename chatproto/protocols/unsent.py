@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import socket
 
-#: Bytes that the kernel takes beyond those on the line: no more than two chunks of a file.
-_UNSENT_BYTES = 128 * 1024
+#: Bytes that the kernel takes beyond those on the line: a tenth of a second of a slow one.
+_UNSENT_BYTES = 16 * 1024
 #: Not on every system; its number is the same on all that have it under Linux.
 _OPTION = getattr(socket, "TCP_NOTSENT_LOWAT", None)
 
