@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from chatproto.errors import ChatError
     from chatproto.events import Message
     from chatproto.federation.peers import Peers
-    from chatproto.interfaces import IAuthenticator, IStore
+    from chatproto.files import DiskFileStore, MemoryFileDisk, MemoryFileStore, open_files
+    from chatproto.interfaces import IAuthenticator, IFilePart, IFileStore, IStore
     from chatproto.limits import Limits
     from chatproto.names import Address, GroupName, RealmName, UserName
     from chatproto.protocols import (
@@ -56,13 +57,18 @@ _HOMES = {
     "ClientSession": "realm",
     "CredAuthenticator": "realm",
     "Dialect": "wire.dialect",
+    "DiskFileStore": "files",
     "FileEntries": "wire.text",
     "GroupName": "names",
     "IAuthenticator": "interfaces",
+    "IFilePart": "interfaces",
+    "IFileStore": "interfaces",
     "IStore": "interfaces",
     "JsonDialect": "wire.json",
     "Limits": "limits",
     "MemoryDisk": "store",
+    "MemoryFileDisk": "files",
+    "MemoryFileStore": "files",
     "MemoryStore": "store",
     "Message": "events",
     "PasswordHasher": "realm",
@@ -79,6 +85,7 @@ _HOMES = {
     "TextDialect": "wire.text",
     "UserName": "names",
     "configure": "configuration",
+    "open_files": "files",
     "open_store": "store",
     "realm_service": "service",
 }
@@ -94,13 +101,18 @@ __all__ = [
     "ClientSession",
     "CredAuthenticator",
     "Dialect",
+    "DiskFileStore",
     "FileEntries",
     "GroupName",
     "IAuthenticator",
+    "IFilePart",
+    "IFileStore",
     "IStore",
     "JsonDialect",
     "Limits",
     "MemoryDisk",
+    "MemoryFileDisk",
+    "MemoryFileStore",
     "MemoryStore",
     "Message",
     "PasswordHasher",
@@ -118,6 +130,7 @@ __all__ = [
     "UserName",
     "__version__",
     "configure",
+    "open_files",
     "open_store",
     "realm_service",
 ]

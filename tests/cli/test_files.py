@@ -83,6 +83,8 @@ def test_files_of_a_realm_that_does_not_run_are_looked_after(
     assert target.read_bytes() == b"dunia"
     removed = chatproto("files", "gc", "--older-than", "1s", "--yes", *at)
     assert removed.stderr == ("removed 2 contents of 9 bytes, 0 that were never finished; 2 files are gone\n")
+    copied = here("store", "copy", store, f"sqlite:///{tmp_path / 'other.db'}")
+    assert "files that people sent stay where they are" in copied.stderr
     # Other commands leave the folder alone.
     shutil.rmtree(folder)
     assert chatproto("user", "list", *at).returncode == 0

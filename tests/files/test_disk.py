@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pytest_twisted import ensureDeferred
 from twisted.internet.defer import DeferredList
+from twisted.logger import capturedLogs
 
 from chatproto.errors import BadField, NoSuchFile, StoreError, StoreFull, Unavailable, WrongContent
 from chatproto.files import DiskFileStore
@@ -281,10 +282,13 @@ async def test_a_disk_that_fails_is_told_to_the_log_once(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "pwrite", failing)
-    for _ in range(3):
-        with pytest.raises(Unavailable) as caught:
-            await part.write(b"!")
-        assert "Input" not in str(caught.value)
+    with capturedLogs() as events:
+        for _ in range(3):
+            with pytest.raises(Unavailable) as caught:
+                await part.write(b"!")
+            assert "Input" not in str(caught.value)
+    reasons = [event["reason"] for event in events if "reason" in event]
+    assert reasons == ["Input/output error"]
     monkeypatch.setattr(os, "pwrite", pwrite)
     assert await part.write(b"!") == 5
     assert await part.keep(5, "") == sha256(b"halo!")
