@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.serving import ROOT, SECONDS, Connection, Server, environment
+from tests.serving import ROOT, SECONDS, Connection, Server, chatproto, environment
 
 EXAMPLES = ROOT / "examples"
 CLIENT = "client=tcp:0:interface=127.0.0.1"
@@ -159,9 +159,9 @@ def history(port: str, user: str, other: str) -> list[str]:
         return [message["text"] for message in page["messages"]]
 
 
-def logged_in(port: str, user: str) -> Connection:
+def logged_in(port: str, user: str, password: str = "secret") -> Connection:
     connection = Connection(socket.create_connection(("127.0.0.1", int(port)), SECONDS))
-    assert connection.ask(do="login", user=user, password="secret")["status"] == "OK"
+    assert connection.ask(do="login", user=user, password=password)["status"] == "OK"
     return connection
 
 
@@ -200,6 +200,45 @@ def test_the_tally_bot_counts_each_message_once_however_often_it_is_killed(port:
             fan.write(do="send", to="tally", text="score lineker")
             assert next_text(fan) == "lineker has 0"
     assert heard == [f"messi has {number}" for number in [*range(1, _PRAISES + 1), _PRAISES]]
+
+
+def test_the_file_drop_saves_what_it_is_sent_and_misses_nothing(
+    port: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHATPROTO_PASSWORD", "surabaya")
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    arguments = ("file_drop.py", f"127.0.0.1:{port}", "drop", str(folder), "1")
+    files = {"one.txt": b"1", "two.bin": bytes(600_000), "large.bin": bytes(600_000), "last.txt": b"2"}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+
+    def send(*names: str) -> None:
+        paths = [str(tmp_path / name) for name in names]
+        place = f"127.0.0.1:{port}"
+        sent = chatproto("send-file", place, "drop", *paths, "--user", "messi")
+        assert (sent.returncode, sent.stderr) == (0, "")
+
+    with Example(*arguments) as bot:
+        bot.read("drop@alpha is online")
+        send("one.txt", "two.bin")
+        bot.read("messi@alpha saved one.txt, 1 bytes")
+        bot.process.kill()
+    send("large.bin", "last.txt")
+    with Example(*arguments) as bot:
+        bot.read("messi@alpha there is no room for large.bin")
+        bot.read("messi@alpha saved last.txt, 1 bytes")
+    saved = {each.name: each.read_bytes() for each in folder.iterdir() if not each.name.startswith(".")}
+    assert saved == {name: data for name, data in files.items() if name != "large.bin"}
+    with logged_in(port, "messi", "surabaya") as messi:
+        page = messi.ask(do="history", **{"with": "drop"})
+        answers = [each["text"] for each in page["messages"] if each["from"] == "drop@alpha"]
+    assert [answer.partition(",")[0] for answer in answers] == [
+        "saved one.txt",
+        "saved two.bin",
+        "there is no room for large.bin",
+        "saved last.txt",
+    ]
 
 
 def test_the_plain_dialect_answers_as_in_the_tutorial() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from chatproto.client import ChatClient, FileInfo
+from chatproto.commands import About
+from chatproto.errors import NoSuchFile
+from chatproto.events import AboutFile
 from chatproto.limits import PAGE_ITEMS
 from chatproto.names import fold
 
@@ -31,13 +34,7 @@ async def newest_file(client: ChatClient, with_: str, but: str = "", *, word: st
 
 async def file_of_id(client: ChatClient, file: str) -> FileInfo | None:
     """Return a file of any conversation by its id."""
-    since, complete = 0, False
-    while not complete:
-        page = await client.conversations(since)
-        for state in page.conversations:
-            found = await newest_file(client, state.with_, word=file)
-            if found is not None and found.id == file:
-                return found
-            since = state.seq
-        complete = page.complete or not page.conversations
-    return None
+    try:
+        return (await client.request(About(file=file), AboutFile)).file
+    except NoSuchFile:
+        return None

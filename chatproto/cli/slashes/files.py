@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chatproto.cli.finding import newest_file
+from chatproto.cli.finding import file_of_id, newest_file
 from chatproto.cli.slashes.base import Mistake
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ async def save(talk: Talk, file: str | None = None, folder: str = ".") -> None:
         found = await newest_file(talk.client, talk.here(None), talk.conversations.own)
     else:
         found = talk.printing.shelf.find(file)
-        if found is None and talk.to is not None:
+        if found is None and "/" in file:
+            found = await file_of_id(talk.client, file)
+        elif found is None and talk.to is not None:
             found = await newest_file(talk.client, talk.to, word=file)
     if found is None:
         raise Mistake("nobody has sent you a file here" if file is None else f"there is no file {file} here")
