@@ -86,7 +86,10 @@ class LargeLines:
         """Give room back, or wait for it no longer."""
         self._waiting.pop(line, None)
         if self._holding.pop(line, None) is not None and self._waiting:
-            following = next(iter(self._waiting))
+            # Whoever has many connections does not keep others waiting with all of them.
+            owners = {each.owner for each in self._holding}
+            others = (each for each in self._waiting if each.owner not in owners)
+            following = next(others, next(iter(self._waiting)))
             del self._waiting[following]
             self._holding[following] = self._clock.seconds()
             following.begin()
@@ -123,6 +126,12 @@ class LargeLine:
         #: Why the line is refused.
         self._refusal: ChatError = LineTooLong()
         self._asked = False  # whether the realm was asked about the token of a stranger's line
+
+    @property
+    def owner(self) -> str:
+        """Who sends it, as far as is known before it is read: an account, or else an address."""
+        session = self._connection.session
+        return session.logins[-1].account if session.logins else session.address
 
     def limit_of(self, dialect: Dialect, start: bytes) -> int | None:
         """See :meth:`LineFraming.limit_of`, of a line in a dialect that begins so."""

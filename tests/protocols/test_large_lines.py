@@ -139,9 +139,9 @@ class TestWhoMay:
 
 
 class TestRoom:
-    def begin(self, served: Served, count: int) -> list[Peer]:
+    def begin(self, served: Served, count: int, user: str = "messi") -> list[Peer]:
         """Return connections in the middle of a line each."""
-        peers = [auth(served)[0] for _ in range(count)]
+        peers = [auth(served, user)[0] for _ in range(count)]
         for peer in peers:
             say(peer, line(260_000)[:100_000])
         return peers
@@ -156,6 +156,17 @@ class TestRoom:
         assert not next_.wire.paused
         say(next_, line(260_000)[100_000:])
         assert [code(reply) for reply in next_.heard()] == ["bad-field"]
+
+    def test_whose_lines_are_coming_does_not_keep_others_waiting_with_further_ones(
+        self, served: Served
+    ) -> None:
+        few = self.begin(served, LARGE_LINES)
+        more = self.begin(served, 2)
+        (other,) = self.begin(served, 1, "henderson")
+        few[0].lose()
+        assert [peer.wire.paused for peer in (*more, other)] == [True, True, False]
+        few[1].lose()
+        assert [peer.wire.paused for peer in more] == [False, True]
 
     def test_a_connection_that_is_lost_makes_room(self, served: Served) -> None:
         *few, next_, last = self.begin(served, LARGE_LINES + 2)
