@@ -10,7 +10,7 @@ from chatproto.errors import LinkError
 from chatproto.federation.connection import Connection
 from chatproto.federation.identity import Identity
 from chatproto.federation.trust import Kind, Trust
-from chatproto.frames import Frame, Item
+from chatproto.frames import Chunk, Frame, Freight, Item
 from chatproto.limits import Limits, without_rates
 from chatproto.names import RealmName
 from chatproto.protocols.peer_factory import RealmPeerFactory
@@ -40,7 +40,10 @@ class End:
         self.realm = realm
         self.connection = connection
         self.frames: list[Frame] = []
+        #: The raw bytes that came, in order.
+        self.raw: list[bytes] = []
         self.drains = 0
+        self.on_drained: Callable[[], object] = lambda: None
         #: Why it was lost, each time that it was told so.
         self.reasons: list[str] = []
         #: Called with each frame, after it was noted.
@@ -50,8 +53,13 @@ class End:
         self.frames.append(frame)
         self.hook(frame)
 
+    def raw_received(self, frame: Chunk | Freight, data: bytes) -> None:
+        self.raw.append(data)
+        self.received(frame)
+
     def drained(self) -> None:
         self.drains += 1
+        self.on_drained()
 
     def lost(self, reason: str) -> None:
         self.reasons.append(reason)

@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from chatproto.errors import LinkError
 from chatproto.federation.connection import Connection
-from chatproto.frames import Frame, Goodbye, Hello, PeerLimits, Ping, Pong
+from chatproto.frames import Chunk, Frame, Goodbye, Hello, PeerLimits, Ping, Pong
 from chatproto.limits import Limits
 from chatproto.protocols.peer import HANDSHAKE_LINE_BYTES, RealmPeerProtocol, Stage
 from chatproto.protocols.peer_factory import STRANGERS
@@ -507,6 +507,49 @@ class TestEnd:
             side.lose()
         two.clock.advance(0)
         assert two.clock.getDelayedCalls() == []
+
+
+class TestRawBytes:
+    DATA = bytes(range(256)) * 3 + b"\n{}\n"
+
+    def chunk(self, offset: int = 0) -> Chunk:
+        return Chunk(mid="alpha/1", offset=offset, size=len(self.DATA))
+
+    @pytest.mark.parametrize("size", [1, 7, 100, 10_000])
+    def test_they_follow_their_frame_whatever_they_are(self, two: Two, size: int) -> None:
+        dialler, listener = two.linked()
+        connection = two.alpha.end.connection
+        assert connection.idle
+        connection.send(Ping(number=1))
+        connection.send_raw(self.chunk(), self.DATA)
+        assert not connection.idle
+        connection.send_raw(self.chunk(9), self.DATA)
+        connection.send(Ping(number=2))
+        said = dialler.heard()
+        assert connection.idle
+        for start in range(0, len(said), size):
+            listener.protocol.dataReceived(said[start : start + size])
+        assert two.beta.end.frames == [Ping(number=1), self.chunk(), self.chunk(9), Ping(number=2)]
+        assert two.beta.end.raw == [self.DATA] * 2
+
+    def test_nothing_of_them_comes_before_the_proof(self, two: Two) -> None:
+        listener = two.listening()
+        listener.say(encode_frame(self.chunk())[:-1] + b"\n" + self.DATA)
+        assert two.beta.ends == []
+        assert listener.wire.disconnecting
+
+    @pytest.mark.parametrize("size", [-1, 0, 64 * 1024 + 1, 1.5])
+    def test_a_size_that_is_none_ends_the_connection(self, two: Two, size: float) -> None:
+        _, listener = two.linked()
+        listener.heard()
+        listener.say(f'{{"frame":"chunk","mid":"alpha/1","offset":0,"size":{size}}}'.encode())
+        assert listener.goodbye().reason == "bad-frame"
+
+    def test_a_connection_that_ends_in_the_middle_tells_nothing(self, two: Two) -> None:
+        _, listener = two.linked()
+        listener.protocol.dataReceived(encode_frame(self.chunk()) + self.DATA[:-1])
+        listener.lose()
+        assert two.beta.end.raw == []
 
 
 def test_a_recorded_connection_is_worth_nothing(two: Two) -> None:

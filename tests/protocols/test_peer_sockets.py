@@ -14,9 +14,10 @@ from twisted.internet import reactor as installed
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.interfaces import IAddress, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from chatproto.frames import Goodbye, Ping
+from chatproto.frames import CHUNK_BYTES, Chunk, Goodbye, Ping
 from chatproto.limits import Limits
 from chatproto.protocols.peer import RealmPeerProtocol
 from chatproto.tls.binding import binding_of
@@ -354,3 +355,46 @@ async def test_a_drained_realm_says_goodbye() -> None:
         await there.beta.factory.drain("shutdown")
         await until(lambda: bool(there.alpha.end.reasons))
         assert there.alpha.end.frames == [Goodbye(reason="shutdown")]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@ensureDeferred
+async def test_what_is_said_stands_behind_little_of_a_file(files: TlsFiles, tls: bool) -> None:
+    """Bytes go only while nothing waits: so what waits here is one chunk, and the kernel holds little."""
+    async with world() as there:
+        factory = there.beta.factory
+        port = there.listen(over_tls(factory, files) if tls else factory)
+        await there.meet(port, files if tls else None)
+        sender, reader = there.alpha.end.connection, there.beta.end.connection
+        reader.pause(True)
+        data, sent = bytes(CHUNK_BYTES), 0
+
+        def send() -> None:
+            nonlocal sent
+            while sender.idle and sent < 200:
+                sender.send_raw(Chunk(mid="alpha/1", offset=sent * CHUNK_BYTES, size=CHUNK_BYTES), data)
+                sent += 1
+
+        there.alpha.end.on_drained = send
+        for _ in range(50):
+            send()
+            await pause()
+        assert sender.full
+        if not tls:
+            outbox = sender._protocol._outbox
+            assert 0 < outbox.unsent <= CHUNK_BYTES + 200
+            transport = sender._protocol.transport
+            assert not transport.dataBuffer
+            assert not transport._tempDataLen
+        sender.send(Ping(number=1))
+        reader.pause(False)
+        await until(lambda: len(there.beta.end.raw) == 200)
+        frames = there.beta.end.frames
+        assert [frame.offset // CHUNK_BYTES for frame in frames if isinstance(frame, Chunk)] == [*range(200)]
+        assert Ping(number=1) in frames
+        assert all(each == data for each in there.beta.end.raw)
+
+
+async def pause() -> None:
+    """Let the reactor turn."""
+    await deferLater(reactor, 0.002)
