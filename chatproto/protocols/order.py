@@ -7,7 +7,7 @@ Replies are sent in the order of commands, whatever the order in which these are
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Protocol
 
 from chatproto.commands import Command, Download
@@ -84,8 +84,10 @@ class Slot:
         self._connection.reply()
 
 
-def may_follow(command: Command, slots: Iterable[Slot]) -> bool:
+def may_follow(command: Command, slots: Collection[Slot]) -> bool:
     """Tell whether a command may be carried out while those before it are not answered."""
-    if type(command) is Download:
-        return sum(slot.owed for slot in slots) + command.size <= _OWED_BYTES
-    return command.pipelined
+    if not slots or (command.pipelined and type(command) is not Download):
+        return True
+    if type(command) is not Download:
+        return False
+    return sum(slot.owed for slot in slots) + command.size <= _OWED_BYTES

@@ -181,7 +181,7 @@ class ChatServerProtocol(RawFraming):
 
     def take(self, dialect: Dialect, request: Request) -> None:
         """Carry out a command now, or as soon as it may."""
-        if self._factory.realm.writer.full or (self._slots and not may_follow(request.command, self._slots)):
+        if self._factory.realm.writer.full or not may_follow(request.command, self._slots):
             self._held = (dialect, request)
             self.pause(Pause.HELD)
             self._look_for_room()
@@ -248,7 +248,7 @@ class ChatServerProtocol(RawFraming):
         if self._held is None or self._pause & Pause.WRITER:
             return
         dialect, request = self._held
-        if not self._slots or may_follow(request.command, self._slots):
+        if may_follow(request.command, self._slots):
             self._held = None
             self._start(dialect, request)
             self.resume(Pause.HELD)
