@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
 from twisted.internet.defer import Deferred, fail, succeed
@@ -75,11 +75,11 @@ class MemoryFileDisk:
                 zeros = bytes(len(part.data) - lost) if power.randrange(2) else b""
                 part.data[lost:] = zeros
 
-    def backup(self) -> tuple[dict[str, Content], dict[str, PartBytes]]:
+    def backup(self) -> Any:
         """Return a copy of what it has now."""
         return deepcopy((self.contents, self.parts))
 
-    def restore(self, backup: tuple[dict[str, Content], dict[str, PartBytes]]) -> None:
+    def restore(self, backup: Any) -> None:
         """Put back an older copy."""
         self.contents, self.parts = deepcopy(backup)
 
