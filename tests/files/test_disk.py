@@ -22,6 +22,7 @@ from chatproto.files.parts import DiskPart
 from chatproto.testing.store_contract.contents import CHUNK, content, send, sha256, whole
 from tests.conftest import LoggedFailures
 from tests.files.places import FolderPlace
+from tests.small_disk import small_disk
 
 
 @pytest.fixture
@@ -220,17 +221,8 @@ async def test_a_copy_is_made_of_what_is_undamaged_where_nothing_is(place: Folde
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """Return a file system of 4 MiB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", str(folder)]
-    try:
-        made = subprocess.run(mount, capture_output=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount here")
-    if made.returncode:
-        pytest.skip("only root can mount a small file system")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with small_disk(tmp_path / "small") as folder:
+        yield folder
 
 
 @ensureDeferred
