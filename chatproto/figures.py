@@ -61,6 +61,7 @@ def link_figures(links: Operating, linking: Sequence[RealmPeerFactory], now: flo
             sent[realm, code] += count
         for code, count in link.incoming.verdicts.items():
             taken[realm, code or "ok"] += count
+    yield from _file_figures(links)
     yield gauge("link_state", "Links to other realms, by what they do now", states, "realm", "state")
     yield gauge("link_waiting_items", "Messages that wait for a realm or its answer", items, "realm")
     yield gauge("link_waiting_bytes", "Bytes of text that wait for a realm or its answer", size, "realm")
@@ -69,6 +70,21 @@ def link_figures(links: Operating, linking: Sequence[RealmPeerFactory], now: flo
     yield counter("link_messages_taken", "Messages of a realm taken or refused", taken, "realm", "result")
     yield counter("link_dials", "Connections to other realms that were begun", links.dials)
     yield from _connections(linking)
+
+
+def _file_figures(links: Operating) -> Iterator[Metric]:
+    fetching: dict[tuple[str, ...], float] = {}
+    size: dict[tuple[str, ...], float] = {}
+    ends: dict[tuple[str, ...], float] = {}
+    for link in links.links:
+        realm, counts = str(link.realm), link.file_counts
+        fetching[realm,] = link.fetching.under_way
+        size[realm, "in"], size[realm, "out"] = counts.came_bytes, counts.sent_bytes
+        ends[realm, "fetched"], ends[realm, "refused"] = counts.fetched, counts.refused
+        ends[realm, "served"], ends[realm, "given-up"] = counts.served, counts.given_up
+    yield gauge("link_files_fetching", "Files that are being fetched from a realm", fetching, "realm")
+    yield counter("link_file_bytes", "Bytes of files between realms", size, "realm", "direction")
+    yield counter("link_files", "Files between realms, by their end", ends, "realm", "result")
 
 
 def _connections(linking: Sequence[RealmPeerFactory]) -> Iterator[Metric]:

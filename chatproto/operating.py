@@ -115,6 +115,9 @@ class Operating:
             received=link.incoming.verdicts[""],
             held=held,
             held_bytes=held_bytes,
+            fetching=link.fetching.under_way,
+            came_bytes=link.file_counts.came_bytes,
+            sent_bytes=link.file_counts.sent_bytes,
             failures=dial.failures,
             next=self._text(dial.next) if dialled is dialing.State.WAITING and dial.next else "",
             error=row.reason

@@ -24,7 +24,8 @@ class LinkState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     approval. ``items`` and ``bytes`` wait to be sent or for an answer, the oldest for ``age`` seconds.
     ``applied`` and ``refused`` are what the other side said of our messages since the start, ``received`` is
     how many of its own were taken. ``held`` messages of other realms, ``held_bytes`` in all, wait here for
-    this one. ``failures`` counts dials in vain since the last link that stood, ``error`` is the newest.
+    this one. ``fetching`` files come from it now, ``came_bytes`` did since the start, ``sent_bytes`` of ours
+    went. ``failures`` counts dials in vain since the last link that stood, ``error`` is the newest.
     ``skew`` is how many seconds its clock is ahead of ours, if that was asked for and it answers.
     ``introducer`` is the realm that told its key and address, if no operator did.
     """
@@ -46,6 +47,9 @@ class LinkState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     received: int = 0
     held: int = 0
     held_bytes: int = 0
+    fetching: int = 0
+    came_bytes: int = 0
+    sent_bytes: int = 0
     failures: int = 0
     next: str = ""
     error: str = ""
