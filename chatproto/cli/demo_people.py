@@ -14,8 +14,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.protocols.basic import LineReceiver
 
 from chatproto.backoff import Backoff
+from chatproto.cli.conversations import SAID
 from chatproto.client import ChatClient, Message, State
-from chatproto.events import Hint, Receipt
+from chatproto.events import Hint, HistoryItem, Receipt
 
 #: What does not arrive in this time is lost.
 ARRIVAL_SECONDS = 20.0
@@ -80,6 +81,11 @@ class Ledger:
         return found
 
 
+def words(item: HistoryItem) -> str:
+    """Return a text, or words that stand for a file."""
+    return item.text if item.file is None else f"[file] {item.file.name}"
+
+
 def _where(name: str, group: str) -> str:
     return f"{name} in {group}" if group else name
 
@@ -116,6 +122,8 @@ class Person:
         self._on_receipt = on_receipt
         self._on_state = on_state
         self._arrivals: list[Deferred[None]] = []
+        #: The files that came.
+        self.files: list[Message] = []
         self._bounced: dict[str, str] = {}
         self._seen: set[tuple[str, str]] = set()
         self._delivered: dict[str, int] = {}
@@ -194,8 +202,10 @@ class Person:
                 raise Lost(f"{self.name} {problem} within {ARRIVAL_SECONDS:.0f} s") from None
 
     def _hear(self, message: Message) -> None:
-        if message.kind == "text":
-            self._ledger.heard(self.name, message.text, "" if message.to == self.name else message.to)
+        if message.kind in SAID:
+            self._ledger.heard(self.name, words(message), "" if message.to == self.name else message.to)
+            if message.file is not None:
+                self.files.append(message)
         elif message.kind == "bounce" and message.about is not None:
             self._bounced[message.about] = message.text
         self._seen.add((message.kind, message.from_))

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.filesize import decimal
+from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.posixbase import PosixReactorBase
 
+from chatproto.cli.conversations import SAID
 from chatproto.cli.demo_narrator import Narrator
-from chatproto.cli.demo_people import Ledger, OlderClient, Person, connect_older
+from chatproto.cli.demo_people import (
+    ARRIVAL_SECONDS,
+    Ledger,
+    Lost,
+    OlderClient,
+    Person,
+    connect_older,
+    words,
+)
 from chatproto.cli.demo_realm import RealmProcess
 from chatproto.client import Message, State
 from chatproto.events import PENDING, HistoryItem, Receipt
 from chatproto.opening import LAB_PASSWORD
 
 GROUP = "bola@alpha"
+#: So many bytes go through three realms.
+_PHOTO_BYTES = 3_000_064
 AMSAL = "amsal@beta"
 _JAKARTA = "jakarta"
 
@@ -62,6 +75,7 @@ class Story:
         await self._across(messi, henderson)
         await self._older_client(messi)
         await self._many(messi, lineker, henderson)
+        await self._file(messi, henderson)
         await self._group(messi, lineker, henderson)
         await self._in_vain(messi, lineker, henderson)
         await self._crash(messi, lineker, henderson)
@@ -104,6 +118,29 @@ class Story:
         self._narrator.follows(f"on disk: {len(sent.results)} messages, of one command")
         await lineker.hears(text)
         await henderson.hears(text)
+
+    async def _file(self, messi: Person, henderson: Person) -> None:
+        narrator = self._narrator
+        narrator.chapter("A file, through the gateway")
+        folder = self._alpha.store.parent
+        photo, album = folder / "team.jpg", folder / "album"
+        data = bytes(range(256)) * (_PHOTO_BYTES // 256)
+        photo.write_bytes(data)
+        album.mkdir()
+        text = f"[file] {photo.name}"
+        self._ledger.said(text, henderson.name, by=messi.name)
+        narrator.says(messi.name, henderson.name, f"{text}, {decimal(len(data))}")
+        sent = await messi.chat.send_file(henderson.name, photo)
+        narrator.follows(f"on disk, verified: number {sent.seq}, {sent.mid}")
+        await henderson.hears(text)
+        saving = henderson.chat.save(henderson.files[-1], album)
+        try:
+            saved = await saving.addTimeout(ARRIVAL_SECONDS, self._reactor)
+        except DeferredTimeoutError:
+            raise Lost(f"the bytes of {photo.name} did not come to beta") from None
+        if saved.read_bytes() != data:
+            raise Lost(f"{photo.name} has other bytes in beta")
+        narrator.follows(f"{henderson.name} saves it, every byte as it was")
 
     async def _group(self, messi: Person, lineker: Person, henderson: Person) -> None:
         self._narrator.chapter("A group of both realms")
@@ -179,7 +216,7 @@ class Story:
             here = [person for person in people if person.name.endswith(f"@{realm.name}")]
             for item in await self._log(here):
                 group = item.to if item.to == GROUP else ""
-                stored.setdefault((realm.name, group), []).append(item.text)
+                stored.setdefault((realm.name, group), []).append(words(item))
         problems = self._ledger.problems(stored)
         self._narrator.chapter("In the end")
         for problem in problems:
@@ -190,7 +227,7 @@ class Story:
         return not problems
 
     async def _log(self, people: Sequence[Person]) -> list[HistoryItem]:
-        """Return the texts in a realm's log, as its people can read them."""
+        """Return the texts and files in a realm's log, as its people can read them."""
         found: dict[int, HistoryItem] = {}
         for person in people:
             for conversation in (await person.chat.conversations()).conversations:
@@ -198,9 +235,9 @@ class Story:
                 found |= {item.seq: item for item in page.messages}
         log = [found[seq] for seq in sorted(found)]
         for item in log:
-            said = f": {item.text}" if item.kind == "text" else f" ({f'{item.kind} {item.text}'.rstrip()})"
+            said = f": {words(item)}" if item.kind in SAID else f" ({f'{item.kind} {item.text}'.rstrip()})"
             self._narrator.note(f"{item.seq:3} {item.from_} to {item.to}{said}")
-        return [item for item in log if item.kind == "text"]
+        return [item for item in log if item.kind in SAID]
 
     # -- one message
 
@@ -264,11 +301,11 @@ class Story:
     def _heard(self, name: str, message: Message) -> None:
         if message.kind == "bounce":
             self._narrator.follows(f"{name} gets it back: {message.text}")
-        elif message.kind != "text":
+        elif message.kind not in SAID:
             self._narrator.follows(f"{name} hears that {message.from_} {message.kind} {message.to}")
         else:
             group = "" if message.to == name else f" in {message.to}"
-            self._narrator.follows(f"{name} hears {message.from_}{group}: {message.text}")
+            self._narrator.follows(f"{name} hears {message.from_}{group}: {words(message)}")
 
     def _receipt(self, name: str, receipt: Receipt) -> None:
         self._narrator.follows(f"{name} is told that {receipt.by} has got it")

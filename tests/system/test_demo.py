@@ -61,11 +61,12 @@ def test_it_shows_a_talk_through_a_crash_and_ends_with_0(folder: Path) -> None:
     assert lines.count("lineker@alpha gets it back: refused") == 1
     assert lines.count("amsal finds, from Lionel Messi: Come at half past seven.") == 1
     assert lines.count("henderson@beta hears lineker@alpha in bola@alpha: Who wins tonight?") == 1
+    assert lines.count("henderson@beta saves it, every byte as it was") == 1
     compared = (
-        "chatproto audit verify gamma.db alpha.db beta.db: 12 messages and 4 entries of groups compared"
+        "chatproto audit verify gamma.db alpha.db beta.db: 13 messages and 4 entries of groups compared"
     )
     assert lines[-2:] == [
-        "15 messages, 17 deliveries: everything arrived exactly once",
+        "16 messages, 18 deliveries: everything arrived exactly once",
         f"{compared}: the promise holds",
     ]
     # It leaves no store, and no realm: the folder of a living one would still be there.
