@@ -183,6 +183,10 @@ class Connection:
         """Return the next line as it is, nothing at the end of the connection."""
         return self._lines.readline()
 
+    def read_bytes(self, count: int) -> bytes:
+        """Return so many bytes as they are."""
+        return self._lines.read(count)
+
     def read(self) -> dict[str, Any] | None:
         """Return the next line's object, None at the end of the connection, however it ends."""
         try:
