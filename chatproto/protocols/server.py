@@ -34,7 +34,7 @@ from chatproto.realm.failing import answer_failure
 from chatproto.realm.sending import Answer
 from chatproto.realm.session import Waiting
 from chatproto.wire.dialect import Dialect, TagValue
-from chatproto.wire.json import JsonDialect
+from chatproto.wire.json import JsonDialect, chunk_size
 
 if TYPE_CHECKING:
     from chatproto.protocols.factory import ChatServerFactory
@@ -170,9 +170,9 @@ class ChatServerProtocol(RawFraming):
         try:
             request = dialect.decode(line)
         except ChatError as error:
-            self._refuse_line(dialect, error, dialect.tag_of(line))
             if isinstance(dialect, JsonDialect):
                 self.skip_chunk(line)
+            self._refuse_line(dialect, error, dialect.tag_of(line))
             return
         if type(request.command) is Chunk:
             self.expect_chunk(dialect, request)
@@ -203,7 +203,7 @@ class ChatServerProtocol(RawFraming):
 
     def line_too_long(self, start: bytes) -> None:
         """Refuse an over-long line; a stranger's connection then ends."""
-        if self._stranger is not None:
+        if self._stranger is not None or chunk_size(start) != 0:
             self.pause(Pause.ENDING)
         self._refuse(self._dialect_of(start), LineTooLong() if self._large is None else self._large.refused())
 

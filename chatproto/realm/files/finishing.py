@@ -15,6 +15,7 @@ from chatproto import commands
 from chatproto.errors import (
     ChatError,
     FileTooLarge,
+    InternalError,
     NoSuchFile,
     NotLoggedIn,
     StoreFailed,
@@ -38,6 +39,11 @@ from chatproto.realm.offers import file_row
 from chatproto.realm.sending import Answer, Filing, Sending
 from chatproto.realm.writer import Writer
 from chatproto.records import NOWHERE, FileRow, FileState, MessageRow, Offer, offer_text
+
+#: Refusals after which the same upload can be finished later.
+_PASSING = (Unavailable, InternalError)
+#: Fires with the answer to a command.
+_Sending = Deferred[Reply | ChatError]
 
 
 class Finishing:
@@ -115,40 +121,41 @@ class Finishing:
                     return upload.outcome
                 if await self._accounts.find(row.account) is None:
                     return NotLoggedIn()
-                return await self._send(upload, login, kept, gate)
+                return await (await self._send(upload, login, kept, gate))
 
-    async def _send(self, upload: Upload, login: Login, kept: str, gate: Gate) -> Reply | ChatError:
+    async def _send(self, upload: Upload, login: Login, kept: str, gate: Gate) -> _Sending:
         row = upload.row
         offer = Offer(name=row.name, size=row.size, sha256=kept, type=row.type)
         filing = Filing(partial(_stored, offer), upload_digest(row), row.mid, (row,))
         command = commands.Send(to=row.to, text=offer_text(offer), cid=row.cid or None)
         return await self._post(login, command, filing, gate)
 
-    async def _post(
-        self, login: Login, command: commands.Send, filing: Filing, gate: Gate
-    ) -> Reply | ChatError:
-        """Append the message of a file, and return what becomes of it when that is certain."""
-        gate.message(login, 1 if isinstance(command.to, str) else len(command.to), command.text)
-        done: Deferred[Reply | ChatError] = Deferred()
+    async def _post(self, login: Login, command: commands.Send, filing: Filing, gate: Gate) -> _Sending:
+        """Append the message of a file, and return what fires with the answer when that is certain."""
+        recipients = 1 if isinstance(command.to, str) else len(command.to)
+        gate.message(login, recipients, command.text)
+        done: _Sending = Deferred()
         await self._sending.send_slowly(login, command, done.callback, gate, filing)
-        outcome = await done
+        return done.addCallback(self._count, recipients)
+
+    def _count(self, outcome: Reply | ChatError, recipients: int) -> Reply | ChatError:
         if not isinstance(outcome, ChatError):
-            self._writer.meters.files += 1 if isinstance(command.to, str) else len(command.to)
+            self._writer.meters.files += recipients
         return outcome
 
     async def _conclude(self, upload: Upload, outcome: Reply | ChatError) -> None:
         """Answer all who wait, and keep the upload only if it can be finished later."""
         if upload.outcome is not None:
             return  # it was ended meanwhile
-        if isinstance(outcome, Unavailable):
+        if isinstance(outcome, ChatError) and not isinstance(outcome, _PASSING):
+            try:
+                await self._writer.save(removes=(upload.row,))
+            except Unavailable as error:
+                outcome = error
+        if isinstance(outcome, _PASSING):
             upload.postpone(outcome)
-            return
-        upload.end(outcome)
-        async with self._uploads.turns.alone(upload.row.account):
-            if isinstance(outcome, ChatError):
-                await self._uploads.refuse(upload)
-            else:
-                await self._uploads.over(upload)
+        else:
+            await self._uploads.over(upload, outcome)
 
     # -- small files, which come whole
 
@@ -182,7 +189,8 @@ class Finishing:
             self._writer.meters.file_bytes_in += len(data)
             offer = Offer(name=clean_file_name(name), size=len(data), sha256=kept, plain=plain)
             command = commands.Send(to=to, text=offer_text(offer), wait=wait)
-            answer(await self._post(login, command, Filing(partial(_stored, offer), b""), gate))
+            sending = await self._post(login, command, Filing(partial(_stored, offer), b""), gate)
+        answer(await sending)  # which may have to wait for another realm
 
 
 def _stored(offer: Offer, message: MessageRow, recipient: str) -> FileRow:

@@ -245,20 +245,17 @@ class Uploads:
         """Remove an upload: first its row, as what has none is removed anyway."""
         await self._writer.save(removes=(row,))
         upload = self._open.get(row.mid) or await self._open_part(row)
-        await self.over(upload)
+        await self.over(upload, NoSuchFile())
 
-    async def over(self, upload: Upload) -> None:
+    async def over(self, upload: Upload, outcome: Reply | ChatError) -> None:
         """Forget an upload whose row is gone, and what was written of it."""
-        upload.end(NoSuchFile())
+        upload.end(outcome)
         await upload.written()
         self._open.pop(upload.row.mid, None)
-        await upload.part.drop()
-        self._busy.discard(upload.row.mid)
-
-    async def refuse(self, upload: Upload) -> None:
-        """Remove an upload of which nothing can become."""
-        await self._writer.save(removes=(upload.row,))
-        await self.over(upload)
+        try:
+            await upload.part.drop()
+        finally:
+            self._busy.discard(upload.row.mid)
 
     # -- those that are open
 
