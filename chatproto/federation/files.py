@@ -67,8 +67,10 @@ class FileEnd:
         self._unasked = 0
 
     def begin(self) -> None:
-        """Fetch by this way."""
-        if self._link.standing is not Standing.BLOCKED:
+        """Fetch by this way, unless nothing is wanted of the realm."""
+        if self._link.standing is Standing.BLOCKED:
+            self.detach()
+        else:
             self._link.fetching.attach(self)
 
     def received(self, frame: Want | Lacking | Got) -> None:

@@ -93,7 +93,7 @@ class Fetching:
 
     def attach(self, way: Way) -> None:
         """Fetch by a way from now on: with a new one things may be otherwise, so all is tried soon."""
-        if self.way is not None:
+        if self.way is not None and self.way is not way:
             self.detach(self.way)
         self.way = way
         for tried in self._tried.values():
@@ -144,6 +144,15 @@ class Fetching:
                 return
             self._call.cancel()
         self._call = self._clock.callLater(max(0.0, due - self._clock.seconds()), self._read_again)
+
+    async def end_all(self, code: str) -> None:
+        """Let nobody wait any more for what is to be fetched.
+
+        :raises Unavailable: not now; it can be called again.
+        """
+        while rows := await self._store.wanted(str(self._realm), 0, FETCH_PAGE):
+            for row in rows:
+                await self._files.refused(row.mid, code)
 
     # -- one after the other
 

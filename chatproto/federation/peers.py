@@ -321,8 +321,9 @@ class Peers:
         self._apply_standing(link)
 
     async def _end_all(self, link: PeerLink) -> None:
-        """End what there is with a realm: members of groups, and what waits."""
+        """End what there is with a realm: members of groups, files, and what waits."""
         await self._realm.forget(link.realm)
+        await link.fetching.end_all(NoSuchRealm.code)
         await end_all(
             link.outgoing,
             self._store,

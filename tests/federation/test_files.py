@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from chatproto.federation.bounds import FILE_WINDOW
+from chatproto.names import RealmName
 from tests.federation.cargo import MIB, came, content, kept, link, row, send_file, state
 from tests.federation.country import Country
 
@@ -155,3 +157,39 @@ class TestWrongBytes:
         country.hosts["alpha"].files.contents.clear()
         country.network.heal()
         country.network.until(lambda: state(country, "beta", mid) == "refused", 900)
+
+
+class TestDecisions:
+    def test_nothing_comes_from_a_blocked_realm_until_it_is_one_no_more(self, country: Country) -> None:
+        data = content(4 * MIB)
+        mid = send_file(country, "messi@alpha", "amsal@beta", data)
+        came(country, "beta", "alpha", MIB)
+        links = country.hosts["beta"].links
+        assert links is not None
+        country.network.wait(Deferred.fromCoroutine(links.peers.block(RealmName("alpha"))))
+        country.network.run(300)
+        assert link(country, "beta", "alpha").file_counts.came_bytes < 2 * MIB
+        assert state(country, "beta", mid) == "wanted"
+        country.network.wait(Deferred.fromCoroutine(links.peers.unblock(RealmName("alpha"))))
+        country.network.until(lambda: state(country, "beta", mid) == "stored", 300)
+        assert kept(country, "beta", mid) == data
+
+    def test_a_blocked_realm_gets_nothing(self, country: Country) -> None:
+        mid = send_file(country, "messi@alpha", "amsal@beta", content(4 * MIB))
+        came(country, "beta", "alpha", MIB)
+        links = country.hosts["alpha"].links
+        assert links is not None
+        country.network.wait(Deferred.fromCoroutine(links.peers.block(RealmName("beta"))))
+        country.network.run(300)
+        assert state(country, "beta", mid) == "wanted"
+        country.network.wait(Deferred.fromCoroutine(links.peers.unblock(RealmName("beta"))))
+        country.network.until(lambda: state(country, "beta", mid) == "stored", 3600)
+
+    def test_nobody_waits_for_a_realm_that_is_dropped(self, country: Country) -> None:
+        mid = send_file(country, "messi@alpha", "amsal@beta", content(4 * MIB))
+        came(country, "beta", "alpha", MIB)
+        links = country.hosts["beta"].links
+        assert links is not None
+        country.network.wait(Deferred.fromCoroutine(links.peers.drop(RealmName("alpha"))))
+        country.network.run(10)
+        assert state(country, "beta", mid) == "refused"
