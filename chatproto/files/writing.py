@@ -56,6 +56,9 @@ class PartFile:
         self.size = found.st_size
         #: Whether it is a content already, which must not change.
         self._sealed = found.st_nlink > 1
+        #: Whether the disk once failed to take what was written: the system tells that only once, and then
+        #: calls the same bytes written.
+        self._lost = False
 
     def append(self, chunks: Sequence[bytes]) -> int:
         """Write at the end; return the new size. If anything is raised nothing was added."""
@@ -93,11 +96,15 @@ class PartFile:
 
     def sync(self) -> None:
         """Write to the disk what is only in memory, so that less is left for the end; in any thread."""
-        os.fdatasync(self._file)
+        try:
+            os.fdatasync(self._file)
+        except OSError:
+            self._lost = True
+            raise
 
     def keep(self, size: int, sha256: str) -> str:
         """Verify it, sync it, and give it its name as a content; return that."""
-        if self.size != size:
+        if self.size != size or self._lost:
             raise WrongContent
         self._catch_up(size, size)
         found = self._hash.hexdigest()
@@ -108,7 +115,7 @@ class PartFile:
         self._make_folder(content.parent)
         if not self._touch(content):
             os.utime(self._file)
-            os.fsync(self._file)
+            self.sync()
             self._link(content)
         sync_folder(content.parent)
         return found
@@ -157,10 +164,12 @@ class PartFile:
                 folder.rmdir()
 
     def close(self) -> None:
-        """Close it."""
+        """Close it; what the disk did not take is not gone on with."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+            if self._lost:
+                self._path.unlink(missing_ok=True)
 
 
 def _open(path: Path) -> int:

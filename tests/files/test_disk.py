@@ -287,6 +287,33 @@ async def test_a_disk_that_fails_is_told_to_the_log_once(
     await files.close()
 
 
+@pytest.mark.parametrize("early", [True, False])
+@ensureDeferred
+async def test_bytes_that_the_disk_did_not_take_are_not_kept_later(
+    place: FolderPlace, monkeypatch: pytest.MonkeyPatch, early: bool
+) -> None:
+    """The system tells that a sync failed only once."""
+    monkeypatch.setattr("chatproto.files.parts._SYNC_BYTES", CHUNK if early else 2**40)
+    sync = os.fdatasync
+
+    def failing(file: int) -> None:
+        monkeypatch.setattr(os, "fdatasync", sync)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", failing)
+    files = await opened(place)
+    part = await files.part("alpha/1")
+    await part.write(content(CHUNK))
+    if not early:
+        with pytest.raises(Unavailable):
+            await part.keep(CHUNK, "")
+    with pytest.raises(WrongContent):
+        await part.keep(CHUNK, "")
+    assert await files.parts() == []
+    assert await files.contents("", 9) == []
+    await files.close()
+
+
 WRITER = """
 import sys
 from pathlib import Path
