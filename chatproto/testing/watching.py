@@ -6,10 +6,11 @@ commits of its store, so that a promise that runs ahead of the disk is noticed a
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from chatproto.errors import LinkError
 from chatproto.frames import (
+    RAW,
     Ack,
     Auth,
     Frame,
@@ -53,6 +54,8 @@ class Speaker:
         self._dialled = dialled
         self.other: Speaker
         self._tail = b""
+        #: Raw bytes that come before the next line.
+        self._raw = 0
         #: Whether it gave the proof of who it is.
         self.proved = False
         self.limits = PeerLimits()
@@ -65,8 +68,7 @@ class Speaker:
 
     def wrote(self, data: bytes) -> None:
         """Take what it writes."""
-        *lines, self._tail = (self._tail + data).split(b"\n")
-        for line in lines:
+        for line in self._lines(data):
             if len(line) > _LINE_BYTES:
                 self._broke(f"bounds: a line of {len(line)} bytes")
             try:
@@ -74,17 +76,31 @@ class Speaker:
             except LinkError:
                 self._broke(f"frame: {line[:200]!r}")
             else:
+                self._raw = frame.size if isinstance(frame, RAW) else 0
                 if frame is not None:
                     self._take(frame)
 
+    def _lines(self, data: bytes) -> Iterator[bytes]:
+        """Return what is said, without the raw bytes that follow some lines."""
+        self._tail += data
+        while True:
+            passed = min(self._raw, len(self._tail))
+            self._raw -= passed
+            line, end, rest = self._tail[passed:].partition(b"\n")
+            if self._raw or not end:
+                self._tail = self._tail[passed:]
+                return
+            self._tail = rest
+            yield line
+
     def overheard(self, data: bytes) -> None:
         """Take what somebody writes who need not keep to any rule."""
-        *lines, self._tail = (self._tail + data).split(b"\n")
-        for line in lines:
+        for line in self._lines(data):
             try:
                 frame = decode_frame(line)
             except LinkError:
                 continue
+            self._raw = frame.size if isinstance(frame, RAW) else 0
             if isinstance(frame, Hello):
                 self.limits = frame.limits
             elif isinstance(frame, Auth):
