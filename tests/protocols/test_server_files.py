@@ -221,3 +221,31 @@ def test_a_message_and_its_file_are_one(served: Served, messi: Peer) -> None:
         "",
         "stored",
     )
+
+
+def test_half_a_chunk_is_nothing(served: Served, messi: Peer) -> None:
+    data = content(CHUNK)
+    file = begin(messi, CHUNK, cid="c")
+    messi.say(chunk(file, 0, data)[:-1])
+    assert messi.heard() == []
+    messi.lose()
+    again = served.peer("messi")
+    upload = {"do": "upload", "to": "henderson", "name": "plan.pdf", "size": CHUNK, "cid": "c"}
+    assert again.ask(upload)["offset"] == 0
+    again.say(chunk(file, 0, data), {"do": "finish", "file": file})
+    assert again.heard()[-1]["mid"] == file
+
+
+def test_commands_go_on_while_a_file_is_finished(served: Served, messi: Peer) -> None:
+    file = begin(messi, 1)
+    messi.say(chunk(file, 0, b"x"))
+    messi.heard()
+    served.house.faults.hold()
+    messi.say(
+        {"do": "finish", "id": 1, "file": file}, {"do": "send", "id": 2, "to": "henderson", "text": "a"}
+    )
+    assert messi.heard() == []
+    served.house.faults.release()
+    messi.say(b"")
+    assert [reply["re"] for reply in messi.heard()] == [1, 2]
+    assert [row.kind for row in served.house.rows(MessageRow)] == ["file", "text"]
