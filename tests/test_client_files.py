@@ -207,6 +207,26 @@ def test_a_cid_of_ones_own_sends_the_file_once_over_any_number_of_processes(path
     talk.close()
 
 
+def test_an_upload_of_the_same_file_with_another_type_is_left_alone(path: Path) -> None:
+    talk = Talk()
+    talk.realm.fault("upload", fine, refuse("cid-reused"))
+    outcome = talk.send(path, type="text/plain")
+    talk.realm.fault("chunk", *[fine] * 3, meanwhile(lambda: heard(talk.client.close())))
+    talk.live()
+    second = Talk()
+    second.realm.uploads = talk.realm.uploads
+    second.realm.fault("upload", refuse("cid-reused"))
+    [sent] = _sent(second, path)
+    assert second.realm.files == {sent.mid: BYTES}
+    assert len({upload["cid"] for upload in second.did("upload")}) == 2
+    assert type(error_of(outcome)) is errors.ConnectionUnavailable
+    second.realm.fault("upload", refuse("cid-reused"))
+    refused = second.send(path, cid="mine")
+    second.live()
+    assert type(error_of(refused)) is errors.CidReused
+    second.close()
+
+
 def test_a_file_that_changes_meanwhile_is_told_and_the_new_one_can_be_sent(path: Path) -> None:
     talk = Talk()
     talk.realm.fault("chunk", meanwhile(lambda: path.write_bytes(BYTES + b"more")))

@@ -130,24 +130,28 @@ class Errand:
         :raises ClickException: it could not be done; :class:`Unfinished` if it can be gone on with.
         """
         showing = self._show.begin(title)
-        step = Progress(Stage.QUEUED, 0, 0)
+        step, most = Progress(Stage.QUEUED, 0, 0), 0
 
         def heard(progress: Progress) -> None:
-            nonlocal step
+            nonlocal step, most
             step = progress
             showing(progress)
-            if progress.stage is not Stage.WAITING:
+            if progress.done > most or progress.stage in (Stage.READING, Stage.DONE):
+                most = max(most, progress.done)
                 self._stop_waiting()
-            elif self._giving_up is None:
-                self._giving_up = self._reactor.callLater(self._patience, transfer.cancel)
+            elif progress.stage is Stage.WAITING and self._giving_up is None:
+                self._giving_up = self._reactor.callLater(self._patience, give_up)
+
+        def give_up() -> None:
+            transfer.cancel()
 
         transfer = begin(heard)
         try:
             return await transfer
         except CancelledError:
-            if self._giving_up is None:
+            if self._giving_up is None or self._giving_up.active():
                 raise  # by a signal
-            reason = f"{step.reason} for {self._patience:g} s"
+            reason = f"{step.reason or 'nothing came'} for {self._patience:g} s"
             raise Unfinished(f"{title}: {reason}; {_AGAIN}") from None
         except OSError as error:
             raise click.ClickException(says(error)) from None

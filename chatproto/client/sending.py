@@ -17,7 +17,7 @@ from chatproto.client.disk import BLOCK, HASHED, Source
 from chatproto.client.lasting import Lasting, Reporter, Stage
 from chatproto.client.pace import CHUNK, MOST, Pace
 from chatproto.commands import Cancel, Chunk, Finish, Upload, Uploads
-from chatproto.errors import ChatError, WrongContent
+from chatproto.errors import ChatError, CidReused, WrongContent
 from chatproto.events import Done, Reply, Sent, UploadList, Written
 from chatproto.names import clean_file_name
 from chatproto.protocols.client import ChatClientProtocol
@@ -38,8 +38,8 @@ class Cids:
     """Makes the cids of uploads, and knows which ones are in use: no two transfers go on with one upload."""
 
     def __init__(self, prefix: str) -> None:
-        #: Those in use, with the upload that each has opened, or ``""``.
-        self.used: dict[str, str] = {}
+        #: Those in use.
+        self.used: set[str] = set()
         self._prefix = prefix
         self._number = 0
 
@@ -85,12 +85,20 @@ class Sending:
         upload = Upload(to=to, name=name, size=self._source.size, sha256=sha256, type=kind, cid=cid)
         if cid is None:
             upload = await self._lasting.run(lambda protocol: self._choose(protocol, upload), self._reporter)
+        try:
+            return await self._send_as(upload)
+        except CidReused:
+            if cid is not None:
+                raise
+        return await self._send_as(structs.replace(upload, cid=self._cids.new()))  # it had another type
+
+    async def _send_as(self, upload: Upload) -> Sent:
         assert upload.cid is not None
-        self._cids.used[upload.cid] = ""
+        self._cids.used.add(upload.cid)
         try:
             return await self._lasting.run(lambda protocol: self._attempt(protocol, upload), self._reporter)
         finally:
-            del self._cids.used[upload.cid]
+            self._cids.used.discard(upload.cid)
 
     async def _hash(self) -> str:
         size, found, offset = self._source.size, hashlib.sha256(), 0
@@ -116,12 +124,10 @@ class Sending:
         return structs.replace(upload, cid=self._cids.new())
 
     async def _attempt(self, protocol: ChatClientProtocol, upload: Upload) -> Sent:
-        assert upload.cid is not None
         size = upload.size
         opened = await protocol.request(upload, Opened)
         if opened.mid:
             return Sent(mid=opened.mid, seq=opened.seq, state=opened.state)
-        self._cids.used[upload.cid] = opened.file
         self._reporter.report(Stage.SENDING, opened.offset, size)
         try:
             await self._send_chunks(protocol, opened, size)
