@@ -6,6 +6,7 @@ is what is under way, and what was tried not long ago.
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict, deque
 
 from twisted.internet.defer import Deferred
@@ -32,6 +33,9 @@ from chatproto.names import RealmName
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import FileRow, FileState
+
+#: A code that may be logged.
+_CODE = re.compile(r"[a-z0-9-]{1,64}")
 
 
 class _Tried:
@@ -242,7 +246,6 @@ class Fetching:
         await self._files.refused(row.mid, code)
         self._counts.refused += 1
         self._tried.pop(row.mid, None)
-        self._log.error("{mid} of {realm} will never come: {code}", mid=row.mid, realm=row.realm, code=code)
         if self.way is not None:
             self.way.say(Got(mid=row.mid, code=code))
 
@@ -278,5 +281,5 @@ class Fetching:
         if frame.code == FileNotHere.code:
             self._postpone(frame.mid, min(frame.retry_after, FETCH_PAUSE_MOST))
         else:
-            self._postpone(frame.mid).code = frame.code
+            self._postpone(frame.mid).code = frame.code if _CODE.fullmatch(frame.code) else "unknown"
         fetch.stop()

@@ -78,7 +78,9 @@ class Serving:
     def want(self, want: Want) -> None:
         """Hear how much of a file the other realm takes now."""
         served = self._served.get(want.mid)
-        if not want.size:
+        if self._files.store is None:
+            self._lack(want.mid, FileNotHere.code)
+        elif not want.size:
             self._forget(want.mid)
         elif served is not None and want.offset == served.until:
             served.until = min(served.size, want.offset + want.size)

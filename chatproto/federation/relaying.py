@@ -19,7 +19,7 @@ from chatproto.federation.holding import Fit, Key
 from chatproto.federation.runs import Run
 from chatproto.federation.verdicts import Verdicts
 from chatproto.frames import Frame, Freight, Held, NoRoute, Noted, Parcel, Pass, Verdict
-from chatproto.frames.routing import Letter, Ruling
+from chatproto.frames.routing import TTL, Letter, Ruling
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
 from chatproto.names import RealmName
@@ -190,7 +190,9 @@ class Relaying:
             self._take(run, parcel, letter)
 
     def _is_loop(self, frame: Parcel | Verdict | Pass | Freight) -> bool:
-        return frame.ttl == 0 or self._home in frame.via or frame.origin == self._home
+        """Tell whether a frame goes no further: with more names the next realm could not read it."""
+        been_far = frame.ttl == 0 or len(frame.via) >= TTL
+        return been_far or self._home in frame.via or frame.origin == self._home
 
     def _further(self, frame: Parcel | Verdict | Pass) -> Parcel | Verdict | Pass:
         return replace(frame, via=[*frame.via, str(self._home)], ttl=frame.ttl - 1)

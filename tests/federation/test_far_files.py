@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from twisted.internet.defer import Deferred
 
 from chatproto.federation.bounds import FILE_WINDOW_ROUTED
+from chatproto.federation.files_serving import Forwarding
+from chatproto.frames import Freight, Pass
+from chatproto.frames.routing import TTL
 from tests.federation.cargo import MIB, came, content, kept, link, send_file, state
 from tests.federation.country import Country
 
@@ -127,3 +131,36 @@ def test_a_direct_link_takes_over(country: Country) -> None:
     country.network.heal("alpha", "beta")
     country.network.until(lambda: state(country, "beta", mid) == "stored", 900)
     assert kept(country, "beta", mid) == data
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_what_has_been_everywhere_goes_no_further(country: Country, raw: bool) -> None:
+    """The next realm could not read it, and would end the connection."""
+    end = link(country, "alpha", "gamma").end
+    assert end is not None
+    via = [f"realm{number}" for number in range(TTL)]
+    if raw:
+        freight = Freight(origin="alpha", to="beta", via=via, mid="alpha/1", offset=0, size=1, nonce="")
+        end._connection.send_raw(freight, b"x")
+    else:
+        end.post(Pass(origin="alpha", to="beta", via=via, body="{}", signature=""))
+    country.network.run(60)
+    connections = link(country, "gamma", "beta").counts.connections
+    assert connections == 1
+    assert link(country, "gamma", "beta").end is not None
+
+
+def test_a_gateway_holds_little(country: Country) -> None:
+    forwarding = Forwarding(10_000, 4_000)
+    for number in range(100):
+        frame = Freight(
+            origin="alpha", to=f"r{number % 5}", mid="alpha/1", offset=number, size=1000, nonce=""
+        )
+        forwarding.add(frame, bytes(1000))
+    assert forwarding.dropped == 90
+    sent = []
+    while forwarding.ready:
+        piece = country.network.wait(Deferred.fromCoroutine(forwarding.next(10**6)))
+        assert piece is not None
+        sent.append(piece[0])
+    assert [frame.to for frame in sent] == [f"r{number % 5}" for number in range(10)]
