@@ -37,7 +37,7 @@ class Connection(Protocol):
 
     @property
     def full(self) -> bool:
-        """Whether :meth:`LinkEnd.drained` will be called."""
+        """Whether :meth:`LinkEnd.drained` will be called, or :meth:`LinkEnd.lost`."""
         ...
 
     @property

@@ -311,8 +311,8 @@ class RealmPeerProtocol(PausingFraming):
 
     @property
     def full(self) -> bool:
-        """Whether the link will be told when there is room again."""
-        return self._outbox is not None and self._outbox.full
+        """Whether the link will be told when there is room again, or that there never will be."""
+        return self._stage is not Stage.LINKED or self._outbox is None or self._outbox.full
 
     @property
     def idle(self) -> bool:

@@ -162,5 +162,6 @@ def test_a_gateway_holds_little(country: Country) -> None:
     while forwarding.ready:
         piece = country.network.wait(Deferred.fromCoroutine(forwarding.next(10**6)))
         assert piece is not None
-        sent.append(piece[0])
-    assert [frame.to for frame in sent] == [f"r{number % 5}" for number in range(10)]
+        assert isinstance(piece[0], Freight)
+        sent.append(piece[0].to)
+    assert sent == [f"r{number % 5}" for number in range(10)]

@@ -176,7 +176,7 @@ class Port:
 
     @property
     def full(self) -> bool:
-        return self.room <= 0
+        return self.closed or self.room <= 0
 
     idle = property(lambda self: not self.closed and self.room > 0)
 

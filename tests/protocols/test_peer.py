@@ -545,6 +545,16 @@ class TestRawBytes:
         listener.say(f'{{"frame":"chunk","mid":"alpha/1","offset":0,"size":{size}}}'.encode())
         assert listener.goodbye().reason == "bad-frame"
 
+    def test_one_that_ends_has_room_for_nothing(self, two: Two) -> None:
+        dialler, _ = two.linked()
+        connection = two.alpha.end.connection
+        assert connection.idle
+        assert not connection.full
+        connection.goodbye("shutdown")
+        assert connection.full
+        assert not connection.idle
+        dialler.lose()
+
     def test_a_connection_that_ends_in_the_middle_tells_nothing(self, two: Two) -> None:
         _, listener = two.linked()
         listener.protocol.dataReceived(encode_frame(self.chunk()) + self.DATA[:-1])
