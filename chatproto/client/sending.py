@@ -146,8 +146,8 @@ class Sending:
             while acked < size:
                 while offset < size and offset - acked < pace.window:
                     data = await self._read(offset)
-                    chunk = Chunk(file=opened.file, offset=offset, size=len(data))
-                    flying.append((self._clock.seconds(), protocol.request(chunk, Written, data)))
+                    chunk = Chunk(file=opened.file, offset=offset, size=len(data), data=data)
+                    flying.append((self._clock.seconds(), protocol.request(chunk, Written)))
                     offset += len(data)
                 began, answer = flying.popleft()
                 acked = (await answer).offset

@@ -18,7 +18,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatproto.commands import Command, Download, Finish, Hello
+from chatproto.commands import Chunk, Command, Download, Finish, Hello
 from chatproto.errors import BadRequest, Busy, ChatError, ConnectionUnavailable, LineTooLong, TlsNeeded
 from chatproto.events import Event, Greeting, Piece, Reply
 from chatproto.limits import SERVER_LINE_BYTES
@@ -92,8 +92,8 @@ class ChatClientProtocol(LineFraming):
         self._watch = LoopingCall(self._check)
         self._watch.clock = clock
 
-    def request(self, command: Command, expected: type[R], data: bytes = b"") -> Deferred[R]:
-        """Send a command, and the ``data`` of a chunk behind it, and fire with its reply.
+    def request(self, command: Command, expected: type[R]) -> Deferred[R]:
+        """Send a command, with the bytes behind it if it is a chunk, and fire with its reply.
 
         Commands of one reactor turn leave in one write, in order. Cancelling the Deferred stops the waiting,
         not the command.
@@ -108,10 +108,10 @@ class ChatClientProtocol(LineFraming):
         if len(self._waiting) >= WAITING:
             return fail(Busy("too many commands are waiting for the connection"))
         line = encode_command(command, self._tag + 1)
-        if len(line) > LINE_BYTES:
+        if len(line) - (len(command.data) if isinstance(command, Chunk) else 0) > LINE_BYTES:
             return fail(LineTooLong())
         self._tag += 1
-        request = _Request(self._tag, line + data, expected, command)
+        request = _Request(self._tag, line, expected, command)
         self._waiting.append(request)
         self._flush_soon()
         return request.answer

@@ -33,8 +33,8 @@ def test_a_chunk_leaves_with_its_bytes_behind_it() -> None:
     talk = Talk()
     first: list[Any] = []
     for offset in (0, len(DATA)):
-        chunk = Chunk(file=FILE, offset=offset, size=len(DATA))
-        talk.protocol.request(chunk, Written, DATA).addBoth(first.append)
+        chunk = Chunk(file=FILE, offset=offset, size=len(DATA), data=DATA)
+        talk.protocol.request(chunk, Written).addBoth(first.append)
     talk.clock.advance(0)
     line = b'{"do":"chunk","file":"alpha/1","offset":%d,"size":%d,"id":%d}\r\n'
     [written] = talk.transport.writes
