@@ -232,7 +232,7 @@ class FileLedger:
         return lost or not (fold(row.recipient).endswith(f"@{realm}") or self._has_entry(home, realm, row))
 
     def _has_entry(self, home: str, realm: str, row: FileRow) -> bool:
-        """Tell whether a group's home gives a realm the entry that a file is: it may have left, and come again."""
+        """Tell whether a group's home gives a realm a file's entry: it may have left, and come again."""
         mirror = self._mirrors[home]
         conversation = mirror.groups.get(fold(row.recipient), 0)
         subscription = mirror.find(SubscriptionRow, (realm, conversation))
