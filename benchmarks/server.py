@@ -42,6 +42,8 @@ class Server:
         self.kind = "PostgreSQL" if store is not None and store.startswith("postgresql:") else "SQLite"
         self._folder = tempfile.TemporaryDirectory(prefix="chatproto-benchmark-")
         self.folder = Path(self._folder.name)
+        #: Where its files are, if its store is SQLite.
+        self.files = Path((store or f"{self.folder}/{realm}.db").removeprefix("sqlite:///") + ".files")
         begin = time.perf_counter()
         self._log = (self.folder / "log").open("wb")
         self.process = subprocess.Popen(
@@ -92,10 +94,10 @@ class Server:
         tasks = Path(f"/proc/{self.process.pid}/task")
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
 
-    def resident_bytes(self) -> int:
-        """Return the memory that the server has in use."""
+    def resident_bytes(self, key: str = "VmRSS") -> int:
+        """Return the memory that the server has in use; with ``VmHWM`` the most that it had."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        line = next(line for line in status.splitlines() if line.startswith(f"{key}:"))
         return int(line.split()[1]) * 1024
 
     def connect(self) -> Line:
