@@ -155,16 +155,29 @@ class Tracing:
     # -- for other realms
 
     async def answer(self, peer: RealmName, mid: str) -> dict[str, Any]:
-        """Tell a realm through whose hands a message went what became of it here: ``rows``.
+        """Tell a realm what it had to do with a message here, or all of it if the message is its own: ``rows``.
 
         :raises NotAllowed: it is no affair of that realm, or the operator tells it nothing.
         """
         if not self.policy_of(peer).trace:
             raise NotAllowed
+        own = peer == mid.partition("/")[0]
         rows = [_told(row) for row in await self._store.traced(mid, _ROWS)]
-        if peer != mid.partition("/")[0] and peer not in self._named("", rows):
+        rows = [row for row in rows if own or self._concerns(peer, row)]
+        if not rows and not own:
             raise NotAllowed
         return {"rows": msgspec.to_builtins(rows)}
+
+    def _concerns(self, peer: RealmName, row: _Told) -> bool:
+        """Tell whether a row is of something in which another realm had a part.
+
+        One row says nothing of the others: whoever names a mid in a log of its own makes one.
+        """
+        if peer == row.realm or (row.realm and peer == self.via_of(RealmName(row.realm))):
+            return True
+        if row.event in (HELD, PASSED):
+            return peer == row.address
+        return row.event == APPLIED and peer in self._copies_of(row.address)  # it is an entry there, too
 
     # -- removing
 
