@@ -20,6 +20,7 @@ from chatproto.interfaces import IStore
 from chatproto.names import RealmName, fold
 from chatproto.realm.conversations import Group
 from chatproto.realm.digests import digest_of
+from chatproto.realm.log import entries_after
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
@@ -205,6 +206,20 @@ class Copies:
                 return Position(self.epoch_of(seq), number, seq)
         seq, number = await self._store.entry(conversation, before, _END)
         return Position(self.epoch_of(seq), before, seq)
+
+    async def history(self, subscription: SubscriptionRow, place: Position) -> str:
+        """Return what newcomers to a group might read at a position: an entry behind it may have changed it.
+
+        :raises Unavailable: not now.
+        """
+        group = await self._group(subscription.group)
+        history = group.settings.history
+        await self._writer.save()  # what is set is in the log then
+        async for page in entries_after(self._store, subscription.conversation, place.seq):
+            for message in page:
+                if message.kind == "history":
+                    return "joined" if message.text == "all" else "all"
+        return history
 
     def settled(self, realm: RealmName, conversation: int, epoch: str, number: int, seq: int) -> None:
         """Hear that a realm has everything up to a position."""

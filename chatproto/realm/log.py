@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TypeVar
 
 from chatproto.events import HistoryItem, Message
+from chatproto.interfaces import IStore
 from chatproto.realm.actors import Actor, Guest
 from chatproto.realm.router import Hearer, Router
 from chatproto.realm.times import Clock, Timestamps
@@ -14,6 +15,9 @@ from chatproto.records import MessageRow
 
 M = TypeVar("M", bound=HistoryItem)
 
+#: Entries of a group that are read at a time, and the bytes of their texts.
+_PORTION = 500
+_PORTION_BYTES = 1024 * 1024
 #: Kinds of messages whose row has an address, or a mid, in the place of a text.
 _ABOUT = frozenset({"invitation", "kicked", "promoted", "demoted", "owner", "delayed"})
 
@@ -31,6 +35,13 @@ def told(form: type[M], row: MessageRow, to: str, at: str) -> M:
     return form(
         seq=row.seq, mid=row.mid, from_=row.sender, to=to, text=text, at=at, kind=row.kind, about=about
     )
+
+
+async def entries_after(store: IStore, conversation: int, seq: int) -> AsyncIterator[Sequence[MessageRow]]:
+    """Give the entries of a group behind a seq, in portions."""
+    while page := await store.entries(conversation, seq, _PORTION, _PORTION_BYTES):
+        yield page
+        seq = page[-1].seq
 
 
 class Log:

@@ -25,7 +25,7 @@ from chatproto.realm.copying import EFFECTS, correct
 from chatproto.realm.digests import digest_of
 from chatproto.realm.others import Others
 from chatproto.realm.outbound import size_of
-from chatproto.realm.resuming import Resuming
+from chatproto.realm.resuming import DOUBTED, Resuming
 from chatproto.realm.routes import Routes
 from chatproto.realm.standing import Standing
 from chatproto.realm.waiters import Waiters
@@ -66,8 +66,9 @@ class Replicas:
         self._standing = standing = Standing(store, writer, routes)
         #: People as they were told last, by folded address, and what is known of them.
         self._people: dict[str, RemoteRow | None] = {}
-        #: Groups of which an entry may be here already, and which one was looked up, and found.
-        self._suspects: set[str] = set()
+        #: Groups of which entries may be here already, up to which number; and which one was looked up, and
+        #: found.
+        self._suspects: dict[str, int] = {}
         self._looked_up: tuple[str, str, MessageRow | None] | None = None
         #: What the home said of a group that was not at hand.
         self._said: Digest | None = None
@@ -98,8 +99,8 @@ class Replicas:
     # -- entries
 
     def suspect(self, group: str) -> None:
-        """Hear that an effect broke a constraint: from now on each mid is looked up first."""
-        self._suspects.add(fold(group))
+        """Hear that an effect broke a constraint: for a while each mid is looked up first."""
+        self._suspects[fold(group)] = self.number(group) + DOUBTED
 
     def judge(self, realm: RealmName, entry: Entry) -> Change | str | None:
         """Return the effect of the next entry, or a code why it cannot be one; None if to :meth:`prepare`."""
@@ -112,6 +113,7 @@ class Replicas:
         if group is None:
             return None
         kind = entry.kind if self._is_fit(entry) else "void"
+        self._trust(row.group, entry.number)
         if kind != "void" and not self._knows(row.group, entry):
             return None
         return self._effect(row, group, entry, kind)
@@ -123,6 +125,11 @@ class Replicas:
         if size_of(entry.text) > TEXT_BYTES or "\0" in entry.text:
             return False
         return _is_address(entry.from_)
+
+    def _trust(self, group: str, number: int) -> None:
+        """Look nothing up any more in the end: what comes again later breaks a constraint, once."""
+        if self._suspects.get(group, number) < number:
+            del self._suspects[group]
 
     def _knows(self, group: str, entry: Entry) -> bool:
         """Tell whether everything is read that has to be."""
@@ -156,16 +163,17 @@ class Replicas:
         held = None
         if row.group in self._suspects and kind != "void" and self._looked_up is not None:
             held = self._looked_up[2]
+            self._looked_up = None  # it is not there any more in a moment
         group.gseq = entry.number
         if held is None:
             message = self._message(group, entry, kind)
             change.insert(message)
-            if kind != "void":
-                change.publish(message, group.row.shown_a, self._changes.audiences(group))
         else:
-            message = replace(held, gseq=entry.number)
-            change.put(message)
+            # It stands here now, as everywhere. A put, since it has to come behind what lets go of the mid.
+            message = replace(held, seq=self._writer.next_seq(), gseq=entry.number)
+            change.put(replace(held, kind="void", text="", device=0), message)
         if kind != "void":
+            change.publish(message, group.row.shown_a, self._changes.audiences(group))
             self._learn(change, group, entry)
             EFFECTS[kind](change, group, message, self._realm)
         if entry.epoch != row.epoch and row.number:
