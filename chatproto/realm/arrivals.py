@@ -151,7 +151,9 @@ class Arrivals:
         """Return what becomes of an item that is welcome."""
         if way.group is None and item.kind not in _KINDS:
             return "no-such-group" if self._guests.knows(item.kind) else "not-supported"
-        if item.kind in _KINDS and not self._take(peer, policy, size_of(item.text), now):
+        if way.group is not None and not self._guests.is_ready(item):
+            return None
+        if not self._take(peer, policy, max(1, size_of(item.text)), now):
             return "quota-reached"
         at = min(item.at, now)
         if way.group is None:

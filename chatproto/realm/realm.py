@@ -143,6 +143,7 @@ class Realm:
             self.moderation,
             spelling,
             mail,
+            limits,
         )
         self.arrivals = Arrivals(
             name,
