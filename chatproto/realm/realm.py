@@ -62,6 +62,7 @@ from chatproto.realm.times import Clock
 from chatproto.realm.tracing import Tracing
 from chatproto.realm.upkeep import Upkeep
 from chatproto.realm.waiters import Waiters
+from chatproto.realm.welcome import Welcome
 from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, EpochRow, Record, StoreState
 from chatproto.records.audit import OLDER
@@ -161,7 +162,15 @@ class Realm:
         self.bounces = Bounces(
             log, self.writer, self.router, self.routes, progress, self.audit, Waiters(clock)
         )
-        self.distant = Distant(self.routes, self.writer, changes, self.groups, mail, self.bounces.waiters)
+        self.distant = Distant(
+            self.routes,
+            self.writer,
+            changes,
+            self.groups,
+            mail,
+            self.bounces.waiters,
+            Welcome(name, store, self.accounts, spelling, mail),
+        )
         self.replicas = Replicas(
             name,
             store,
@@ -171,6 +180,7 @@ class Realm:
             self.others,
             self.bounces.waiters,
             self.audit,
+            self.distant.welcome,
         )
         self.tracing = Tracing(name, store, self.writer, clock, self.audit, self.copies.realms)
         self._questions = Questions(name, self.accounts, self.routes, self.present, clock, self.tracing)
@@ -228,6 +238,7 @@ class Realm:
         self.outbound.remotes = self.routes.remotes = self.hints.remotes = self.tracing.remotes = remotes
         if policy_of is not None:
             self.arrivals.policy_of = self.tracing.policy_of = policy_of
+            self.distant.welcome.policy_of = policy_of
 
     async def answer(self, peer: RealmName, ask: Ask) -> dict[str, Any]:
         """Answer another realm, which has proved who it is; see

@@ -29,6 +29,7 @@ from chatproto.realm.resuming import DOUBTED, Resuming
 from chatproto.realm.routes import Routes
 from chatproto.realm.standing import Standing
 from chatproto.realm.waiters import Waiters
+from chatproto.realm.welcome import Welcome
 from chatproto.realm.writer import Writer
 from chatproto.records import ARRIVED, LifeRow, MessageRow, RemoteRow, ReplicaRow
 from chatproto.records.audit import ENTRY
@@ -54,6 +55,7 @@ class Replicas:
         others: Others,
         waiters: Waiters,
         audit: Audit,
+        welcome: Welcome,
     ) -> None:
         self._realm = realm
         self._store = store
@@ -63,6 +65,7 @@ class Replicas:
         self._others = others
         self._waiters = waiters
         self._audit = audit
+        self._welcome = welcome
         self._standing = standing = Standing(store, writer, routes)
         #: People as they were told last, by folded address, and what is known of them.
         self._people: dict[str, RemoteRow | None] = {}
@@ -70,6 +73,8 @@ class Replicas:
         #: found.
         self._suspects: dict[str, int] = {}
         self._looked_up: tuple[str, str, MessageRow | None] | None = None
+        #: Of which group and mid it was looked up whether who joined by it may, and who may not.
+        self._strangers: tuple[str, str, set[str]] | None = None
         #: What the home said of a group that was not at hand.
         self._said: Digest | None = None
         resuming = Resuming(realm, store, writer, routes, changes, standing, self._suspects)
@@ -83,7 +88,7 @@ class Replicas:
 
     def _forget(self) -> None:
         self._people.clear()
-        self._looked_up = None
+        self._looked_up = self._strangers = None
 
     # -- where a copy stands
 
@@ -135,9 +140,16 @@ class Replicas:
         """Tell whether everything is read that has to be."""
         if self._is_stranger(entry) and fold(entry.from_) not in self._people:
             return False
+        if self._needs_welcome(entry) and (
+            self._strangers is None or self._strangers[:2] != (group, entry.mid)
+        ):
+            return False
         if group not in self._suspects:
             return True
         return self._looked_up is not None and self._looked_up[:2] == (group, entry.mid)
+
+    def _needs_welcome(self, entry: Entry) -> bool:
+        return entry.kind == "joined" and self._welcome.is_own(entry.from_)
 
     def _is_stranger(self, entry: Entry) -> bool:
         return not entry.from_.endswith(f"@{self._realm}") and entry.from_ != entry.stream
@@ -152,10 +164,14 @@ class Replicas:
         held: Sequence[MessageRow] = ()
         if row.group in self._suspects:
             held = await self._store.copied(row.conversation, [entry.mid])
+        strangers: set[str] = set()
+        if self._needs_welcome(entry) and _is_address(entry.from_):
+            strangers = await self._welcome.strangers(realm, row.group, [sender])
         await self._standing.group(row)
         if len(self._people) >= _AT_HAND:
             self._people.clear()
         self._people[sender] = person
+        self._strangers = (row.group, entry.mid, strangers)
         self._looked_up = (row.group, entry.mid, held[0] if held else None)
 
     def _effect(self, row: ReplicaRow, group: Group, entry: Entry, kind: str) -> Change:
@@ -175,7 +191,7 @@ class Replicas:
         if kind != "void":
             change.publish(message, group.row.shown_a, self._changes.audiences(group))
             self._learn(change, group, entry)
-            EFFECTS[kind](change, group, message, self._realm)
+            self._change(change, group, message)
         if entry.epoch != row.epoch and row.number:
             change.put(LifeRow(row.group, row.epoch, row.number))
         self._standing.put(change, replace(row, epoch=entry.epoch, number=entry.number))
@@ -183,6 +199,15 @@ class Replicas:
         change.insert(told)
         change.then(partial(self._waiters.entered, entry.mid))
         return self._changes.hand_over(change)
+
+    def _change(self, change: Change, group: Group, message: MessageRow) -> None:
+        """Do what an entry does beside being a message, unless somebody would be a member who may be none."""
+        strangers = set() if self._strangers is None else self._strangers[2]
+        self._strangers = None
+        if message.kind == "joined" and fold(message.sender) in strangers:
+            self._welcome.leave(change, RealmName(group.settings.home), group.row.shown_a, strangers)
+        else:
+            EFFECTS[message.kind](change, group, message, self._realm)
 
     def _message(self, group: Group, entry: Entry, kind: str) -> MessageRow:
         void = kind == "void"
@@ -272,13 +297,17 @@ class Replicas:
             for address, _ in members
             if address.endswith(f"@{self._realm}") and address not in found.members
         }
+        strangers = await self._welcome.strangers(realm, group, before)
         row = self._standing.row(group)
         if row is None or row.number < number or found.changed > number:
             return False
         if self._standing.at_hand(row) is not found:
             return False
         wanted = {address: role for address, role in members if _is_address(address)}
+        for address in strangers:
+            wanted.pop(address, None)
         change = self._changes.begin()
+        self._welcome.leave(change, realm, found.row.shown_a, strangers)
         correct(change, found, wanted, before, self._changes, self._realm)
         await self._changes.save(change)
         return True

@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from twisted.internet.defer import Deferred
 
 from chatproto.client import ChatClient
 from chatproto.errors import ChatError, NotAllowed, QuotaReached, RealmRefused
 from chatproto.limits import Limits, without_rates
 from chatproto.realm import Policy
+from chatproto.realm.actors import Guest
+from chatproto.realm.policy import Acceptance, PeerPolicy
 from chatproto.records import GroupRow, MemberRow, OutboxRow
+from chatproto.testing.names import PASSWORD
 from tests.federation.country import Country
 
 
@@ -108,3 +112,66 @@ def test_one_realm_does_not_fill_a_group() -> None:
     assert room.code(users[0].groups.join("room@alpha")) == ""
     assert room.code(users[1].groups.join("room@alpha")) == QuotaReached.code
     assert room.code(room.country.client("cafu", "alpha").groups.join("room")) == ""
+
+
+def members(country: Country, realm: str) -> set[str]:
+    """Return who is a member of a group as a realm has it."""
+    return {row.member for row in country.rows(realm, MemberRow) if not row.until and "@" in row.member}
+
+
+class TestWhoMayBeAMember:
+    """A home that makes members of whom it likes."""
+
+    def room(self, accept: Acceptance) -> Room:
+        room = Room()
+        realm = room.country.hosts["beta"].realm
+        assert realm is not None
+        realm.distant.welcome.policy_of = lambda _: PeerPolicy(accept=accept)
+        return room
+
+    def admit(self, room: Room, *addresses: str) -> None:
+        realm = room.country.hosts["alpha"].realm
+        assert realm is not None
+
+        async def admit(address: str) -> None:
+            group = await realm.routes.group("room")
+            guest = Guest(address, f"alpha/mine.{group.gseq}", 1_700_000_000_000)
+            change = realm.groups.admit(guest, group, None)
+            await change._changes.save(change)
+
+        for address in addresses:
+            room.ask(Deferred.fromCoroutine(admit(address)))
+        room.country.network.run(30)
+
+    def test_nobody_without_an_account(self) -> None:
+        room = self.room(Acceptance.OPEN)
+        self.admit(room, "ghost@beta", "messi@beta")
+        wanted = {"messi@alpha", "amsal@beta", "messi@beta"}
+        assert members(room.country, "beta") == members(room.country, "alpha") == wanted
+
+    def test_who_did_not_ask_where_not_everything_is_taken(self) -> None:
+        room = self.room(Acceptance.ALLOW)
+        self.admit(room, "messi@beta")
+        messi = room.country.client("messi", "beta")
+        room.ask(room.messi.send("room", "buy"))
+        room.country.network.run(10)
+        wanted = {"messi@alpha", "amsal@beta"}
+        assert members(room.country, "beta") == members(room.country, "alpha") == wanted
+        room.ask(messi.groups.join("room@alpha"))
+        assert "messi@beta" in members(room.country, "beta")
+        room.ask(messi.groups.leave("room@alpha"))
+        self.admit(room, "messi@beta")
+        assert members(room.country, "beta") == members(room.country, "alpha") == wanted
+
+
+def test_who_is_deleted_while_a_join_waits_is_no_member() -> None:
+    room = Room()
+    country = room.country
+    cafu = country.client("cafu", "beta")
+    country.hosts["alpha"].crash()
+    room.ask(cafu.groups.join("room@alpha"))  # after ten seconds it waits alone
+    room.ask(cafu.account.delete(PASSWORD))
+    room.ask(country.hosts["alpha"].start())
+    country.network.run(1500)
+    wanted = {"messi@alpha", "amsal@beta"}
+    assert members(country, "beta") == members(country, "alpha") == wanted
