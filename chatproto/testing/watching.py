@@ -199,7 +199,12 @@ class Speaker:
         told = {number for number, _ in ack.refused}
         for refusal in self._watch.ledger.mirrors[self.realm].every(RefusalRow):
             of_stream = refusal.realm == self._peer and refusal.epoch == ack.epoch
-            if of_stream and known < refusal.number <= ack.number and refusal.number not in told:
+            if (
+                refusal.code
+                and of_stream
+                and known < refusal.number <= ack.number
+                and refusal.number not in told
+            ):
                 self._broke(f"refusals: {ack} leaves out {refusal}")
 
 

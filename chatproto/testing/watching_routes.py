@@ -51,6 +51,6 @@ def _check_ruling(mirror: Mirror, frame: Verdict, ruling: Ruling, broke: Broke) 
         broke(f"durable-first: {ruling}, and on disk is {row}")
     told = {number for number, _ in ruling.refused}
     for refusal in mirror.every(RefusalRow):
-        of_stream = refusal.realm == frame.origin and refusal.epoch == ruling.epoch
+        of_stream = refusal.realm == frame.origin and refusal.epoch == ruling.epoch and refusal.code
         if of_stream and ruling.settled < refusal.number <= ruling.number and refusal.number not in told:
             broke(f"refusals: {ruling} leaves out {refusal}")
