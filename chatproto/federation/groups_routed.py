@@ -21,12 +21,11 @@ from chatproto.federation.errand import Errand
 from chatproto.federation.groups import GroupEnd
 from chatproto.federation.identity import Identity
 from chatproto.federation.pacing import Patience
-from chatproto.federation.sealing import seal
+from chatproto.federation.passing import Slips
 from chatproto.federation.standing import Standing
-from chatproto.frames import Entry, Pass, PeerLimits, Ready
+from chatproto.frames import Entry, PeerLimits, Ready
 from chatproto.frames.routing import BODY_CHARACTERS, SLIP_FRAMES, Slip, Talk, Talked
 from chatproto.records import ITEMS
-from chatproto.wire.letters import encode_body
 
 if TYPE_CHECKING:
     from chatproto.federation.link import PeerLink
@@ -58,7 +57,7 @@ class RoutedGroups:
     ) -> None:
         """``way`` finds the next realm, if there is one now."""
         self._link = link
-        self._identity = identity
+        self._slips = Slips(link, identity, way)
         self._entropy = entropy
         self._way = way
         self._state = State.IDLE
@@ -197,16 +196,12 @@ class RoutedGroups:
 
     def _post(self, slip: Slip) -> bool:
         """Send a slip, with how far the other side was heard; False if there is no room for it."""
-        way, link, talk = self._way(), self._link, slip.talk
-        if way is None or not way.has_room or talk is None:
+        talk = slip.talk
+        if talk is None or not self._slips.send(Slip(talk=replace(talk, heard=self._heard))):
             return False
-        body = encode_body(Slip(talk=replace(talk, heard=self._heard)))
-        assert len(body) <= BODY_CHARACTERS
         if self._answer is not None:
             self._answer.cancel()
             self._answer = None
-        passed = Pass(origin=str(link.home), to=str(link.realm), body=body, signature="")
-        way.post(seal(self._identity, passed))
         return True
 
     def _say_soon(self) -> None:

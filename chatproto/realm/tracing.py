@@ -155,7 +155,7 @@ class Tracing:
     # -- for other realms
 
     async def answer(self, peer: RealmName, mid: str) -> dict[str, Any]:
-        """Tell a realm what it had to do with a message here, or all of it if the message is its own: ``rows``.
+        """Tell a realm in which ``rows`` about a message it has a part, or all if the message is its own.
 
         :raises NotAllowed: it is no affair of that realm, or the operator tells it nothing.
         """
