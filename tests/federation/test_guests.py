@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from chatproto.limits import Limits, without_rates
 from chatproto.realm import Policy
 from chatproto.realm.actors import Guest
 from chatproto.realm.policy import Acceptance, PeerPolicy
-from chatproto.records import GroupRow, MemberRow, OutboxRow
+from chatproto.records import GroupRow, MemberRow, MessageRow, OutboxRow, Outgoing
 from chatproto.testing.names import PASSWORD
 from tests.federation.country import Country
 
@@ -22,8 +23,8 @@ from tests.federation.country import Country
 class Room:
     """A group of alpha, which is linked with beta and gamma; amsal of beta is an admin."""
 
-    def __init__(self, **limits: Any) -> None:
-        self.country = country = Country("beta", "alpha", "gamma")
+    def __init__(self, *names: str, **limits: Any) -> None:
+        self.country = country = Country(*(names or ("beta", "alpha", "gamma")))
         for host in country.hosts.values():
             host.users = ("messi", "amsal", "cafu")
         country.hosts["alpha"].policy = Policy(limits=replace(without_rates(Limits()), **limits))
@@ -175,3 +176,32 @@ def test_who_is_deleted_while_a_join_waits_is_no_member() -> None:
     country.network.run(1500)
     wanted = {"messi@alpha", "amsal@beta"}
     assert members(country, "beta") == members(country, "alpha") == wanted
+
+
+def test_whatever_is_refused_while_bounces_are_prepared_has_one_later() -> None:
+    room = Room("alpha", "gamma", "beta")
+    country = room.country
+    users = [room.amsal, *(country.client(user, "beta") for user in ("messi", "cafu"))]
+    for user in users[1:]:
+        room.ask(user.groups.join("room@alpha"))
+    country.network.partition("alpha", "gamma")
+    mids = [room.ask(user.send("room@alpha", str(number))).mid for number in range(4) for user in users]
+    for name in ("amsal", "messi", "cafu"):
+        room.ask(room.messi.groups.kick("room", f"{name}@beta"))
+    beta = country.hosts["beta"]
+    realm = beta.realm
+    assert realm is not None
+    prepare = realm.bounces.prepare
+
+    async def slowly(items: Sequence[Outgoing]) -> None:
+        """Read as from a slow store: verdicts go on coming meanwhile."""
+        read: Deferred[None] = Deferred()
+        beta.clock.callLater(0.5, read.callback, None)
+        await read
+        await prepare(items)
+
+    realm.bounces.prepare = slowly  # type: ignore[method-assign]
+    country.network.heal()
+    country.network.run(120)
+    bounces = [row.text for row in country.rows("beta", MessageRow) if row.kind == "bounce"]
+    assert sorted(bounces) == sorted(f"not-member {mid}" for mid in mids)
