@@ -161,6 +161,12 @@ class Peers:
             self.dialer.keep(link.realm)
         self.routes.decided(link)
 
+    def _apply_introductions(self, introducer: RealmName) -> None:
+        """Do what a decision about a realm means for those that it introduced: whether it is still believed."""
+        for link in list(self.links.values()):
+            if self.standings.row(link.realm).introducer == introducer:
+                self._apply_standing(link)
+
     def start(self, connect: Connect, factory: MakeFactory) -> None:
         """Begin to dial, and to look for what is overdue and what may go."""
         self.dialer.start(connect, factory)
@@ -258,6 +264,7 @@ class Peers:
             await self._end_all(link)  # if that is not finished
         standing = await self.standings.add(realm, connect, pin)
         await self._made(realm)
+        self._apply_introductions(realm)
         return standing
 
     async def _made(self, realm: RealmName) -> None:
@@ -319,6 +326,7 @@ class Peers:
         link = self.link(realm)
         await self.standings.decide(realm, standing, reason)
         self._apply_standing(link)
+        self._apply_introductions(realm)
 
     async def _end_all(self, link: PeerLink) -> None:
         """End what there is with a realm: members of groups, and what waits."""

@@ -283,7 +283,7 @@ class Relaying:
         runs = self._runs_of(frame.origin, frame.to, frame.stream)
         if self._is_loop(frame) or (not runs and self._ways.refusal(hop, frame.origin)):
             return
-        before = {run.hop for run in runs} or self.verdicts.hop_of(frame)
+        before = {run.hop for run in runs if run.epoch} or self.verdicts.hop_of(frame)
         if not before:
             # Nothing of the stream was ever held here: nobody waits for what would be kept.
             if self.has_room(frame.origin, str(hop.realm)):

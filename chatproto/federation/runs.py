@@ -155,7 +155,7 @@ class Run:
             self.on_disk = row.number
             self._forwarding.soon()
         else:
-            self._replacing -= row.size
+            self._replacing = max(0, self._replacing - row.size)
             self.post([row])  # it took the place of one that may be of no use
         self.tell()
 

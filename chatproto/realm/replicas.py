@@ -185,9 +185,8 @@ class Replicas:
             message = self._message(group, entry, kind)
             change.insert(message)
         else:
-            # It stands here now, as everywhere. A put, since it has to come behind what lets go of the mid.
-            message = replace(held, seq=self._writer.next_seq(), gseq=entry.number)
-            change.put(replace(held, kind="void", text="", device=0), message)
+            left, message = self._move(held, entry.number)
+            change.put(left, message)
         if kind != "void":
             change.publish(message, group.row.shown_a, self._changes.audiences(group))
             self._learn(change, group, entry)
@@ -208,6 +207,11 @@ class Replicas:
             self._welcome.leave(change, RealmName(group.settings.home), group.row.shown_a, strangers)
         else:
             EFFECTS[message.kind](change, group, message, self._realm)
+
+    def _move(self, held: MessageRow, number: int) -> tuple[MessageRow, MessageRow]:
+        """Return what is left where an entry stood, which lets go of its mid, and the entry in its place."""
+        left = replace(held, kind="void", text="", device=0)
+        return left, replace(held, seq=self._writer.next_seq(), gseq=number)
 
     def _message(self, group: Group, entry: Entry, kind: str) -> MessageRow:
         void = kind == "void"
