@@ -122,8 +122,7 @@ class Peers:
         return peers
 
     async def _make(self, name: RealmName, applied: AppliedRow | None) -> None:
-        realm, store, writer, clock = self._realm, self._store, self._writer, self._clock
-        standings = self.standings
+        realm, store, clock, standings = self._realm, self._store, self._clock, self.standings
         link = make_link(
             realm,
             name,
@@ -143,7 +142,9 @@ class Peers:
         if name not in self.links:  # else somebody who added it, too, was faster
             self.links[name] = link
             self.routes.made(link)
-            self._overdue[name] = Overdue(link.outgoing, store, writer, clock, realm.bounces, link.ended)
+            self._overdue[name] = Overdue(
+                link.outgoing, store, self._writer, clock, realm.bounces, link.ended
+            )
         self._apply_standing(self.links[name])
 
     def _apply_standing(self, link: PeerLink) -> None:
@@ -160,12 +161,10 @@ class Peers:
         else:
             self.dialer.keep(link.realm)
         self.routes.decided(link)
-
-    def _apply_introductions(self, introducer: RealmName) -> None:
-        """Do what a decision about a realm means for those that it introduced: whether it is still believed."""
-        for link in list(self.links.values()):
-            if self.standings.row(link.realm).introducer == introducer:
-                self._apply_standing(link)
+        if self.standings.setting(link.realm).introduced:
+            for other in list(self.links.values()):  # they are believed as long as it is
+                if self.standings.row(other.realm).introducer == link.realm:
+                    self._apply_standing(other)
 
     def start(self, connect: Connect, factory: MakeFactory) -> None:
         """Begin to dial, and to look for what is overdue and what may go."""
@@ -264,7 +263,6 @@ class Peers:
             await self._end_all(link)  # if that is not finished
         standing = await self.standings.add(realm, connect, pin)
         await self._made(realm)
-        self._apply_introductions(realm)
         return standing
 
     async def _made(self, realm: RealmName) -> None:
@@ -297,18 +295,15 @@ class Peers:
         self.dialer.retry(realm)
 
     async def park(self, realm: RealmName) -> None:
-        """Dial a realm no more; it may dial.
-
-        :raises NoSuchRealm: there is no link to it.
-        """
+        """Dial a realm no more; it may dial. It is refused as :meth:`link` is."""
         await self._decide(realm, Standing.PARKED)
 
     async def block(self, realm: RealmName) -> None:
-        """Take nothing from a realm, and let nobody send to it; see :meth:`park`."""
+        """Take nothing from a realm, and let nobody send to it; see :meth:`link`."""
         await self._decide(realm, Standing.BLOCKED)
 
     async def unblock(self, realm: RealmName) -> None:
-        """Exchange messages with a realm again; see :meth:`park`."""
+        """Exchange messages with a realm again; see :meth:`link`."""
         await self._decide(realm, Standing.OPEN)
 
     async def drop(self, realm: RealmName) -> int:
@@ -326,7 +321,6 @@ class Peers:
         link = self.link(realm)
         await self.standings.decide(realm, standing, reason)
         self._apply_standing(link)
-        self._apply_introductions(realm)
 
     async def _end_all(self, link: PeerLink) -> None:
         """End what there is with a realm: members of groups, and what waits."""
