@@ -77,7 +77,7 @@ class Replicas:
         self._strangers: tuple[str, str, set[str]] | None = None
         #: What the home said of a group that was not at hand.
         self._said: Digest | None = None
-        resuming = Resuming(realm, store, writer, routes, changes, standing, self._suspects)
+        resuming = Resuming(realm, store, writer, routes, changes, standing, self._suspects, welcome)
         self.lives = standing.lives
         self.begin, self.end, self.drop = resuming.begin, resuming.end, resuming.drop
         writer.on_reset(self._forget)

@@ -16,6 +16,7 @@ from chatproto.realm.log import entries_after
 from chatproto.realm.rewinding import Rewinding
 from chatproto.realm.routes import Routes
 from chatproto.realm.standing import LIVES, Standing
+from chatproto.realm.welcome import Welcome
 from chatproto.realm.writer import Writer
 from chatproto.records import GroupRow, LifeRow, ReplicaRow
 
@@ -42,6 +43,7 @@ class Resuming:
         changes: Changes,
         standing: Standing,
         suspects: dict[str, int],
+        welcome: Welcome,
     ) -> None:
         self._realm = realm
         self._store = store
@@ -50,6 +52,7 @@ class Resuming:
         self._changes = changes
         self._standing = standing
         self._suspects = suspects
+        self._welcome = welcome
         self._rewinding = Rewinding(realm, store, changes)
 
     async def begin(self, realm: RealmName, start: Start) -> str:
@@ -113,13 +116,14 @@ class Resuming:
     async def _take_out(self, row: ReplicaRow, start: Start) -> None:
         """Keep what the home lost outside of the order."""
         number = start.next - 1
-        self._log.error(
-            "{home} has an older copy of its store: what {group} has here above {number} is kept, and has no "
-            "place there",
-            home=row.home,
-            group=row.group,
-            number=number,
-        )
+        if not row.over:  # what had ended here begins anew
+            self._log.error(
+                "{home} has an older copy of its store: what {group} has here above {number} is kept, and "
+                "has no place there",
+                home=row.home,
+                group=row.group,
+                number=number,
+            )
         self._suspects[row.group] = row.number + DOUBTED
         group = await self._standing.group(row)
         seq, _ = await self._store.entry(row.conversation, number, _END)
@@ -128,8 +132,8 @@ class Resuming:
         async for page in entries_after(self._store, row.conversation, seq):
             await self._writer.save(puts=[replace(each, gseq=0) for each in page])
 
-    async def end(self, realm: RealmName, group: str) -> None:
-        """Hear that the home knows of no subscription: nothing more comes.
+    async def end(self, realm: RealmName, group: str, *, dropped: bool = False) -> None:
+        """Hear that the home knows of no subscription, or was ``dropped``: nothing more comes.
 
         :raises Unavailable: not now.
         """
@@ -138,6 +142,9 @@ class Resuming:
             return
         found = await self._standing.group(row)
         change = self._changes.begin()
+        if dropped:  # the home cannot be told; if it is linked again, it may take them for members
+            for address in filter(self._welcome.is_own, found.members):
+                self._welcome.asked(change, address.partition("@")[0], row.group, joins=False)
         leave_all(change, found, self._changes, self._realm)
         self._standing.put(change, replace(row, over=True))
         await self._changes.save(change)
@@ -148,7 +155,7 @@ class Resuming:
         :raises Unavailable: not now.
         """
         for row in self._standing.of(realm):
-            await self.end(realm, row.group)
+            await self.end(realm, row.group, dropped=True)
 
 
 def _set_up(group: Group, start: Start) -> GroupRow:

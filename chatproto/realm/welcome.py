@@ -1,8 +1,8 @@
 """Whether somebody of this realm may be a member of a group elsewhere: the home says so, but not alone.
 
-An address without an account is nobody. Of a realm from which not everything is taken, a group has here only
-members who asked to join it, or whom the operator lets it have. Who may be none leaves at once, by an item
-like any other: so the home and its copies agree in the end.
+An address without an account is nobody, and who left stays away until it asks to join again. Of a realm from
+which not everything is taken, a group has here only members who asked, or whom the operator lets it have. Who
+may be none leaves at once, by an item like any other: so the home and its copies agree in the end.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from chatproto.realm.policy import Acceptance, PeerPolicy
 from chatproto.realm.spelling import Spelling
 from chatproto.records import CursorRow
 
-#: The kind of cursor that says whether an account asked to join a group elsewhere: 1 if so.
+#: The kind of cursor that says what an account asked last about a group elsewhere.
 JOINING = "joining"
+_JOIN, _LEAVE = 1, 2
 #: A group stands for a number below 2**52 there, by its hash.
 _SCOPE_BITS = 52
 #: Members that leave with one change; of more the rest does when members are compared again.
@@ -48,7 +49,7 @@ class Welcome:
 
     def asked(self, change: Change, account: str, group: str, *, joins: bool) -> None:
         """Note that an account asks to join a group, or to leave it."""
-        change.put(CursorRow(account, JOINING, _scope(group), int(joins)))
+        change.put(CursorRow(account, JOINING, _scope(group), _JOIN if joins else _LEAVE))
 
     async def strangers(self, home: RealmName, group: str, addresses: Iterable[str]) -> set[str]:
         """Return those of this realm's addresses, folded, that may be no members; :meth:`leave` may come."""
@@ -67,11 +68,11 @@ class Welcome:
         if await self._accounts.find(name) is None:
             return False
         await self._spelling.look_up(address)
-        policy = self.policy_of(home)
-        if policy.accept is Acceptance.OPEN or fold(group) in policy.addresses:
-            return True
         asked = await self._store.cursor(name, JOINING, _scope(group))
-        return policy.accept is Acceptance.ALLOW and asked > 0
+        policy = self.policy_of(home)
+        if asked == _LEAVE or policy.accept is Acceptance.BLOCK:
+            return False
+        return policy.accept is Acceptance.OPEN or asked == _JOIN or fold(group) in policy.addresses
 
     def leave(self, change: Change, home: RealmName, group: str, addresses: Iterable[str]) -> None:
         """Let some leave a group elsewhere, if that can be said now."""

@@ -11,7 +11,9 @@ from twisted.internet.defer import Deferred
 
 from chatproto.client import ChatClient
 from chatproto.errors import ChatError, NotAllowed, QuotaReached, RealmRefused
+from chatproto.federation.identity import fingerprint
 from chatproto.limits import Limits, without_rates
+from chatproto.names import RealmName
 from chatproto.realm import Policy
 from chatproto.realm.actors import Guest
 from chatproto.realm.policy import Acceptance, PeerPolicy
@@ -163,6 +165,24 @@ class TestWhoMayBeAMember:
         room.ask(messi.groups.leave("room@alpha"))
         self.admit(room, "messi@beta")
         assert members(room.country, "beta") == members(room.country, "alpha") == wanted
+
+
+def test_who_left_as_a_link_was_dropped_is_no_member_when_it_is_back() -> None:
+    room = Room()
+    country = room.country
+    links = country.hosts["beta"].links
+    assert links is not None
+    room.ask(Deferred.fromCoroutine(links.peers.drop(RealmName("alpha"))))
+    country.network.run(5)
+    assert country.seen["amsal@beta"][-1:] == [""]  # that it left
+    key = country.hosts["beta"].key_of("alpha")
+    pin = fingerprint(key)
+    room.ask(Deferred.fromCoroutine(links.peers.add(RealmName("alpha"), "", pin)))
+    links.peers.dialer.retry(RealmName("alpha"))
+    country.network.run(900)
+    assert members(country, "alpha") == members(country, "beta") == {"messi@alpha"}
+    room.ask(room.amsal.groups.join("room@alpha"))
+    assert members(country, "alpha") == members(country, "beta") == {"messi@alpha", "amsal@beta"}
 
 
 def test_who_is_deleted_while_a_join_waits_is_no_member() -> None:
