@@ -85,9 +85,10 @@ class Distant:
         await self._changes.save(change)
         certain = await done
         copy = await self._routes.group_ever(address.folded)
-        return GroupChanged(
-            group=to if copy is None else copy.row.shown_a, state=None if certain else PENDING
-        )
+        shown = to if copy is None else copy.row.shown_a
+        if certain:
+            return GroupChanged(group=shown)
+        return GroupChanged(group=shown, state=PENDING, mid=item.mid)
 
     async def find(self, name: str) -> str:
         """Return the address of a group of this name in a linked realm, in the order of their search.
