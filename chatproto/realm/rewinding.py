@@ -101,12 +101,21 @@ class Rewinding:
             return
         windows = await self._windows(row, seq)
         windows.begin(start.history or group.settings.history)
+        addresses = await self._known(group, {*windows.rows, *lost} if whole else lost)
         change = self._changes.begin()
         if group.settings.deleted:
             change.settings(group, replace(group.settings, deleted=0))
-        for address in {*windows.rows, *lost} if whole else lost:
+        for address in addresses:
             self._put_back(change, group, address, windows.rows.get(address))
         await self._changes.save(change)
+
+    async def _known(self, group: Group, addresses: set[str]) -> list[str]:
+        """Return who ever had a window here: the home's word alone gives nobody one."""
+        return [
+            address
+            for address in sorted(addresses)
+            if address in group.members or await self._changes.outsider(group, address) is not None
+        ]
 
     async def _windows(self, row: ReplicaRow, seq: int) -> Windows:
         windows = Windows(self._realm, row.conversation)

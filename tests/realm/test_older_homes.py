@@ -8,11 +8,12 @@ import pytest
 
 from chatproto import commands
 from chatproto.errors import NotMember
-from chatproto.records import GroupRow, MessageRow
+from chatproto.frames import Start
+from chatproto.records import GroupRow, MemberRow, MessageRow
 from chatproto.store.tables import MemoryTables
 from tests.realm.circle import ALPHA, BETA, Circle, log, members, take
 from tests.realm.house import Client, House
-from tests.realm.test_copies import entry
+from tests.realm.test_copies import copy_of, entry
 from tests.realm.test_far_groups import act, join, same
 
 
@@ -178,6 +179,20 @@ class TestWhatTheHomeLost:
         circle.carry()
         assert said(amsal) == ["joined", "kept", "kicked", "new"]
         same(circle, "beta")
+
+    def test_gives_nobody_a_window_who_had_none(
+        self, circle: Circle, alpha: House, beta: House, messi: Client, amsal: Client
+    ) -> None:
+        beta.add("budi")
+        assert take(beta, ALPHA, entry(2, kind="joined", from_="budi@beta", text="")) == []
+        (row,) = [row for row in beta.rows(MemberRow) if row.member == "budi@beta"]
+        beta.wait(beta.realm.writer.save(removes=[row]))
+        circle.reopen(BETA)
+        assert take(beta, ALPHA, entry(3, kind="left", from_="budi@beta", text="")) == []
+        epoch = copy_of(beta).epoch
+        start = Start(stream="Fans@alpha", epoch=epoch, first=1, next=3)
+        assert beta.wait(beta.realm.replicas.begin(ALPHA, start)) == ""
+        assert "budi@beta" not in members(beta, "fans@alpha")
 
     def test_gives_back_an_end_of_which_a_later_life_made_another(
         self, circle: Circle, alpha: House, messi: Client, amsal: Client
