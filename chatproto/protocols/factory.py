@@ -63,7 +63,8 @@ class ChatServerFactory(ServerFactory):
         self.clock = reactor
         self.limits = limits or realm.policy.limits
         self.administrator = administrator
-        self._dialects = dialects or {b"{": JsonDialect(), b"": TextDialect(exact_bodies=exact_bodies)}
+        text = TextDialect(exact_bodies=exact_bodies, realm=str(realm.name))
+        self._dialects = dialects or {b"{": JsonDialect(), b"": text}
         #: That of lines whose first byte has no other, and of what is said before the first line.
         self.dialect = self._dialects[b""]
         #: What ends each line that is shown in live mode.

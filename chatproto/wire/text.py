@@ -90,13 +90,15 @@ class TextDialect:
     """The server's end of the text dialect.
 
     With ``exact_bodies`` a text is stored as the older servers did, with the blank before it and the line's
-    end: for comparing transcripts with theirs.
+    end: for comparing transcripts with theirs. Of a group that is not of ``realm`` a reply has the address,
+    as nothing else tells by which name it is to be called.
     """
 
-    __slots__ = ("_exact_bodies",)
+    __slots__ = ("_exact_bodies", "_own")
 
-    def __init__(self, *, exact_bodies: bool = False) -> None:
+    def __init__(self, *, exact_bodies: bool = False, realm: str = "") -> None:
         self._exact_bodies = exact_bodies
+        self._own = realm
 
     def decode(self, line: bytes) -> Request:
         """See :meth:`Dialect.decode`."""
@@ -142,7 +144,10 @@ class TextDialect:
 
     def encode_reply(self, reply: Reply, tag: TagValue) -> bytes:
         """See :meth:`Dialect.encode_reply`."""
-        return _line({"status": "OK", **_fields(reply)})
+        fields = {"status": "OK", **_fields(reply)}
+        if isinstance(reply, GroupChanged) and self._own and reply.group.rpartition("@")[2] != self._own:
+            fields["group"] = reply.group
+        return _line(fields)
 
     def encode_refusal(self, error: ChatError, tag: TagValue) -> bytes:
         """See :meth:`Dialect.encode_refusal`. ``message`` is the older systems' text where they have one."""
