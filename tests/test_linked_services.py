@@ -96,7 +96,10 @@ def tell(port: int, line: bytes) -> bytes:
 
 def ask(port: int, *lines: str) -> list[str]:
     """Return what an older client is answered to each of its lines."""
-    with socket.create_connection(("127.0.0.1", port), 20) as plain, plain.makefile("rw", newline="") as lined:
+    with (
+        socket.create_connection(("127.0.0.1", port), 20) as plain,
+        plain.makefile("rw", newline="") as lined,
+    ):
         said = []
         for line in lines:
             lined.write(f"{line}\r\n")
