@@ -79,8 +79,8 @@ class Distant:
             raise BadToken
         change = self._changes.begin()
         item = self._mail.add(change, login.address, login.device, to, kind, text)
-        if kind in _ENTERED:
-            self.welcome.asked(change, login.account, to, joins=kind == "join")
+        if kind == "join":
+            self.welcome.asked(change, login.account, to)
         done = self._waiters.wait(item.mid, entry=kind in _ENTERED)
         await self._changes.save(change)
         certain = await done

@@ -144,7 +144,7 @@ class Resuming:
         change = self._changes.begin()
         if dropped:  # the home cannot be told; if it is linked again, it may take them for members
             for address in filter(self._welcome.is_own, found.members):
-                self._welcome.asked(change, address.partition("@")[0], row.group, joins=False)
+                self._welcome.over(change, address.partition("@")[0], row.group)
         leave_all(change, found, self._changes, self._realm)
         self._standing.put(change, replace(row, over=True))
         await self._changes.save(change)

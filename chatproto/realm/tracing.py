@@ -98,9 +98,12 @@ class Tracing:
     async def trace(self, mid: str) -> list[TraceStep]:
         """Return what happened to a message, by realm, its origin's first.
 
+        :raises BadName: no message has such a mid.
         :raises Unavailable: not now.
         """
-        origin = mid.partition("/")[0]
+        origin, slash, rest = mid.partition("/")
+        if not (slash and rest and _is_realm(origin)):
+            raise BadName("a mid is the name of a realm, a slash and what that realm made up")
         own = [_told(row) for row in await self._store.traced(mid, _ROWS)]
         known: dict[str, list[_Told] | None] = {str(self._realm): own}
         wanted = self._named(origin, own)

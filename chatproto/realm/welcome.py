@@ -1,8 +1,9 @@
 """Whether somebody of this realm may be a member of a group elsewhere: the home says so, but not alone.
 
-An address without an account is nobody, and who left stays away until it asks to join again. Of a realm from
-which not everything is taken, a group has here only members who asked, or whom the operator lets it have. Who
-may be none leaves at once, by an item like any other: so the home and its copies agree in the end.
+An address without an account is nobody, and who was let leave as its realm was dropped stays away until it
+asks to join again. Of a realm from which not everything is taken, a group has here only members who asked, or
+whom the operator lets it have. Who may be none leaves at once, by an item like any other: so the home and its
+copies agree in the end.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from chatproto.realm.policy import Acceptance, PeerPolicy
 from chatproto.realm.spelling import Spelling
 from chatproto.records import CursorRow
 
-#: The kind of cursor that says what an account asked last about a group elsewhere.
+#: The kind of cursor that says whether an account asked to join a group elsewhere, or that this is over.
 JOINING = "joining"
-_JOIN, _LEAVE = 1, 2
+_ASKED, _OVER = 1, 2
 #: A group stands for a number below 2**52 there, by its hash.
 _SCOPE_BITS = 52
 #: Members that leave with one change; of more the rest does when members are compared again.
@@ -47,9 +48,13 @@ class Welcome:
         """Tell whether an address is one of this realm."""
         return fold(address).endswith(f"@{self._realm}")
 
-    def asked(self, change: Change, account: str, group: str, *, joins: bool) -> None:
-        """Note that an account asks to join a group, or to leave it."""
-        change.put(CursorRow(account, JOINING, _scope(group), _JOIN if joins else _LEAVE))
+    def asked(self, change: Change, account: str, group: str) -> None:
+        """Note that an account asks to join a group."""
+        change.put(CursorRow(account, JOINING, _scope(group), _ASKED))
+
+    def over(self, change: Change, account: str, group: str) -> None:
+        """Note that an account was let leave a group, of which nobody there can be told."""
+        change.put(CursorRow(account, JOINING, _scope(group), _OVER))
 
     async def strangers(self, home: RealmName, group: str, addresses: Iterable[str]) -> set[str]:
         """Return those of this realm's addresses, folded, that may be no members; :meth:`leave` may come."""
@@ -70,9 +75,9 @@ class Welcome:
         await self._spelling.look_up(address)
         asked = await self._store.cursor(name, JOINING, _scope(group))
         policy = self.policy_of(home)
-        if asked == _LEAVE or policy.accept is Acceptance.BLOCK:
+        if asked == _OVER or policy.accept is Acceptance.BLOCK:
             return False
-        return policy.accept is Acceptance.OPEN or asked == _JOIN or fold(group) in policy.addresses
+        return policy.accept is Acceptance.OPEN or asked == _ASKED or fold(group) in policy.addresses
 
     def leave(self, change: Change, home: RealmName, group: str, addresses: Iterable[str]) -> None:
         """Let some leave a group elsewhere, if that can be said now."""

@@ -162,9 +162,6 @@ class TestWhoMayBeAMember:
         assert members(room.country, "beta") == members(room.country, "alpha") == wanted
         room.ask(messi.groups.join("room@alpha"))
         assert "messi@beta" in members(room.country, "beta")
-        room.ask(messi.groups.leave("room@alpha"))
-        self.admit(room, "messi@beta")
-        assert members(room.country, "beta") == members(room.country, "alpha") == wanted
 
 
 def test_who_left_as_a_link_was_dropped_is_no_member_when_it_is_back() -> None:
