@@ -182,7 +182,7 @@ class Realm:
             self.audit,
             self.distant.welcome,
         )
-        self.tracing = Tracing(name, store, self.writer, clock, self.audit, self.copies.realms)
+        self.tracing = Tracing(name, store, self.writer, clock, self.audit, self.copies, self.routes)
         self._questions = Questions(name, self.accounts, self.routes, self.present, clock, self.tracing)
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)

@@ -23,11 +23,13 @@ class Asking(Links):
 
     circle: Circle
 
-    def ask(self, realm: RealmName, about: str, name: str = "") -> Deferred[dict[str, object]]:
+    def ask(
+        self, realm: RealmName, about: str, name: str = "", after: str = ""
+    ) -> Deferred[dict[str, object]]:
         if realm in self.circle.away:
             return fail(Unavailable())
         answer = self.circle.houses[realm].realm.answer(
-            self.circle.name_of(self), Ask(number=1, about=about, name=name)
+            self.circle.name_of(self), Ask(number=1, about=about, name=name, after=after)
         )
         return Deferred.fromCoroutine(answer)
 
