@@ -201,6 +201,7 @@ async def test_a_realm_with_another_key_than_the_pinned_one_is_parked() -> None:
         async with served(beta):
             link = await beta.wait_for(lambda link: link.state == "parked")
             assert (link.error, link.fingerprint) == ("wrong-key", pin)
+            assert link.shown == alpha.service.realm.links.fingerprint()  # type: ignore[union-attr]
 
 
 @ensureDeferred

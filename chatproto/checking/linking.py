@@ -73,10 +73,10 @@ def _link(what: str, link: LinkState) -> Iterator[Finding]:
         yield ok(what, f"is {link.state}")
     elif link.state == "parked" and link.error:
         shown = f" (it shows {link.shown})" if link.shown else ""
-        yield fail(
-            what,
-            f"is dialled no more: {link.error}{shown}; `chatproto realm approve` or `retry` when it is right",
-        )
+        how = "`chatproto realm approve` or `retry` when it is right"
+        if link.trust == "pin":
+            how = "`chatproto realm retry` when it is right; if its `pin` is not, change that first, and restart"
+        yield fail(what, f"is dialled no more: {link.error}{shown}; {how}")
     else:
         yield warn(what, f"is not linked ({link.state}; {link.error or 'nothing was heard of it'})")
     if link.items and link.age > _LONG:

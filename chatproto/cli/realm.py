@@ -174,18 +174,24 @@ def add(name: str, endpoint: str, pin: str | None, config: Path | None, **place:
 def approve(name: str, fingerprint: str | None, yes: bool, config: Path | None, **place: Any) -> None:
     """Take the key that the realm NAME showed as its own; FINGERPRINT says which, else it is asked.
 
-    Also ends a block. What waits for NAME stays.
+    Also ends a block. What waits for NAME stays. A `pin` in the configuration is changed there.
     """
 
     async def work(realm: Administrator) -> str:
         key = fingerprint
         if key is None:
             link = await _find(realm, name)
-            if link.state == "blocked" and not link.shown:
+            if link.state == "blocked" and (link.trust == "pin" or not link.shown):
                 await realm.ask(RealmApprove(realm=name), Done)
                 return f"{name} is blocked no more"
+            if link.trust == "pin":
+                raise click.ClickException(
+                    f"the configuration pins {link.fingerprint}: change `pin` of [peers.{name}], restart, "
+                    f"and `chatproto realm retry {name}`"
+                )
             if not link.shown:
-                raise click.ClickException(f"{name} has shown no key that waits for approval")
+                dial = f"; `chatproto realm retry {name}` dials it" if link.connect else ""
+                raise click.ClickException(f"{name} has shown no key that waits for approval{dial}")
             key = link.shown
             confirm(f"trusting whoever has the key {key} as {name}", yes=yes, lasting=False)
         await realm.ask(RealmApprove(realm=name, fingerprint=key), Done)
