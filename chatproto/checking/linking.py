@@ -75,7 +75,9 @@ def _link(what: str, link: LinkState) -> Iterator[Finding]:
         shown = f" (it shows {link.shown})" if link.shown else ""
         how = "`chatproto realm approve` or `retry` when it is right"
         if link.trust == "pin":
-            how = "`chatproto realm retry` when it is right; if its `pin` is not, change that first, and restart"
+            how = (
+                "`chatproto realm retry` when it is right; if its `pin` is not, change it and restart before"
+            )
         yield fail(what, f"is dialled no more: {link.error}{shown}; {how}")
     else:
         yield warn(what, f"is not linked ({link.state}; {link.error or 'nothing was heard of it'})")

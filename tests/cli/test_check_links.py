@@ -101,7 +101,7 @@ def test_what_is_wrong_with_a_link_is_told() -> None:
     [parked] = said(state="parked", error="wrong-key", shown="ed25519:00")
     assert parked.startswith("FAIL peer beta: is dialled no more: wrong-key (it shows ed25519:00)")
     [pinned] = said(state="parked", error="wrong-key", shown="ed25519:00", trust="pin")
-    assert "if its `pin` is not, change that first, and restart" in pinned
+    assert "if its `pin` is not, change it and restart before" in pinned
     assert said(state="linked", skew=12.0, items=3, age=9) == ["ok   peer beta: is linked"]
     assert said(state="linked", skew=-90.0)[1:] == [
         "FAIL peer beta: its clock is 90 s behind ours; one of the two is wrong"

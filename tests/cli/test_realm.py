@@ -22,7 +22,7 @@ class House:
 
     def __init__(self, folder: Path, name: str, text: str = "") -> None:
         self.name = name
-        self.at = ("--store", f"sqlite:///{folder / f'{name}.db'}", "--realm", name)
+        self.at: tuple[str, ...] = ("--store", f"sqlite:///{folder / f'{name}.db'}", "--realm", name)
         if text:
             (folder / f"{name}.toml").write_text(text)
             self.at += ("--config", str(folder / f"{name}.toml"))
