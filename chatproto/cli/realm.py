@@ -151,12 +151,18 @@ def add(name: str, endpoint: str, pin: str | None, config: Path | None, **place:
     """Add the realm NAME, dialled at ENDPOINT, such as tls:chat.example.org:8890.
 
     Prints its name and the fingerprint of its key. Compare that with what `chatproto realm key` prints there,
-    then `approve` it: until then nothing is sent. With `--pin` it is linked with at once, if it has that key.
+    then `approve` it: until then nothing is sent. With `--pin` it is linked with at once, if it has that key;
+    if it shows another one the exit code is 1.
     """
     added = carry_out(
         settings(config, **place), RealmAdd(realm=name, connect=endpoint, pin=pin), LinkAdded, new=True
     )
     print(added.realm, added.fingerprint, sep="\t")
+    if added.shown:
+        raise click.ClickException(
+            f"{added.realm} is added, but shows another key, {added.shown}: it is not linked with it; "
+            f"`realm add` it with the right pin, or `realm approve` that key"
+        )
     if added.error:
         report(f"{added.realm} does not show its key: {added.error}")
     if added.state == "pending":

@@ -146,7 +146,7 @@ def test_another_key_is_approved_unless_the_configuration_pins_one(
 ) -> None:
     alpha, beta = houses
     other = f"ed25519:{'0' * 64}"
-    alpha.do("add", "beta", beta.endpoint, "--pin", other)
+    here("realm", "add", "beta", beta.endpoint, "--pin", other, *alpha.at)
     alpha.wait_for(state="parked", error="wrong-key", shown=beta.key())
     assert f"approved beta with {beta.key()}" in alpha.do("approve", "beta", "--yes").stderr
     assert alpha.wait_for(fingerprint=beta.key())["state"] != "parked"
@@ -193,8 +193,9 @@ def test_mistakes_are_told_in_one_line(houses: tuple[House, House]) -> None:
     assert "no connection (ConnectionRefusedError)" in away.stderr
     other = alpha.do("add", "gamma", beta.endpoint)
     assert "another realm is meant" in other.stderr or "wrong-realm" in other.stderr
-    wrong = alpha.do("add", "beta", beta.endpoint, "--pin", f"ed25519:{'0' * 64}")
-    assert f"it shows another key, {beta.key()}" in wrong.stderr
+    wrong = here("realm", "add", "beta", beta.endpoint, "--pin", f"ed25519:{'0' * 64}", *alpha.at)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+    assert wrong.stderr.startswith(f"chatproto: beta is added, but shows another key, {beta.key()}: ")
 
 
 def test_the_links_of_a_realm_that_does_not_run_are_managed_in_its_store(
