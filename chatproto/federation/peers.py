@@ -295,15 +295,15 @@ class Peers:
         self.dialer.retry(realm)
 
     async def park(self, realm: RealmName) -> None:
-        """Dial a realm no more; it may dial. It is refused as :meth:`link` is."""
+        """Dial a realm no more; it may dial. It is refused as ``link`` is."""
         await self._decide(realm, Standing.PARKED)
 
     async def block(self, realm: RealmName) -> None:
-        """Take nothing from a realm, and let nobody send to it; see :meth:`link`."""
+        """Take nothing from a realm, and let nobody send to it; refused as ``link``."""
         await self._decide(realm, Standing.BLOCKED)
 
     async def unblock(self, realm: RealmName) -> None:
-        """Exchange messages with a realm again; see :meth:`link`."""
+        """Exchange messages with a realm again; refused as ``link``."""
         await self._decide(realm, Standing.OPEN)
 
     async def drop(self, realm: RealmName) -> int:

@@ -217,7 +217,7 @@ def test_whatever_is_refused_while_bounces_are_prepared_has_one_later() -> None:
         await read
         await prepare(items)
 
-    realm.bounces.prepare = slowly  # type: ignore[method-assign]
+    realm.bounces.prepare = slowly  # type: ignore[method-assign, assignment]
     country.network.heal()
     country.network.run(120)
     bounces = [row.text for row in country.rows("beta", MessageRow) if row.kind == "bounce"]
