@@ -104,7 +104,7 @@ class Bounces:
         code = code if _CODE.fullmatch(code) else "unknown"
         if message.conversation == NOWHERE and message.kind != "text" and self.waiters.decide(row.mid):
             told = self._audit.row(ANSWERED, row.mid, row.realm, outgoing.to, row.number, code)
-            return Ending(partial(self.waiters.refused, row.mid, refusal(code)), told)
+            return Ending(partial(self.waiters.refused, row.mid, refusal(code, message.kind)), told)
         told = self._audit.row(BOUNCED, row.mid, row.realm, outgoing.to, row.number, code)
         dead = DeadRow(
             row.mid, row.realm, row.number, row.seq, message.sender, outgoing.to, code, self._log.now()

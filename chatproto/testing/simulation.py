@@ -125,6 +125,7 @@ class Simulation:
             self.users,
             network.random("troubles"),
             restore=options.mode is Mode.SAFETY,
+            relapse=options.mode is Mode.SAFETY and options.groups > 0,
             attacks=((6, self._adversary.attack), (4, self._rogue.lie)),
         )
 
