@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from chatproto.errors import NotMember
 from chatproto.frames import Receipt
 from chatproto.names import RealmName, fold
 from chatproto.realm.audit import Audit
@@ -109,7 +110,8 @@ class Bounces:
         dead = DeadRow(
             row.mid, row.realm, row.number, row.seq, message.sender, outgoing.to, code, self._log.now()
         )
-        if message.kind == "invitation":  # it was the group's
+        # An invitation was the group's; who is no member need not leave, and perhaps never asked to.
+        if message.kind == "invitation" or (message.kind, code) == ("leave", NotMember.code):
             return Ending(lambda: None, dead, told)
         rows, notice = self._notice(outgoing, "bounce", f"{code} {row.mid}")
         return Bounce(self, notice, message.sender, *rows, dead, told)

@@ -178,6 +178,7 @@ def test_who_left_as_a_link_was_dropped_is_no_member_when_it_is_back() -> None:
     links.peers.dialer.retry(RealmName("alpha"))
     country.network.run(900)
     assert members(country, "alpha") == members(country, "beta") == {"messi@alpha"}
+    assert country.texts("beta", "bounce") == []  # of what the realm asked for it
     room.ask(room.amsal.groups.join("room@alpha"))
     assert members(country, "alpha") == members(country, "beta") == {"messi@alpha", "amsal@beta"}
 
