@@ -12,7 +12,7 @@ import fcntl
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -189,14 +189,15 @@ class Target(Disk):
             os.ftruncate(self._descriptor, 0)
         self.size = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, pieces: Sequence[bytes]) -> None:
         """Add bytes to the part."""
-        rest = memoryview(data)
-        while rest:
-            written = os.pwrite(self._descriptor, rest, self.size)
-            self._hash.update(rest[:written])
-            self.size += written
-            rest = rest[written:]
+        for data in pieces:
+            rest = memoryview(data)
+            while rest:
+                written = os.pwrite(self._descriptor, rest, self.size)
+                self._hash.update(rest[:written])
+                self.size += written
+                rest = rest[written:]
 
     def finish(self) -> Path:
         """Give the whole file its name, which may get a number if it is taken; return where it is."""

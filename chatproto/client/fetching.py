@@ -101,7 +101,9 @@ class Fetching:
         self._reporter.report(Stage.FETCHING, got, size)
         try:
             while got < size:
-                while asked < size and asked - got < pace.window:
+                # A quarter of the window at a time: each write costs more than what is written.
+                more = asked - got <= pace.window - pace.window // 4
+                while more and asked < size and asked - got < pace.window:
                     length = min(CHUNK, size - asked)
                     download = Download(file=self._info.id, offset=asked, size=length)
                     flying.append((self._clock.seconds(), length, protocol.request(download, Piece)))
@@ -144,8 +146,8 @@ class _Writer:
 
     async def _write(self) -> None:
         await self._written()
-        data, self._pieces, self._bytes = b"".join(self._pieces), [], 0
-        self._writing = self._target.run(self._target.write, data)
+        pieces, self._pieces, self._bytes = self._pieces, [], 0
+        self._writing = self._target.run(self._target.write, pieces)
 
     async def _written(self) -> None:
         writing, self._writing = self._writing, None

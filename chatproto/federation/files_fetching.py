@@ -34,6 +34,8 @@ from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import FileRow, FileState
 
+#: What is logged of a file that has come whole and is another one.
+CAME_WRONG = "{mid} came with other bytes than were said"
 #: A code that may be logged.
 _CODE = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -224,7 +226,7 @@ class Fetching:
             self._counts.fetched += 1
             self._tried.pop(mid, None)
         elif outcome is Outcome.WRONG:
-            self._log.warn("{mid} came with other bytes than were said", mid=mid)
+            self._log.warn(CAME_WRONG, mid=mid)
             tried = self._postpone(mid)
             tried.wrong += 1
             if tried.wrong >= way.wrong:

@@ -25,6 +25,9 @@ class LineFraming(LineReceiver):
 
     #: Longest line in bytes, without its end. May change between any two lines.
     line_limit: int = 64 * 1024
+    #: Whether raw bytes were behind the newest line, as they may be behind the next one. Of the class until
+    #: it is needed, since connections that carry no files should not pay for it.
+    _after_raw = False
 
     def __init__(self) -> None:
         # Plain lists: an idle connection keeps these for hours, and an empty deque takes ten times as much.
@@ -69,6 +72,7 @@ class LineFraming(LineReceiver):
         if rest:
             self._reads.insert(0, rest)
         self._raw_wanted = length
+        self._after_raw = True
 
     def raw_received(self, data: bytes) -> None:
         """Take the raw bytes that were asked for."""
@@ -142,6 +146,13 @@ class LineFraming(LineReceiver):
         return True
 
     def _split(self, data: bytes) -> None:
+        if self._after_raw:
+            # Bytes of a file are not to be split into what would be 256 lines, and put together again.
+            end = data.find(b"\n") + 1
+            self._after_raw = not end
+            if 0 < end < len(data):
+                self._reads.insert(0, data[end:])
+                data = data[:end]
         pieces = data.split(b"\n")
         last = pieces.pop()
         if not pieces:

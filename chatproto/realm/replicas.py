@@ -35,7 +35,6 @@ from chatproto.realm.writer import Writer
 from chatproto.records import (
     ARRIVED,
     FILE,
-    NOWHERE,
     FileRow,
     LifeRow,
     MessageRow,
@@ -148,9 +147,9 @@ class Replicas:
         if file is None or file.conversation == group.row.conversation:
             return True
         offer = take_offer(entry.text, 0)
+        # It may stand in a conversation of two, if nobody here knew yet that it goes to a group.
         return (
-            file.conversation == NOWHERE
-            and fold(file.sender) == fold(entry.from_)
+            fold(file.sender) == fold(entry.from_)
             and fold(file.recipient) == fold(group.row.shown_a)
             and isinstance(offer, Offer)
             and (offer.size, offer.sha256) == (file.size, file.sha256)

@@ -25,6 +25,7 @@ from chatproto.testing.topology import Topology
 @click.option("--seed", type=int, default=None, help="The first seed; without --seeds the only one.")
 @click.option("--realms", type=click.IntRange(1), default=3, show_default=True, help="Realms in each run.")
 @click.option("--groups", type=click.IntRange(0), default=0, show_default=True, help="Groups across realms.")
+@click.option("--files", type=click.IntRange(0), default=0, show_default=True, help="Files of each user.")
 @click.option(
     "--topology",
     type=click.Choice([topology.value for topology in Topology]),
@@ -44,6 +45,7 @@ def main(
     seed: int | None,
     realms: int,
     groups: int,
+    files: int,
     topology: str,
     mode: str,
     store: str,
@@ -53,7 +55,12 @@ def main(
 ) -> None:
     """Run a federation in one process, with everything going wrong that a seed says."""
     options = Options(
-        realms=realms, groups=groups, topology=Topology(topology), mode=Mode(mode), seconds=seconds
+        realms=realms,
+        groups=groups,
+        files=files,
+        topology=Topology(topology),
+        mode=Mode(mode),
+        seconds=seconds,
     )
     first = int.from_bytes(os.urandom(4)) if seed is None else seed
     count = (100 if seed is None else 1) if seeds is None else seeds
@@ -64,7 +71,7 @@ def main(
         reports.append(report)
         if report.broken:
             made = f"--realms {realms} --groups {groups} --mode {mode} --store {store} --seconds {seconds:g}"
-            made += f" --topology {topology}"
+            made += f" --topology {topology}" + (f" --files {files}" if files else "")
             again = f"python -m chatproto.testing --seed {report.seed} {made} --trace"
             click.echo(f"seed {report.seed}: {report.broken}\n  again: {again}", err=True)
     _summarise(reports, time.monotonic() - begun)

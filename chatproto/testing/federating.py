@@ -81,6 +81,9 @@ async def link(
         for each in peers.links.values():
             honest = each.post
             setattr(each, "post", partial(host.tampering.post, clock, honest))  # noqa: B010 - for mypy
+        relaying = peers.routes.relaying
+        passing = partial(host.tampering.freight, clock, relaying.freight)
+        setattr(relaying, "freight", passing)  # noqa: B010 - for mypy
     factory = RealmPeerFactory(peers, clock, limits=host.policy.limits, random_bytes=host.entropy)
     realm.writer.on_fatal(lambda _: factory.abort())
     host.listen(PEER, factory)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from chatproto.names import fold
 from chatproto.records import (
+    FILE,
     GroupRow,
     MemberRow,
     MessageRow,
@@ -89,7 +90,7 @@ class GroupLedger:
                 self._broke(f"one-end: {mid} bounced as {code}, and is in its group")
         elif not row.conversation:
             self._seqs.setdefault(row.mid, row.seq)
-        elif mirror.is_of_group(row) and row.kind == "text":
+        elif mirror.is_of_group(row) and row.kind in ("text", FILE):
             self._counts["in groups"] += 1
             bounce = self._bounce(row.mid) if row.mid not in self._unsent else None
             if bounce is not None and not bounce.text.startswith(_UNKNOWN) and row.gseq:
@@ -271,6 +272,16 @@ class GroupLedger:
                 readable = row.since < message.seq and (not row.until or message.seq <= row.until)
                 if readable and not _within(spells.get(row.member, ()), number):
                     self._broke(f"window: {row} lets in {number} of {group}: {spells}")
+
+    def check_reader(self, user: str, mid: str, group: str) -> None:
+        """See that who was given the bytes of a file in a group was a member then."""
+        realms = (_realm_of(group), _realm_of(user))
+        settings = self._mirrors[realms[0]].find(GroupRow, group.partition("@")[0])
+        if any(realm in self._reset for realm in realms) or settings is None or settings.history == "all":
+            return
+        row = next((row for row in self._home(group).values() if row.mid == mid), None)
+        if row is None or not _within(self._spells(group).get(fold(user), ()), row.gseq):
+            self._broke(f"file-access: {user} was given bytes of {row} in {group}: {self._spells(group)}")
 
     def _spells(self, group: str) -> dict[str, list[tuple[int, int]]]:
         """Return from which number to which who was a member, by the group's log."""

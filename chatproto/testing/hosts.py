@@ -85,6 +85,8 @@ class RealmHost:
         self.links: Links | None = None
         #: How often it was started.
         self.lives = 0
+        #: How often its machine has lost its power.
+        self.outages = 0
         #: The clock of the process that is told to end, and whether another one is wanted after it.
         self._stopping: ProcessClock | None = None
         self._wanted = False
@@ -191,6 +193,7 @@ class RealmHost:
         self.machine.end(power=power)
         self.disk.crash()
         self.files.crash(self._random if power else None)
+        self.outages += power
         self.realm = self.factory = self.links = None
 
     def stop(self) -> Deferred[None]:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from chatproto.names import fold
 from chatproto.records import (
     ARRIVED,
+    FILE,
     ITEMS,
     Batch,
     ConversationRow,
@@ -24,6 +25,7 @@ from chatproto.records import (
     Record,
     StreamRow,
 )
+from chatproto.testing.file_ledger import FileLedger
 from chatproto.testing.group_ledger import GroupLedger
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.mirror import Mirror
@@ -56,10 +58,11 @@ class Sending(Struct):
 
 
 class Backup(Struct, frozen=True):
-    """A copy of a realm's store, and where the ledger stood then."""
+    """A copy of a realm's store and of its files, and where the ledger stood then."""
 
     copy: Any
     mark: int
+    files: Any = None
 
 
 class Ledger:
@@ -82,6 +85,7 @@ class Ledger:
         #: The first rule that was broken.
         self.broken: str | None = None
         self.groups = GroupLedger(self.mirrors, self.counts, self.broke, self._reset, self._unsent)
+        self.files = FileLedger(self.mirrors, self.counts, self.broke, self.groups, self._reset)
 
     def broke(self, what: str) -> None:
         """Note that a rule was broken; the first one counts."""
@@ -100,6 +104,7 @@ class Ledger:
         """Follow a realm."""
         self.mirrors[host.name] = Mirror()
         self._ever[host.name] = set()
+        self.files.watch(host)
         host.on_commit.append(self._committed)
 
     # -- what users see
@@ -141,7 +146,9 @@ class Ledger:
 
     def _committed(self, host: RealmHost, batch: Batch, failed: Sequence[int]) -> None:
         mirror = self.mirrors[host.name]
-        for row in mirror.commit(batch, failed):
+        rows = mirror.commit(batch, failed)
+        self.files.committed(host.name, rows)
+        for row in rows:
             if isinstance(row, MessageRow):
                 self._ever[host.name].add(row.mid)
                 self.groups.committed(host.name, row)
@@ -185,7 +192,7 @@ class Ledger:
         origin = row.mid.partition("/")[0]
         if EVIL in row.text:
             self.broke(f"stranger: {row} is on the disk of {realm}")
-        if row.device == ARRIVED and row.kind == "text":
+        if row.device == ARRIVED and row.kind in ("text", FILE):
             forged = origin in self._ever and row.mid not in self._ever[origin]
             if forged or realm_of(row.sender) != origin:
                 self.broke(f"forged: {row} of {row.sender} is on the disk of {realm}")
@@ -203,7 +210,7 @@ class Ledger:
 
     def back_up(self, host: RealmHost) -> Backup:
         """Copy a realm's store."""
-        return Backup(host.copy(), self.mirrors[host.name].mark())
+        return Backup(host.copy(), self.mirrors[host.name].mark(), host.files.backup())
 
     def put_back(self, host: RealmHost, backup: Backup, *, unnoticed: bool = False) -> None:
         """Put a copy back, and note what may be lost by that: what only this store held."""
@@ -212,6 +219,7 @@ class Ledger:
         host.put_back(backup.copy, unnoticed=unnoticed)
         mirror.roll_back(backup.mark)
         self.groups.lost(host.name, in_groups)
+        self.files.lost_store(host.name)
         self._reset.add(host.name)
         if unnoticed:
             self._unsent.update(_above_marks(mirror))
@@ -259,6 +267,7 @@ class Ledger:
             if not self.groups.has(sending.to):
                 self._check_sending(sending)
         self.groups.check()
+        self.files.check()
         for name, mirror in self.mirrors.items():
             self._check_order(name, mirror)
         self.look()
@@ -275,6 +284,7 @@ class Ledger:
             if realm in realms and realm in self.mirrors and realm not in self._reset:
                 self._check_heard(sending)
         self.groups.settled(realms)
+        self.files.settled(realms)
         self.look()
 
     def _check_heard(self, sending: Sending) -> None:

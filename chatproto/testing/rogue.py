@@ -7,6 +7,7 @@ may neither stop nor slow down what others have to do with each other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from twisted.internet.defer import Deferred
@@ -16,7 +17,7 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from chatproto.errors import LinkError
-from chatproto.federation.bounds import ROUTES
+from chatproto.federation.bounds import FILES, ROUTES
 from chatproto.federation.handshake import Handshake
 from chatproto.federation.identity import Identity
 from chatproto.federation.sealing import seal
@@ -35,6 +36,7 @@ from chatproto.frames import (
     Skip,
     Start,
     Verdict,
+    Want,
 )
 from chatproto.frames.routing import Letter, Ruling
 from chatproto.names import RealmName
@@ -42,6 +44,7 @@ from chatproto.records import ITEMS
 from chatproto.testing.ledger import EVIL
 from chatproto.testing.names import PEER, SECRET
 from chatproto.testing.network import Network
+from chatproto.testing.rogue_files import RogueFiles
 from chatproto.wire.letters import encode_body
 from chatproto.wire.peer import decode_frame, encode_frame
 
@@ -53,11 +56,16 @@ _EPOCHS = ("0" * 16, "1" * 16)
 class RogueRealm:
     """A machine with a realm that lies, and is linked to others."""
 
-    def __init__(self, network: Network, others: list[str], random: Random) -> None:
+    def __init__(
+        self, network: Network, others: list[str], random: Random, files: RogueFiles | None = None
+    ) -> None:
         self._network = network
         self._others = others
         self.random = random
-        self.identity = Identity(RealmName(ROGUE), random.randbytes(32), capabilities=[ROUTES])
+        #: What it does about files, if it does anything about them.
+        self.files = files
+        can = [ROUTES] if files is None else [ROUTES, FILES]
+        self.identity = Identity(RealmName(ROGUE), random.randbytes(32), capabilities=can)
         self._machine = network.machine(ROGUE)
         self._clock = self._machine.begin()
         self._machine.listen(PEER, Factory.forProtocol(lambda: Liar(self, None)))
@@ -112,6 +120,9 @@ class Liar(LineOnlyReceiver):
             return
         if isinstance(frame, Ping) and self._random.random() < 0.5:
             self._write(encode_frame(Pong(number=frame.number)))
+        elif isinstance(frame, Want) and self._realm.files is not None:
+            for said in self._realm.files.answers(frame):
+                self._write(said)
         elif isinstance(frame, Item) and self._random.random() < 0.3:
             self._write(encode_frame(self._ack(frame.number)))
 
@@ -142,8 +153,12 @@ class Liar(LineOnlyReceiver):
             self._leave()
             return
         self._left -= 1
-        ways = (self._item, self._lie, self._noise, self._unknown, self._past)
-        self._write(self._random.choices(ways, (8, 2, 2, 1, 1))[0]())
+        says = [self._item, self._lie, self._noise, self._unknown, self._past]
+        weights = [8, 2, 2, 1, 1]
+        if self._realm.files is not None:
+            says += [self._file, partial(self._realm.files.noise, self._other())]
+            weights += [6, 3]
+        self._write(self._random.choices(says, weights)[0]())
         self._realm.later(self._go_on)
 
     def _leave(self) -> None:
@@ -162,6 +177,12 @@ class Liar(LineOnlyReceiver):
         """Say what a realm may say."""
         self._number += 1
         return encode_frame(self._of(ROGUE, f"{ROGUE}/{self._number}", self._other(), "hello"))
+
+    def _file(self) -> bytes:
+        """Offer a file, of which it sends then what it likes."""
+        assert self._realm.files is not None
+        self._number += 1
+        return encode_frame(self._realm.files.offer(self._number, self._other()))
 
     def _lie(self) -> bytes:
         """Say what nobody may: in another's name, or out of the order."""

@@ -25,6 +25,10 @@ _FORWARD_SECONDS = (5.0, 3600.0, 9 * 86400.0)
 _STALL_SECONDS = 8.0
 #: The share of older copies that bring with them what would tell that they are.
 _UNNOTICED = 0.3
+#: Writes of files that fail one after the other, at most.
+_FAILING = 6
+#: The share of older copies of a store with which the files stay as they are, and the other way round.
+_APART = 0.4
 #: Copies of a store that are kept to be put back.
 _BACKUPS = 4
 
@@ -42,6 +46,7 @@ class Troubles:
         *,
         restore: bool,
         relapse: bool,
+        files: bool,
         attacks: Sequence[tuple[int, Callable[[], None]]],
     ) -> None:
         self._network = network
@@ -49,6 +54,7 @@ class Troubles:
         self._hosts = hosts
         self._users = users
         self._random = random
+        self._with_files = files
         self._calm = random.uniform(*_CALM)
         self._over = False
         self._backups: dict[str, list[Backup]] = {}
@@ -76,6 +82,8 @@ class Troubles:
             table += [(6, self._back_up), (4, self._restore)]
         if relapse:
             table += [(8, self._relapse)]
+        if files:
+            table += [(6, self._fail_writes), (4, self._lose_power), (4, self._cut)]
         # Each run leaves some out, so that others are not always hidden behind them.
         chosen = [entry for entry in table if random.random() < 0.7] or table
         self._weights = [weight for weight, _ in chosen]
@@ -271,6 +279,9 @@ class Troubles:
     def _break_disk(self) -> None:
         self._host().troubles.break_next = self._random.random() < 0.5
 
+    def _fail_writes(self) -> None:
+        self._host().troubles.failing_writes = self._random.randint(1, _FAILING)
+
     def _slow_disk(self) -> None:
         troubles = self._host().troubles
         troubles.commit_seconds = (0.0, self._random.choice((0.05, 1.0)))
@@ -305,5 +316,13 @@ class Troubles:
         # What was copied later belongs to a life that never was.
         backup = self._backups[host.name][index]
         del self._backups[host.name][index + 1 :]
-        self._ledger.put_back(host, backup, unnoticed=self._random.random() < _UNNOTICED)
+        unnoticed = self._random.random() < _UNNOTICED
+        if self._with_files and self._random.random() < _APART:
+            if host.machine.running:
+                host.crash()
+            self._ledger.files.put_back(host, backup.files)
+            if self._random.random() < 0.5:
+                self._later(host.start_again)
+                return
+        self._ledger.put_back(host, backup, unnoticed=unnoticed)
         self._later(host.start_again)

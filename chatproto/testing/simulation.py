@@ -9,19 +9,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
+from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from chatproto.errors import StoreError
+from chatproto.federation.files_fetching import CAME_WRONG
 from chatproto.testing.adversary import STRANGER_SECONDS, Adversary
 from chatproto.testing.bounds import Bounds
 from chatproto.testing.clock import ProcessClock
+from chatproto.testing.file_life import FileLife
 from chatproto.testing.group_life import GroupLife
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.ledger import Broken, Ledger
 from chatproto.testing.network import DidNotHappen, Network
 from chatproto.testing.rogue import ROGUE, RogueRealm
+from chatproto.testing.rogue_files import RogueFiles
 from chatproto.testing.scenario import Troubles
 from chatproto.testing.schedule import Schedule
 from chatproto.testing.shaping import Shape
@@ -37,6 +41,8 @@ SECONDS = 600.0
 _REST_SECONDS = 4500.0
 #: And how many steps for each realm: links that come and go all the time do not rest either.
 _REST_STEPS = 25_000
+#: An upload that was begun so long ago is over.
+_OLD_SECONDS = 8 * 86400.0
 #: How often it is looked whether that is so.
 _LOOK_SECONDS = 5.0
 
@@ -53,11 +59,12 @@ class Mode(enum.Enum):
 class Options(Struct, frozen=True, kw_only=True):
     """What a run is made of, beside its seed: ``groups`` have members in all realms.
 
-    ``folder`` is for stores in SQLite.
+    ``files`` is how many each user sends, ``folder`` is for stores in SQLite.
     """
 
     realms: int = 3
     groups: int = 0
+    files: int = 0
     topology: Topology = Topology.MESH
     mode: Mode = Mode.SAFETY
     seconds: float = SECONDS
@@ -83,6 +90,8 @@ class _Failures:
         self._ledger = ledger
 
     def __call__(self, event: LogEvent) -> None:
+        if event.get("log_format") == CAME_WRONG:
+            self._ledger.files.came_wrong(event["mid"])
         failure = event.get("log_failure")
         if isinstance(failure, Failure) and not failure.check(StoreError):
             self._ledger.broke(f"log: {event.get('log_format')}: {failure.getTraceback()}")
@@ -112,11 +121,15 @@ class Simulation:
             host.on_start.append(self.schedule.restarted)
         network.on_step.append(self._look)
         self._adversary = Adversary(network, ledger, self.hosts, network.random("adversary"))
-        self._rogue = RogueRealm(network, [host.name for host in self.hosts], network.random("rogue"))
+        self._rogue = RogueRealm(
+            network, [host.name for host in self.hosts], network.random("rogue"), self._rogue_files()
+        )
         self._groups = [
             f"group{number}@{self.random.choice(self.hosts).name}" for number in range(options.groups)
         ]
         ledger.groups.names.update(self._groups)
+        common = network.random("files in common")
+        self._common = [common.randbytes(size) for size in (10, 70_000)] if options.files else []
         self.users = [user for host in self.hosts for user in self._users(host)]
         self._troubles = Troubles(
             network,
@@ -126,6 +139,7 @@ class Simulation:
             network.random("troubles"),
             restore=options.mode is Mode.SAFETY,
             relapse=options.mode is Mode.SAFETY and options.groups > 0,
+            files=bool(options.files),
             attacks=((6, self._adversary.attack), (4, self._rogue.lie)),
         )
 
@@ -165,6 +179,22 @@ class Simulation:
         self._adversary.check()
         self.ledger.check()
         self.ledger.settled(names)
+        if self._options.files:
+            self._clear_up(whole)
+
+    def _clear_up(self, hosts: list[RealmHost]) -> None:
+        """Let realms remove what nobody needs of files, now and when all that was begun is too old."""
+        for all_old in (False, True):
+            for host in hosts:
+                if all_old:
+                    host.clock.jump(_OLD_SECONDS)
+                assert host.realm is not None
+                cursor = "old"
+                while cursor:
+                    collecting = Deferred.fromCoroutine(host.realm.garbage.collect(cursor))
+                    cursor = self.network.wait(collecting).next
+                self.ledger.files.check_rubbish(host, all_old=all_old)
+        self.ledger.look()
 
     def _whole(self) -> list[RealmHost]:
         """Return the realms that are repaired."""
@@ -206,7 +236,9 @@ class Simulation:
         left = [f"{host.name} does not serve" for host in hosts if not host.serving]
         left += [f"{user.address} waits for {user.waiting}" for user in users if not user.done]
         left = left or [f"{message} is open" for message in self.ledger.open(names)]
-        return left or list(self.ledger.groups.open(names))
+        left = left or list(self.ledger.groups.open(names))
+        left = left or list(self.ledger.files.open(names))
+        return left or [each for user in users if user.files is not None for each in user.files.open(names)]
 
     def _look(self, clock: ProcessClock) -> None:
         self.bounds.look(clock)
@@ -245,6 +277,7 @@ class Simulation:
                 self._habits(everybody),
                 self.network.random(f"user {name}@{host.name}"),
                 self._group_life(name, host),
+                self._file_life(name, host, everybody),
             )
             for name in host.users
         ]
@@ -258,6 +291,20 @@ class Simulation:
         pause = self.random.choice((3.0, 15.0, 60.0))
         random = self.network.random(f"groups of {name}@{host.name}")
         return GroupLife(random, pause, own, self._groups, people)
+
+    def _rogue_files(self) -> RogueFiles | None:
+        if not self._options.files:
+            return None
+        files = self.ledger.files
+        return RogueFiles(ROGUE, self.network.random("files of rogue"), files.mids, files.made)
+
+    def _file_life(self, name: str, host: RealmHost, everybody: list[str]) -> FileLife | None:
+        """Return what a user does about files, if anybody does."""
+        files, seconds = self._options.files, self._options.seconds
+        if not files:
+            return None
+        random = self.network.random(f"files of {name}@{host.name}")
+        return FileLife(self.ledger, f"{name}@{host.name}", everybody, files, seconds, self._common, random)
 
     def _habits(self, everybody: list[str]) -> Habits:
         """Return habits by which somebody writes as long as there are troubles."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 from msgspec.structs import replace
 
 from chatproto.federation.identity import Identity
 from chatproto.federation.sealing import seal
-from chatproto.frames import Frame, Held, Item, NoRoute, Noted, Parcel, Pass, Verdict
+from chatproto.frames import Frame, Freight, Held, Item, NoRoute, Noted, Parcel, Pass, Verdict
 from chatproto.frames.routing import Letter, Ruling
 from chatproto.names import RealmName
 from chatproto.testing.clock import ProcessClock
@@ -29,6 +30,8 @@ _DELAYS = (0.0, 0.1, 5.0, 90.0)
 _TIMES = 30
 
 Post = Callable[[Frame], bool]
+#: Passes bytes of a file on that came from a realm.
+PassOn = Callable[[Any, Freight, bytes], None]
 
 
 class Tampering:
@@ -40,6 +43,8 @@ class Tampering:
         self._random = random
         self._identity = Identity(RealmName("rogue"), random.randbytes(32))
         self._kept: deque[Parcel | Verdict | Pass | Held | Noted] = deque(maxlen=_KEPT)
+        #: The files whose bytes it has altered.
+        self.altered: set[str] = set()
         #: How often it did what.
         self.done = 0
 
@@ -56,6 +61,34 @@ class Tampering:
         ways = (self._drop, self._double, self._delay, self._alter, self._bring_back, self._lie, self._forge)
         self._random.choice((*ways, self._repeat))(clock, send, frame)
         return True
+
+    def freight(self, clock: ProcessClock, send: PassOn, hop: Any, frame: Freight, data: bytes) -> None:
+        """Pass bytes of a file on, or others, or none."""
+        random = self._random
+        if not self.active or random.random() < 0.7:
+            send(hop, frame, data)
+            return
+        self.done += 1
+        match random.choice(("drop", "double", "delay", "alter", "alter", "move", "lie")):
+            case "double":
+                send(hop, frame, data)
+                send(hop, frame, data)
+            case "delay":
+                clock.callLater(random.choice(_DELAYS), send, hop, frame, data)
+            case "alter":
+                self.altered.add(frame.mid)
+                send(hop, frame, bytes(random.choice(data) for _ in data))
+            case "move":
+                self.altered.add(frame.mid)
+                offset = max(0, frame.offset + random.choice((-1, 1, 65_536)))
+                send(hop, replace(frame, offset=offset), data)
+            case "lie":
+                self.altered.add(frame.mid)
+                send(hop, frame, random.randbytes(len(data)))
+                send(hop, replace(frame, nonce="0" * 16), data)
+                send(hop, replace(frame, mid=f"{frame.mid}0"), data)
+            case _:
+                pass  # it is dropped
 
     def _drop(self, clock: ProcessClock, send: Post, frame: Frame) -> None:
         pass

@@ -13,7 +13,9 @@ from chatproto.frames import (
     RAW,
     Ack,
     Auth,
+    Chunk,
     Frame,
+    Freight,
     Goodbye,
     Hello,
     Item,
@@ -28,6 +30,7 @@ from chatproto.frames import (
 from chatproto.names import fold
 from chatproto.records import ITEMS, AppliedRow, Batch, OutboxRow, RefusalRow, StreamRow
 from chatproto.testing.disks import rows_of
+from chatproto.testing.file_watching import FileSpeaker
 from chatproto.testing.group_watching import GroupSpeaker
 from chatproto.testing.hosts import RealmHost
 from chatproto.testing.ledger import Ledger, realm_of
@@ -54,12 +57,13 @@ class Speaker:
         self._dialled = dialled
         self.other: Speaker
         self._tail = b""
-        #: Raw bytes that come before the next line.
-        self._raw = 0
+        #: What raw bytes belong to that come before the next line.
+        self._raw: Chunk | Freight | None = None
         #: Whether it gave the proof of who it is.
         self.proved = False
         self.limits = PeerLimits()
         self.groups = GroupSpeaker(realm, peer, watch.ledger.mirrors, self._broke)
+        self.files = FileSpeaker(realm, peer, watch.ledger.files, self._broke)
         #: Of the stream that it sends: the newest number, and up to where it said that it knows the verdicts.
         self.sent: int | None = None
         self.settled = 0
@@ -76,19 +80,23 @@ class Speaker:
             except LinkError:
                 self._broke(f"frame: {line[:200]!r}")
             else:
-                self._raw = frame.size if isinstance(frame, RAW) else 0
+                self._raw = frame if isinstance(frame, RAW) else None
                 if frame is not None:
                     self._take(frame)
 
     def _lines(self, data: bytes) -> Iterator[bytes]:
-        """Return what is said, without the raw bytes that follow some lines."""
+        """Return what is said, and take the raw bytes that follow some lines."""
         self._tail += data
         while True:
-            passed = min(self._raw, len(self._tail))
-            self._raw -= passed
-            line, end, rest = self._tail[passed:].partition(b"\n")
-            if self._raw or not end:
-                self._tail = self._tail[passed:]
+            if self._raw is not None:
+                if len(self._tail) < self._raw.size:
+                    return
+                (raw, self._raw), size = (self._raw, None), self._raw.size
+                bytes_, self._tail = self._tail[:size], self._tail[size:]
+                if self.realm in self._watch.ledger.mirrors:
+                    self.files.sent(raw, bytes_)
+            line, end, rest = self._tail.partition(b"\n")
+            if not end:
                 return
             self._tail = rest
             yield line
@@ -100,7 +108,8 @@ class Speaker:
                 frame = decode_frame(line)
             except LinkError:
                 continue
-            self._raw = frame.size if isinstance(frame, RAW) else 0
+            self._raw = frame if isinstance(frame, RAW) else None
+            self.files.take(frame)
             if isinstance(frame, Hello):
                 self.limits = frame.limits
             elif isinstance(frame, Auth):
@@ -126,6 +135,7 @@ class Speaker:
         self._watch.note(f"{self.realm} to {self._peer}: {frame}")
         if not isinstance(frame, _TO_STRANGERS) and not self._watch.may_hear(self.other, self._peer):
             self._broke(f"stranger: {frame}")
+        self.files.take(frame)
         if self.groups.take(frame):
             return
         match frame:
@@ -247,6 +257,7 @@ class Watch:
         far = Speaker(self, there, here, dialled=False)
         near.other, far.other = far, near
         near.groups.other, far.groups.other = far.groups, near.groups
+        near.files.other, far.files.other = far.files, near.files
         # What others say is theirs; only realms are held to what they say.
         for end, speaker in ((wire.near, near), (wire.far, far)):
             end.taps.append(speaker.wrote if speaker.realm in self.ledger.mirrors else speaker.overheard)

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from chatproto.client import ChatClient, Message, Position, State
 from chatproto.errors import ChatError, ConnectionUnavailable
 from chatproto.events import Sent, SentEach
+from chatproto.testing.file_life import FileLife
 from chatproto.testing.group_life import GroupLife
 from chatproto.testing.ledger import Ledger, Sending
 from chatproto.testing.network import Network
@@ -51,6 +52,7 @@ class SimulatedUser:
         habits: Habits,
         random: Random,
         groups: GroupLife | None = None,
+        files: FileLife | None = None,
     ) -> None:
         self._network = network
         self._ledger = ledger
@@ -60,6 +62,7 @@ class SimulatedUser:
         self._habits = habits
         self._random = random
         self._groups = groups
+        self.files = files
         self.address = f"{name}@{realm}"
         self.machine = network.machine(self.address)
         #: Kept over crashes: how far it has heard, its session, and what it has no answer for.
@@ -72,13 +75,13 @@ class SimulatedUser:
     @property
     def waiting(self) -> int:
         """How many messages it has no answer for."""
-        return len(self._unanswered)
+        return len(self._unanswered) + (self.files.waiting if self.files is not None else 0)
 
     @property
     def done(self) -> bool:
         """Whether everything it will ever write was written and answered, and it listens."""
         listens = self.client is not None and self.client.state is State.ONLINE
-        return listens and not self._unanswered and self._written >= self._habits.messages
+        return listens and not self.waiting and self._written >= self._habits.messages
 
     def start(self) -> None:
         """Connect, repeat what has no answer, and go on writing."""
@@ -95,6 +98,8 @@ class SimulatedUser:
         self._plan()
         if self._groups is not None:
             self._groups.begin(self.machine.clock, client)
+        if self.files is not None:
+            self.files.begin(self.machine.clock, client)
 
     def crash(self, *, power: bool = False) -> None:
         """Lose everything that is only in memory, and come back later."""
@@ -108,12 +113,16 @@ class SimulatedUser:
         if self.machine.running:
             for _ in range(self._random.randint(1, 3)):
                 self.machine.clock.callLater(self._random.uniform(0, _SOON_SECONDS), self._write)
+            if self.files is not None:
+                self.files.hurry()
 
     def stop_writing(self) -> None:
         """Write no more than was written."""
         self._habits = replace(self._habits, messages=self._written)
         if self._groups is not None:
             self._groups.end()
+        if self.files is not None:
+            self.files.end()
 
     def _connected(self, _: None) -> None:
         assert self.client is not None
@@ -177,4 +186,6 @@ class SimulatedUser:
     def _heard(self, message: Message) -> None:
         assert self.client is not None
         self._ledger.heard(self.address, message.mid)
+        if self.files is not None:
+            self.files.heard(message)
         self._position = self.client.reached

@@ -105,3 +105,21 @@ def test_who_has_no_copy_of_the_group_gets_nothing(country: Country) -> None:
     country.network.run(10)
     later = send_file(country, "messi@alpha", "room", content(1000, 2))
     assert country.network.wait(Deferred.fromCoroutine(source(later, RealmName("gamma")))) == "no-such-file"
+
+
+def test_one_that_was_sent_before_anybody_here_knew_that_it_goes_to_a_group(country: Country) -> None:
+    data = content(1000)
+    country.network.wait(country.client("messi", "alpha").groups.create("other"))
+    amsal = country.client("amsal", "beta")
+    country.network.partition("alpha", "beta", one_way=True)
+    joining = amsal.groups.join("other@alpha")
+    country.network.run(2)
+    mid = send_file(country, "amsal@beta", "other@alpha", data)
+    known = row(country, "beta", mid).conversation
+    country.network.run(2)
+    country.network.heal()
+    country.network.wait(joining)
+    country.network.until(lambda: row(country, "beta", mid).conversation != known)
+    there = entry(country, "beta", mid)
+    assert (there.kind, there.conversation) == ("file", row(country, "beta", mid).conversation)
+    assert state(country, "beta", mid) == "stored"

@@ -83,15 +83,17 @@ def test_a_line_that_resumes_at_once_is_followed_in_order() -> None:
     assert protocol.seen == [b"pause", b"one", b"pause", b"two"]
 
 
-@given(st.binary(min_size=1, max_size=40), st.data())
-def test_raw_bytes_may_start_in_the_middle_of_a_read(raw: bytes, data: st.DataObject) -> None:
-    stream = b"a\r\nraw %d\r\n" % len(raw) + raw + b"b\r\nc"
+@given(st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=4), st.data())
+def test_raw_bytes_may_start_in_the_middle_of_a_read(raws: list[bytes], data: st.DataObject) -> None:
+    pieces = [b"raw %d\r\n" % len(raw) + raw for raw in raws]
+    stream = b"a\r\n" + b"".join(pieces) + b"b\r\nc\r\nd"
     protocol = recorder()
     while stream:
         cut = data.draw(st.integers(1, len(stream)))
         protocol.dataReceived(stream[:cut])
         stream = stream[cut:]
-    assert protocol.seen == [b"a", b"raw %d" % len(raw), ("raw", raw), b"b"]
+    seen = [each for raw in raws for each in (b"raw %d" % len(raw), ("raw", raw))]
+    assert protocol.seen == [b"a", *seen, b"b", b"c"]
 
 
 def test_a_bad_length_of_raw_bytes_closes_the_connection() -> None:
