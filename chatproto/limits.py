@@ -160,7 +160,8 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     held_items: Count = 10_000
     #: Bytes of them, signatures and all.
     held_bytes: Count = 64 * 1024 * 1024
-    #: Bytes that a gateway holds of all streams together: what others may take of its disk.
+    #: Bytes that a gateway holds of all streams together: what others may take of its disk. What one
+    #: neighbour brought takes at most as much as is left for the others.
     held_total_bytes: Count = 1024 * 1024 * 1024
     #: The time in which another realm has to prove who it is: two round trips, and signatures of a tenth of a
     #: millisecond.

@@ -240,8 +240,9 @@ class Operating:
         except ValueError as error:
             raise BadField(str(error)) from None
         key, problem = await self._key_of(realm, connect) if connect else ("", "")
-        if pinned and key and key != pinned:
-            problem = f"it shows another key, {fingerprint(key)}"
+        shown = fingerprint(key) if pinned and key and key != pinned else ""
+        if shown:
+            problem = f"it shows another key, {shown}"
         standing = await self._peers.add(realm, connect, pin)
         if standing is Standing.PENDING and key:
             self._peers.trust_of(realm, key)  # which is not trusted, and remembered
@@ -252,6 +253,7 @@ class Operating:
             state=standing.value,
             fingerprint=fingerprint(key) if key else "",
             error=problem,
+            shown=shown,
         )
 
     async def _key_of(self, realm: RealmName, connect: str) -> tuple[str, str]:

@@ -94,6 +94,46 @@ def tell(port: int, line: bytes) -> bytes:
     return said
 
 
+def ask(port: int, *lines: str) -> list[str]:
+    """Return what an older client is answered to each of its lines."""
+    with (
+        socket.create_connection(("127.0.0.1", port), 20) as plain,
+        plain.makefile("rw", newline="") as lined,
+    ):
+        said = []
+        for line in lines:
+            lined.write(f"{line}\r\n")
+            lined.flush()
+            said.append(lined.readline().rstrip())
+            lined.readline()
+        return said
+
+
+@ensureDeferred
+async def test_older_clients_are_told_where_a_group_is() -> None:
+    alpha = House("alpha", {"beta": PeerTable(secret=SECRET)})
+    async with served(alpha):
+        connect = f"tcp:127.0.0.1:{alpha.ports['peer']}"
+        beta = House("beta", {"alpha": PeerTable(secret=SECRET, connect=connect, neighbour=True)})
+        async with served(beta):
+            await beta.wait_for(lambda link: link.state == "linked")
+            messi = alpha.client("messi")
+            await messi.connect()
+            await messi.groups.create("Room")
+            auth = f"auth henderson {LAB_PASSWORD}"
+            _, joined, local = await deferToThread(
+                ask, beta.ports["client"], auth, "joingroup room", "creategroup here"
+            )
+            told = {"status": "OK", "message": "Add group successful"}
+            assert json.loads(joined) == {**told, "group": "Room@alpha"}
+            assert local == json.dumps(told)
+            _, sent, box = await deferToThread(
+                ask, beta.ports["client"], auth, "sendgroup Room@alpha halo", "inboxgroup Room@alpha"
+            )
+            assert (json.loads(sent)["status"], json.loads(box)["status"]) == ("OK", "OK")
+            await messi.close()
+
+
 @ensureDeferred
 async def test_realms_are_linked_over_tls_and_count_what_passes(tmp_path: Path) -> None:
     authority = Authority()
@@ -161,6 +201,7 @@ async def test_a_realm_with_another_key_than_the_pinned_one_is_parked() -> None:
         async with served(beta):
             link = await beta.wait_for(lambda link: link.state == "parked")
             assert (link.error, link.fingerprint) == ("wrong-key", pin)
+            assert link.shown == alpha.service.realm.links.fingerprint()  # type: ignore[union-attr]
 
 
 @ensureDeferred

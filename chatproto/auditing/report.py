@@ -41,6 +41,18 @@ class Pair(Struct, kw_only=True):
     violations: int = 0
 
 
+class Lost(Struct, frozen=True, kw_only=True):
+    """Entries of a group that its home has no more, as its store was replaced by an older copy.
+
+    A copy keeps them: ``outside`` of the order, once it has heard of that.
+    """
+
+    group: str
+    copy: str
+    entries: int
+    outside: bool = False
+
+
 class Report(Struct, kw_only=True):
     """All of it. ``older`` has the realms whose store is known to have been replaced by an older copy.
 
@@ -51,6 +63,7 @@ class Report(Struct, kw_only=True):
     older: list[str] = []
     pairs: list[Pair] = []
     entries: int = 0
+    lost: list[Lost] = []
     violations: list[Violation] = field(default_factory=list)
     #: Those that are not in the list as well.
     found: int = 0

@@ -7,12 +7,13 @@ not sent yet.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, and_, case, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from chatproto.errors import StoreError
@@ -28,19 +29,23 @@ _PORTION = 5000
 _TABLES = """
 CREATE TABLE audit (store TEXT, serial INTEGER, at INTEGER, event TEXT, mid TEXT, realm TEXT, address TEXT,
     number INTEGER, code TEXT);
-CREATE TABLE arrived (store TEXT, mid TEXT);
+CREATE TABLE said (store TEXT, origin TEXT, mid TEXT, seq INTEGER, arrived INTEGER, a TEXT, b TEXT,
+    number INTEGER, sender TEXT, kind TEXT, digest BLOB);
 CREATE TABLE dead (store TEXT, mid TEXT, sender TEXT);
 CREATE TABLE bounces (store TEXT, mid TEXT);
+CREATE TABLE unsaid (store TEXT, mid TEXT, realm TEXT);
 CREATE TABLE groups (store TEXT, name TEXT);
-CREATE TABLE entries (store TEXT, address TEXT, number INTEGER, mid TEXT);
+CREATE TABLE copies (store TEXT, address TEXT, home TEXT, first INTEGER, number INTEGER, epoch TEXT);
+CREATE TABLE lives (store TEXT, address TEXT, epoch TEXT, last INTEGER);
+CREATE TABLE epochs (store TEXT, epoch TEXT, first INTEGER, at INTEGER);
 """
 _INDICES = """
 CREATE INDEX audit_mid ON audit (mid, store, serial);
 CREATE INDEX audit_event ON audit (store, event, realm, serial);
-CREATE INDEX audit_entry ON audit (store, address, number, serial) WHERE event = 'entry';
-CREATE INDEX arrived_mid ON arrived (store, mid);
+CREATE INDEX audit_entry ON audit (store, address, serial) WHERE event = 'entry';
+CREATE INDEX said_mid ON said (mid, store);
+CREATE INDEX said_number ON said (store, a, number) WHERE b = '';
 CREATE INDEX dead_mid ON dead (store, mid);
-CREATE INDEX entries_number ON entries (store, address, number);
 CREATE INDEX bounces_mid ON bounces (store, mid);
 """
 
@@ -77,36 +82,75 @@ class Scratch:
             self._connection.execute(f"INSERT INTO audit VALUES ({_marks(9)})", row)
 
     def _read(self, connection: Connection, realm: RealmName) -> None:
-        messages = schema.messages.c
-        self._copy(connection, realm, "audit", 9, select(link_schema.audit))
-        # Those of groups have an order of their own.
-        arrived = select(messages.mid).where(schema.HAS_ARRIVED, messages.gseq == 0)
-        self._copy(connection, realm, "arrived", 2, arrived)
-        dead = link_schema.dead_letters.c
+        # As rows of a log may name a group as it is written, they are compared as folded.
+        columns = [func.lower(each) if each.name == "address" else each for each in link_schema.audit.c]
+        self._copy(connection, realm, "audit", 9, select(*columns))
+        self._copy(connection, realm, "said", 11, _said(realm), _with_digest)
+        messages, dead = schema.messages.c, link_schema.dead_letters.c
         self._copy(connection, realm, "dead", 3, select(dead.mid, dead.sender))
         original = func.substr(messages.mid, 1, func.length(messages.mid) - len(".bounce"))
         self._copy(connection, realm, "bounces", 2, select(original).where(messages.kind == "bounce"))
+        self._copy(connection, realm, "unsaid", 3, _unsaid())
         groups = select(schema.names.c.name).where(schema.names.c.kind == "group")
         self._copy(connection, realm, "groups", 2, groups)
-        self._copy(connection, realm, "entries", 4, _shared(realm))
+        copies, lives, epochs = link_schema.replicas.c, link_schema.lives.c, schema.epochs.c
+        places = select(copies.group, copies.home, copies.first, copies.number, copies.epoch)
+        self._copy(connection, realm, "copies", 6, places)
+        self._copy(connection, realm, "lives", 4, select(lives.group, lives.epoch, lives.last))
+        starts = select(epochs.epoch, epochs.first, epochs.at).order_by(epochs.number)
+        self._copy(connection, realm, "epochs", 4, starts)
 
     def _copy(
-        self, source: Connection, realm: RealmName, table: str, width: int, question: Select[Any]
+        self,
+        source: Connection,
+        realm: RealmName,
+        table: str,
+        width: int,
+        question: Select[Any],
+        made: Callable[[Any], Sequence[Any]] = tuple,
     ) -> None:
         text = f"INSERT INTO {table} VALUES ({_marks(width)})"
         found = source.execution_options(yield_per=_PORTION).execute(question)
         for rows in found.partitions():
-            self._connection.executemany(text, [(str(realm), *row) for row in rows])
+            self._connection.executemany(text, [(str(realm), *made(row)) for row in rows])
 
 
-def _shared(realm: RealmName) -> Select[Any]:
-    """Return the question for the entries of groups here that had members elsewhere."""
+def _said(realm: RealmName) -> Select[Any]:
+    """Return the question for all messages in which other realms have a part.
+
+    They stand in conversations with somebody elsewhere, in groups here that had members elsewhere, in copies
+    of groups elsewhere, and nowhere: what goes to these.
+    """
     members, messages, named = schema.members.c, schema.messages.c, schema.conversations.c
     far = select(members.conversation).where(~members.member.endswith(f"@{realm}", autoescape=True))
+    here = named.a.endswith(f"@{realm}", autoescape=True)
+    both = and_(here, named.b.endswith(f"@{realm}", autoescape=True))
+    wanted = case((named.b == "", or_(~here, named.conversation.in_(far))), else_=~both)
+    arrived = case((schema.HAS_ARRIVED, 1), else_=0)
     return (
-        select(named.shown_a, messages.gseq, messages.mid)
+        select(
+            *(messages.mid, messages.seq, arrived, named.a, named.b),
+            *(messages.gseq, messages.sender, messages.kind, messages.text),
+        )
         .join_from(schema.messages, schema.conversations, named.conversation == messages.conversation)
-        .where(named.b == "", named.a.endswith(f"@{realm}", autoescape=True), named.conversation.in_(far))
+        .where(wanted)
+    )
+
+
+def _with_digest(row: Any) -> Sequence[Any]:
+    """Return a message with the realm that made its mid, and a digest in the place of its text."""
+    mid, *others, text = row
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return (mid.partition("/")[0], mid, *others, digest)
+
+
+def _unsaid() -> Select[Any]:
+    """Return the question for items that wait for another realm, or were kept, and have no message."""
+    waiting, messages = link_schema.outbox, schema.messages.c
+    return (
+        select(waiting.c.mid, waiting.c.realm)
+        .join_from(waiting, schema.messages, messages.seq == waiting.c.seq, isouter=True)
+        .where(waiting.c.seq > 0, messages.seq.is_(None))
     )
 
 

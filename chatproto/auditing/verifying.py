@@ -15,6 +15,7 @@ from chatproto.auditing.entries import compare_entries
 from chatproto.auditing.report import Pair, Report, Violation
 from chatproto.auditing.scratch import Scratch, gathered
 from chatproto.auditing.stories import End, Fact, Story, Ways
+from chatproto.auditing.texts import compare_texts
 from chatproto.names import fold
 from chatproto.records.audit import (
     ANSWERED,
@@ -83,6 +84,7 @@ class _Verifying:
                 self._compare_order(sender, receiver)
         for realm in report.realms:
             self._compare_with_messages(realm)
+        compare_texts(self._scratch, report)
         report.entries = compare_entries(self._scratch, report)
         report.pairs = [self._pairs[key][0] for key in sorted(self._pairs)]
         return report
@@ -201,17 +203,20 @@ class _Verifying:
     def _compare_order(self, sender: str, receiver: str) -> None:
         """See that what came stands in the order in which it was sent, whoever sent it."""
         newest = 0
-        for mid, serial in self._ask(
-            "SELECT came.mid, sent.serial FROM audit AS came CROSS JOIN audit AS sent INDEXED BY audit_mid "
+        last = 0
+        for mid, serial, seq in self._ask(
+            "SELECT came.mid, sent.serial, said.seq FROM audit AS came CROSS JOIN audit AS sent "
+            "INDEXED BY audit_mid "
             "ON sent.mid = came.mid AND sent.store = ? AND sent.event = ? AND sent.realm = came.store "
             "AND sent.address = came.address "
+            "LEFT JOIN said ON said.mid = came.mid AND said.store = came.store AND said.arrived "
             "WHERE came.store = ? AND came.event = ? AND came.realm = ? ORDER BY came.serial",
             *(sender, SENT, receiver, APPLIED, sender),
         ):
-            if serial < newest:
+            if serial < newest or (seq or _END) < last:
                 self._pairs[sender, receiver][0].violations += 1
                 self._violate("order", sender, receiver, mid)
-            newest = max(newest, serial)
+            newest, last = max(newest, serial), seq or last
 
     def _compare_with_messages(self, realm: str) -> None:
         """See that what an audit log tells of is in its own store: entries, bounces, dead letters."""
@@ -220,15 +225,16 @@ class _Verifying:
         }
         for mid, sender, address in self._ask(
             "SELECT mid, realm, address FROM audit WHERE store = ? AND event = ? AND NOT EXISTS (SELECT 1 "
-            "FROM arrived WHERE arrived.store = audit.store AND arrived.mid = audit.mid)",
+            "FROM said WHERE said.store = audit.store AND said.mid = audit.mid AND arrived AND b <> '')",
             *(realm, APPLIED),
         ):
             if fold(address) not in groups:
                 self._violate("entry-gone", sender, realm, mid)
         for (mid,) in self._ask(
-            "SELECT mid FROM arrived WHERE store = ? AND NOT EXISTS "
-            "(SELECT 1 FROM audit INDEXED BY audit_mid WHERE audit.mid = arrived.mid "
-            "AND audit.store = arrived.store AND audit.event = ?)",
+            # What came in the copy of a group has an order of its own, or none any more.
+            "SELECT mid FROM said WHERE store = ? AND arrived AND b <> '' AND NOT EXISTS "
+            "(SELECT 1 FROM audit INDEXED BY audit_mid WHERE audit.mid = said.mid "
+            "AND audit.store = said.store AND audit.event = ?)",
             *(realm, APPLIED),
         ):
             origin = mid.partition("/")[0]

@@ -30,7 +30,9 @@ def check_links(setup: Setup) -> Iterator[Finding]:
     running = _ask(setup) if setup.running is not None else None
     if running is None:
         for name, peer in settings.items():
-            yield _reached(f"peer {name}", peer)
+            routes = setup.config.routes
+            via = peer.via or routes.ways.get(peer.realm) or routes.default
+            yield _reached(f"peer {name}", peer, "" if via == peer.realm else str(via or ""))
         return
     key, links = running
     if links:
@@ -73,10 +75,10 @@ def _link(what: str, link: LinkState) -> Iterator[Finding]:
         yield ok(what, f"is {link.state}")
     elif link.state == "parked" and link.error:
         shown = f" (it shows {link.shown})" if link.shown else ""
-        yield fail(
-            what,
-            f"is dialled no more: {link.error}{shown}; `chatproto realm approve` or `retry` when it is right",
-        )
+        how = "`chatproto realm approve` or `retry` when it is right"
+        if link.trust == "pin":
+            how = "`chatproto realm retry` when it is right; if its `pin` is not, change it and restart first"
+        yield fail(what, f"is dialled no more: {link.error}{shown}; {how}")
     else:
         yield warn(what, f"is not linked ({link.state}; {link.error or 'nothing was heard of it'})")
     if link.items and link.age > _LONG:
@@ -86,13 +88,13 @@ def _link(what: str, link: LinkState) -> Iterator[Finding]:
         yield fail(what, f"its clock is {abs(link.skew):.0f} s {which} ours; one of the two is wrong")
 
 
-def _reached(what: str, peer: PeerSetting) -> Finding:
+def _reached(what: str, peer: PeerSetting, via: str) -> Finding:
     """Try whether somebody answers; who it is only a link finds out."""
     parts = EndpointText.parse(peer.connect)
     host, port = parts.named.get("host", ""), parts.named.get("port", "")
     host, port = (*(parts.values or (host,)), port)[:2]
     if not peer.connect:
-        return ok(what, "is waited for; it has to dial")
+        return ok(what, f"will be reached by {via}" if via else "is waited for; it has to dial")
     if parts.kind not in ("tcp", "tls") or not port.isdecimal():
         return ok(what, f"cannot be tried, as {parts.kind} is not dialled by host and port")
     try:

@@ -41,9 +41,10 @@ def verify_(stores: tuple[str, ...], as_json: bool) -> None:
     """Compare the stores of realms that do not run: files of SQLite, or URLs.
 
     Every message from one to another has one entry there or one bounce here, in the order in which it was
-    sent, and nothing arrived that was not sent. Prints for each two realms what became of how many, and each
-    violation. Exits with 1 if there is one. What only a store held that an older copy replaced is counted as
-    lost; that is no violation.
+    sent, and nothing arrived that was not sent. Each copy of a group has what the group's home has. What two
+    stores have, they have with one text and sender. Prints for each two realms what became of how many, and
+    each violation. Exits with 1 if there is one. What only a store held that an older copy replaced is
+    counted as lost; that is no violation.
     """
     urls = [store if "://" in store else f"{SQLITE}{store}" for store in stores]
     try:
@@ -64,6 +65,9 @@ def compare(urls: Sequence[str]) -> Report:
 
     :raises StoreError: a store cannot be opened or read.
     """
+    places = {_place(url) for url in urls}
+    if len(places) < len(urls):
+        raise StoreError("a store is named twice")
     with ExitStack() as stack:
         databases = []
         for url in urls:
@@ -71,6 +75,11 @@ def compare(urls: Sequence[str]) -> Report:
             stack.callback(database.close)
             databases.append(database)
         return verify(databases)
+
+
+def _place(url: str) -> str:
+    """Return what names a store and no other."""
+    return os.path.realpath(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else url
 
 
 def verdict(found: Report) -> str:
@@ -84,6 +93,12 @@ def _print(found: Report) -> None:
     print_list(Pair.__struct_fields__, found.pairs, as_json=False)
     for realm in found.older:
         report(f"the store of {realm} was once replaced by an older copy")
+    for lost in found.lost:
+        where = "outside of its order" if lost.outside else "and has not heard of that yet"
+        report(
+            f"{lost.entries} entries of {lost.group} are not at its home, whose store was replaced by an "
+            f"older copy: {lost.copy} has them, {where}"
+        )
     for violation in found.violations:
         print("violation", violation.what, printable(violation.about), sep="\t")
     if found.found > len(found.violations):

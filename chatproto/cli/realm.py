@@ -151,12 +151,18 @@ def add(name: str, endpoint: str, pin: str | None, config: Path | None, **place:
     """Add the realm NAME, dialled at ENDPOINT, such as tls:chat.example.org:8890.
 
     Prints its name and the fingerprint of its key. Compare that with what `chatproto realm key` prints there,
-    then `approve` it: until then nothing is sent. With `--pin` it is linked with at once, if it has that key.
+    then `approve` it: until then nothing is sent. With `--pin` it is linked with at once, if it has that key;
+    if it shows another one the exit code is 1.
     """
     added = carry_out(
         settings(config, **place), RealmAdd(realm=name, connect=endpoint, pin=pin), LinkAdded, new=True
     )
     print(added.realm, added.fingerprint, sep="\t")
+    if added.shown:
+        raise click.ClickException(
+            f"{added.realm} is added, but shows another key, {added.shown}: it is not linked with it; "
+            f"`realm add` it with the right pin, or `realm approve` that key"
+        )
     if added.error:
         report(f"{added.realm} does not show its key: {added.error}")
     if added.state == "pending":
@@ -174,18 +180,24 @@ def add(name: str, endpoint: str, pin: str | None, config: Path | None, **place:
 def approve(name: str, fingerprint: str | None, yes: bool, config: Path | None, **place: Any) -> None:
     """Take the key that the realm NAME showed as its own; FINGERPRINT says which, else it is asked.
 
-    Also ends a block. What waits for NAME stays.
+    Also ends a block. What waits for NAME stays. A `pin` in the configuration is changed there.
     """
 
     async def work(realm: Administrator) -> str:
         key = fingerprint
         if key is None:
             link = await _find(realm, name)
-            if link.state == "blocked" and not link.shown:
+            if link.state == "blocked" and (link.trust == "pin" or not link.shown):
                 await realm.ask(RealmApprove(realm=name), Done)
                 return f"{name} is blocked no more"
+            if link.trust == "pin":
+                raise click.ClickException(
+                    f"the configuration pins {link.fingerprint}: change `pin` of [peers.{name}], restart, "
+                    f"and `chatproto realm retry {name}`"
+                )
             if not link.shown:
-                raise click.ClickException(f"{name} has shown no key that waits for approval")
+                dial = f"; `chatproto realm retry {name}` dials it" if link.connect else ""
+                raise click.ClickException(f"{name} has shown no key that waits for approval{dial}")
             key = link.shown
             confirm(f"trusting whoever has the key {key} as {name}", yes=yes, lasting=False)
         await realm.ask(RealmApprove(realm=name, fingerprint=key), Done)

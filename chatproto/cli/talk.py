@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -17,7 +18,10 @@ from chatproto.cli.slashes import SLASHES, Mistake
 from chatproto.cli.transfers import Transfers
 from chatproto.client import ChatClient, IsTyping, LiveChange, Message, Receipt, Sent, State
 from chatproto.errors import ChatError, ConnectionUnavailable, Distrust, TlsNeeded, UnknownCommand
-from chatproto.events import Hint, HistoryItem
+from chatproto.events import PENDING, Done, GroupChanged, Hint, HistoryItem
+
+#: Texts that are shown as on their way, at most; and the newest that came, of which one may be among them.
+MOST_AWAY = 100
 
 
 def refusal(error: ChatError) -> str:
@@ -61,7 +65,7 @@ class View(Protocol):
 
 
 class Pending(Struct):
-    """A text that the realm has not answered for."""
+    """A text that the realm has not answered for, or that another realm has to put into its group."""
 
     to: str
     text: str
@@ -109,6 +113,10 @@ class Talk:
         self.pending: dict[int, Pending] = {}
         #: Files on their way.
         self.transfers = Transfers(self)
+        #: Texts that are stored here, by their mid, until they come back from the realm of their group.
+        self.away: dict[str, Pending] = {}
+        #: Mids of what came: after a lost connection a text may come before the answer to it.
+        self._came: deque[str] = deque(maxlen=MOST_AWAY)
         self._number = 0
         self._waiter: Deferred[None] | None = None
         self._complain = complain
@@ -151,6 +159,9 @@ class Talk:
         await slash.run(self, *slash.arguments("".join(rest)))
 
     def _received(self, message: Message) -> None:
+        ends = message.about if message.kind == "bounce" and message.about else message.mid
+        self._came.append(ends)
+        self.away.pop(ends, None)
         self.view.received(message)
         if message.kind in SAID and not self.conversations.is_own(message.from_):
             self.expected += 1
@@ -184,12 +195,23 @@ class Talk:
         sending = self.client.send(to, text)
         if self.patient:
             sent: Sent = await sending
-            self.note(f"sent to {to}" + ("" if sent.seq is None else f" as {sent.seq}"))
+            if sent.state == PENDING:
+                self.note(f"on its way to {to}")
+            else:
+                self.note(f"sent to {to}" + ("" if sent.seq is None else f" as {sent.seq}"))
             return
         self._number += 1
         self.pending[self._number] = Pending(to, text)
-        sending.addErrback(self._not_sent, self._number).addBoth(self._settled, self._number)
+        sending.addCallbacks(self._sent, self._not_sent, (self._number,), errbackArgs=(self._number,))
+        sending.addBoth(self._settled, self._number)
         self.view.changed()
+
+    def _sent(self, sent: Sent, number: int) -> None:
+        if sent.state != PENDING or sent.mid in self._came:
+            return
+        if len(self.away) >= MOST_AWAY:
+            del self.away[next(iter(self.away))]
+        self.away[sent.mid] = self.pending[number]
 
     def _not_sent(self, failure: Failure, number: int) -> None:
         failure.trap(ChatError)
@@ -213,6 +235,14 @@ class Talk:
             return succeed(None)
         self._waiter = Deferred()
         return self._waiter
+
+    def done(self, reply: Done | GroupChanged, text: str) -> bool:
+        """Show what was done to a group, and tell whether it is; else its realm has not answered in time."""
+        if reply.state == PENDING:
+            self.note(f"waiting for its realm: {text}")
+            return False
+        self.note(text)
+        return True
 
     async def talk_to(self, name: str) -> None:
         """Send what is typed from now on to a name; to nobody, if there is nobody of that name."""

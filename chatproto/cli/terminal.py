@@ -308,7 +308,7 @@ class Terminal:
         cut = self._printing.cut
         shown: StyleAndTextTuples = [
             ("class:pending", cut(f"… {self._printing.name(each.to)}: {' '.join(each.text.split())}") + "\n")
-            for each in [*self._talk.pending.values()][-SHOWN_PENDING:]
+            for each in [*self._talk.away.values(), *self._talk.pending.values()][-SHOWN_PENDING:]
         ]
         under_way = [*self._talk.transfers.running.items()][:SHOWN_PENDING]
         bars = self._gauges.drawn(
@@ -322,8 +322,8 @@ class Terminal:
 
     def _bar(self) -> StyleAndTextTuples:
         name, state, current = self._printing.name, self._client.state, self._front.current
-        away = self._told_away or self._reached
-        how = STATES[State.WAITING if state is State.CONNECTING and away else state]
+        lost = self._told_away or self._reached
+        how = STATES[State.WAITING if state is State.CONNECTING and lost else state]
         address = self._client.address or self._user
         parts = [
             Part(2, (address, address.partition("@")[0])),
@@ -331,6 +331,8 @@ class Terminal:
         ]
         waiting = len(self._talk.pending)
         parts.append(Part(7, (f"{waiting} not sent yet",) if waiting else ()))
+        away = len(self._talk.away)
+        parts.append(Part(4, (f"{away} on the way",) if away else ()))
         counts = [(name(found.address), found.unread) for found in self._conversations.unread()]
         parts.append(Part(8, names(counts), "class:news"))
         if current is not None:

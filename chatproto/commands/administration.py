@@ -95,7 +95,7 @@ class InviteRevoke(Command, frozen=True, kw_only=True, tag="invite-revoke"):
 
 
 class GroupList(Command, frozen=True, kw_only=True, tag="group-list"):
-    """List all groups by name, those after ``after`` only."""
+    """List all groups by name, those after ``after`` only; groups elsewhere with members here come last."""
 
     after: Word | None = None
     limit: ListLimit = None

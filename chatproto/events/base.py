@@ -14,10 +14,12 @@ class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Done(Reply, frozen=True, kw_only=True):
     """The command was carried out and there is nothing to add.
 
-    ``state`` is ``pending`` where another realm, whose group it is about, has not said yet that it was.
+    ``state`` is ``pending`` where another realm, whose group it is about, has not said yet that it was; if it
+    refuses, a bounce is ``about`` this ``mid``.
     """
 
     state: str | None = None
+    mid: str | None = None
 
 
 class Refused(Struct, frozen=True, kw_only=True, omit_defaults=True):

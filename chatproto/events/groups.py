@@ -10,11 +10,13 @@ from chatproto.events.base import Reply
 class GroupChanged(Reply, frozen=True, kw_only=True):
     """The group was made, joined or left. ``group`` is its full address.
 
-    ``state`` is ``pending`` where another realm, whose group it is, has not said yet that it is so.
+    ``state`` is ``pending`` where another realm, whose group it is, has not said yet that it is so; if it
+    refuses, a bounce is ``about`` this ``mid``.
     """
 
     group: str
     state: str | None = None
+    mid: str | None = None
 
 
 class MemberPage(Reply, frozen=True, kw_only=True):

@@ -67,14 +67,16 @@ class LinkPage(Reply, frozen=True, kw_only=True):
 class LinkAdded(Reply, frozen=True, kw_only=True):
     """A realm was added.
 
-    ``fingerprint`` is that of the key which it shows, or which it was added with. ``error`` says why it is
-    not known. ``state`` is ``pending`` until the key is approved.
+    ``fingerprint`` is that of the key which it shows, or which it was added with; ``shown`` of the one which
+    it shows, if that is another. ``error`` says why it is not known. ``state`` is ``pending`` until the key
+    is approved.
     """
 
     realm: str
     state: str
     fingerprint: str = ""
     error: str = ""
+    shown: str = ""
 
 
 class LinkDropped(Reply, frozen=True, kw_only=True):

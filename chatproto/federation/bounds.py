@@ -123,9 +123,10 @@ ROUTE_GRACE = 10.0
 ANNOUNCEMENTS = 8
 #: Parcels of a stream that wait until it is known where it stands: what may be sent without an answer.
 EARLY_PARCELS = 256
-#: Streams that one neighbour may have passed on, each with its place in memory, and verdicts that are kept.
+#: Streams that one neighbour may have passed on, each with its place in memory.
 RUNS = 1024
-ROUTE_VERDICTS = 10_000
+#: Bytes of the verdicts that are kept for origins, which are in memory, too: a hundred thousand usual ones.
+VERDICT_BYTES = 32 * 1024 * 1024
 #: Rows removed at once when a destination has them.
 FREED_AT_ONCE = 1000
 #: What a row takes on disk beside its body.

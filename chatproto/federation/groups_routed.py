@@ -21,12 +21,11 @@ from chatproto.federation.errand import Errand
 from chatproto.federation.groups import GroupEnd
 from chatproto.federation.identity import Identity
 from chatproto.federation.pacing import Patience
-from chatproto.federation.sealing import seal
+from chatproto.federation.passing import Slips
 from chatproto.federation.standing import Standing
-from chatproto.frames import Entry, Pass, PeerLimits, Ready
+from chatproto.frames import Entry, PeerLimits, Ready
 from chatproto.frames.routing import BODY_CHARACTERS, SLIP_FRAMES, Slip, Talk, Talked
 from chatproto.records import ITEMS
-from chatproto.wire.letters import encode_body
 
 if TYPE_CHECKING:
     from chatproto.federation.link import PeerLink
@@ -58,7 +57,7 @@ class RoutedGroups:
     ) -> None:
         """``way`` finds the next realm, if there is one now."""
         self._link = link
-        self._identity = identity
+        self._slips = Slips(link, identity, way)
         self._entropy = entropy
         self._way = way
         self._state = State.IDLE
@@ -68,6 +67,9 @@ class RoutedGroups:
         self._made = self._confirmed = self._heard = 0
         self._waiting: deque[Slip] = deque()
         self._end: GroupEnd | None = None
+        #: Whether that has begun, and what came before: who calls twice may have heard the first answer.
+        self._opened = False
+        self._early: deque[Talked] = deque()
         self._opening = Errand(link.writer, link.clock, "opening groups by a route", self._open)
         self._patience = Patience(link.clock, self._call)
         self._answer: IDelayedCall | None = None
@@ -116,6 +118,8 @@ class RoutedGroups:
         if self._answer is not None:
             self._answer.cancel()
             self._answer = None
+        self._opened = False
+        self._early.clear()
         self._waiting.clear()
         self._made = self._confirmed = self._heard = 0
 
@@ -152,6 +156,9 @@ class RoutedGroups:
         copies = self._link.rules.replicas.of(self._link.realm)
         end.begin(copies)
         self._send(Ready(last=not copies))
+        if self._end is end:
+            self._opened = True
+            self._hear()
 
     def _again(self) -> None:
         """Begin anew, as something is missing: at once, unless that happens all the time."""
@@ -197,16 +204,12 @@ class RoutedGroups:
 
     def _post(self, slip: Slip) -> bool:
         """Send a slip, with how far the other side was heard; False if there is no room for it."""
-        way, link, talk = self._way(), self._link, slip.talk
-        if way is None or not way.has_room or talk is None:
+        talk = slip.talk
+        if talk is None or not self._slips.send(Slip(talk=replace(talk, heard=self._heard))):
             return False
-        body = encode_body(Slip(talk=replace(talk, heard=self._heard)))
-        assert len(body) <= BODY_CHARACTERS
         if self._answer is not None:
             self._answer.cancel()
             self._answer = None
-        passed = Pass(origin=str(link.home), to=str(link.realm), body=body, signature="")
-        way.post(seal(self._identity, passed))
         return True
 
     def _say_soon(self) -> None:
@@ -259,15 +262,20 @@ class RoutedGroups:
         elif talk.number == self._heard + 1:
             self._heard = talk.number
             self._say_soon()
-            end = self._end
-            for frame in talk.frames:
-                if end is None or self._end is not end:
-                    return
-                if isinstance(frame, Ready) and frame.stream == ITEMS:
-                    if frame.last:
-                        end.sender.all_ready()
-                else:
-                    end.received(frame)
+            self._early.extend(talk.frames)
+            self._hear()
+
+    def _hear(self) -> None:
+        """Take what came, if the talk has begun; as soon as that ends it, nothing is left to take."""
+        if not self._opened and len(self._early) > TALK_SLIPS:
+            self._give_up("overrun")
+        while self._opened and self._early and self._end is not None:
+            frame = self._early.popleft()
+            if isinstance(frame, Ready) and frame.stream == ITEMS:
+                if frame.last:
+                    self._end.sender.all_ready()
+            else:
+                self._end.received(frame)
 
 
 def _parts(frames: Sequence[Talked]) -> Iterator[list[Talked]]:

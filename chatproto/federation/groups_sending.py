@@ -135,16 +135,18 @@ class GroupSender:
         row = self._copies.find(self._realm, conversation)
         if row is not None:
             place = await self._copies.resume(row, lives)
+            goes_on = bool(lives) and lives[0][1] == place.number
+            history = "" if goes_on else await self._copies.history(row, place)
             if self._closed or row != self._copies.find(self._realm, conversation):
                 return  # and see what it is now
             if row.until and place.number >= row.until:
                 self._copies.settled(self._realm, conversation, place.epoch, place.number, place.seq)
                 self._unknown.append(self._copies.address(conversation))
             else:
-                self._begin(row, place)
+                self._begin(row, place, history)
         del self._opening[conversation]
 
-    def _begin(self, row: SubscriptionRow, place: Position) -> None:
+    def _begin(self, row: SubscriptionRow, place: Position, history: str) -> None:
         stream = Stream(row, self._copies.address(row.conversation), place)
         before = self._streams.get(row.conversation)
         if before is not None:  # an earlier subscription, of which something may be not acked
@@ -153,7 +155,13 @@ class GroupSender:
         self._streams[row.conversation] = self._by_address[fold(stream.address)] = stream
         self._behind.waiting[stream] = None
         self._owing[stream] = None
-        start = Start(stream=stream.address, epoch=place.epoch, first=row.first, next=place.number + 1)
+        start = Start(
+            stream=stream.address,
+            epoch=place.epoch,
+            first=row.first,
+            next=place.number + 1,
+            history=history,
+        )
         self._full = not self._write(start)
 
     def _forget(self, stream: Stream) -> None:

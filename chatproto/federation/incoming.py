@@ -179,7 +179,7 @@ class IncomingStream:
                 self.renewals += 1
                 self._log.error(
                     "{realm} begins a new epoch at {first}: an older copy of a store was put back, there or "
-                    "here",
+                    "here, or the link was dropped there",
                     realm=self.realm,
                     first=start.first,
                 )

@@ -24,7 +24,10 @@ from chatproto.records import (
     ITEMS,
     AppliedRow,
     AuditRow,
+    CursorRow,
     MemberRow,
+    MessageRow,
+    OutboxRow,
     Record,
     RefusalRow,
     StreamRow,
@@ -37,7 +40,16 @@ _ENTRY_ITEMS = 256
 #: How often the rules may read for one item and still not be able to judge it.
 _PREPARATIONS = 10
 #: Fields of the key where it is not only the first one.
-_KEYS: dict[type[Record], int] = {MemberRow: 2, RefusalRow: 3, StreamRow: 2, SubscriptionRow: 2}
+_KEYS: dict[type[Record], int] = {
+    CursorRow: 3,
+    MemberRow: 2,
+    OutboxRow: 2,
+    RefusalRow: 3,
+    StreamRow: 2,
+    SubscriptionRow: 2,
+}
+#: Items that are messages themselves; what any other one did need not stand in a message.
+_MESSAGES = ("text", "file", "invitation")
 
 
 class Known(Struct):
@@ -176,6 +188,9 @@ class Judge:
                     inserts.update((_key(row), row) for row in verdict.inserts)
                     for row in verdict.puts:  # several items may change one row; an entry names it once
                         (inserts if _key(row) in inserts else puts)[_key(row)] = row
+                    if not _is_found_again(frame, verdict):
+                        done = self._refusal(frame, sent, "")
+                        puts[_key(done)] = done
                     entry.effects.append(verdict)
                     told.append(self._told(APPLIED, frame))
             entry.frames.append(queue.popleft())
@@ -207,7 +222,7 @@ class Judge:
             before = known.refused.get(key)
             if before is not None:
                 self.repeated += 1
-                return replace(before, epoch=sent.epoch, number=item.number)
+                return replace(before, epoch=sent.epoch, number=item.number) if before.code else ""
         if item.number == self.hopeless:
             return self._refusal(item, sent, "internal-error")
         if self._is_blocked():
@@ -230,6 +245,13 @@ class Judge:
             code=code,
             until=min(item.expires, now + EXPIRES) + REFUSAL_KEPT,
         )
+
+
+def _is_found_again(item: Item, effect: Arrival) -> bool:
+    """Tell whether an item leaves a message with its mid: otherwise a repeat could not be told from it."""
+    if item.kind in _MESSAGES:
+        return True
+    return any(isinstance(row, MessageRow) and row.mid == item.mid for row in effect.inserts)
 
 
 def _key(row: Record) -> tuple[object, ...]:

@@ -22,6 +22,24 @@ if TYPE_CHECKING:
 _FIRST_BYTES = 6
 
 
+class Slips:
+    """Signs slips for another realm, and gives them to the next one."""
+
+    def __init__(self, link: PeerLink, identity: Identity, way: Callable[[], PeerLink | None]) -> None:
+        self._link = link
+        self._identity = identity
+        self._way = way
+
+    def send(self, slip: Slip) -> bool:
+        """Send a slip, if there is a way and room for it now; False if it did not go."""
+        way, link, body = self._way(), self._link, encode_body(slip)
+        if way is None or not way.has_room or len(body) > BODY_CHARACTERS:
+            return False
+        passed = Pass(origin=str(link.home), to=str(link.realm), body=body, signature="")
+        way.post(seal(self._identity, passed))
+        return True
+
+
 class Passing:
     """What passes between this realm and another one that is not linked directly."""
 
@@ -34,8 +52,8 @@ class Passing:
     ) -> None:
         """``way`` finds the next realm, if there is one now."""
         self._link = link
-        self._identity = identity
         self._way = way
+        self._slips = Slips(link, identity, way)
         first = int.from_bytes(entropy(_FIRST_BYTES))
         self._questions = Questions(link.clock, link.answer, self.send, first)
 
@@ -70,10 +88,5 @@ class Passing:
 
     def send(self, frame: Frame) -> bool:
         """Sign something and send it; False if it did not go."""
-        way, link = self._way(), self._link
         assert isinstance(frame, Receipt | Ask | Answer | Want | Lacking | Got)
-        body = encode_body(Slip(frame=frame))
-        if way is None or not way.has_room or len(body) > BODY_CHARACTERS:
-            return False
-        passed = Pass(origin=str(link.home), to=str(link.realm), body=body, signature="")
-        return way.post(seal(self._identity, passed))
+        return self._slips.send(Slip(frame=frame))

@@ -125,8 +125,7 @@ class Peers:
         return peers
 
     async def _make(self, name: RealmName, applied: AppliedRow | None) -> None:
-        realm, store, writer, clock = self._realm, self._store, self._writer, self._clock
-        standings = self.standings
+        realm, store, clock, standings = self._realm, self._store, self._clock, self.standings
         link = make_link(
             realm,
             name,
@@ -146,7 +145,9 @@ class Peers:
         if name not in self.links:  # else somebody who added it, too, was faster
             self.links[name] = link
             self.routes.made(link)
-            self._overdue[name] = Overdue(link.outgoing, store, writer, clock, realm.bounces, link.ended)
+            self._overdue[name] = Overdue(
+                link.outgoing, store, self._writer, clock, realm.bounces, link.ended
+            )
         self._apply_standing(self.links[name])
 
     def _apply_standing(self, link: PeerLink) -> None:
@@ -163,6 +164,10 @@ class Peers:
         else:
             self.dialer.keep(link.realm)
         self.routes.decided(link)
+        if self.standings.setting(link.realm).introduced:
+            for other in list(self.links.values()):  # they are believed as long as it is
+                if self.standings.row(other.realm).introducer == link.realm:
+                    self._apply_standing(other)
 
     def start(self, connect: Connect, factory: MakeFactory) -> None:
         """Begin to dial, and to look for what is overdue and what may go."""
@@ -290,18 +295,15 @@ class Peers:
         self.dialer.retry(realm)
 
     async def park(self, realm: RealmName) -> None:
-        """Dial a realm no more; it may dial.
-
-        :raises NoSuchRealm: there is no link to it.
-        """
+        """Dial a realm no more; it may dial. It is refused as ``link`` is."""
         await self._decide(realm, Standing.PARKED)
 
     async def block(self, realm: RealmName) -> None:
-        """Take nothing from a realm, and let nobody send to it; see :meth:`park`."""
+        """Take nothing from a realm, and let nobody send to it; refused as ``link``."""
         await self._decide(realm, Standing.BLOCKED)
 
     async def unblock(self, realm: RealmName) -> None:
-        """Exchange messages with a realm again; see :meth:`park`."""
+        """Exchange messages with a realm again; refused as ``link``."""
         await self._decide(realm, Standing.OPEN)
 
     async def drop(self, realm: RealmName) -> int:

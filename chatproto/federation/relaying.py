@@ -1,8 +1,8 @@
 """A gateway: what this realm passes on between others.
 
 It believes nobody and is believed by nobody. What it holds was signed by the origin, what frees it by the
-destination; it can lose time for them, and nothing else. What it holds is bounded, for each stream, for each
-neighbour, and in all.
+destination; it can lose time for them, and nothing else. What it holds is bounded, for each stream and in
+all, and no neighbour's share is so large that others find no room.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from chatproto.federation.bounds import FORWARDED_BYTES, FORWARDED_OF_PAIR, HELD
 from chatproto.federation.bulk import Bulk
 from chatproto.federation.errand import come_to_rest
 from chatproto.federation.files_serving import Forwarding
-from chatproto.federation.holding import Fit, Key
+from chatproto.federation.holding import Fit, Key, Shares
 from chatproto.federation.runs import Run
 from chatproto.federation.verdicts import Verdicts
 from chatproto.frames import Frame, Freight, Held, NoRoute, Noted, Parcel, Pass, Verdict
@@ -26,7 +26,7 @@ from chatproto.names import RealmName
 from chatproto.realm.audit import Audit
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
-from chatproto.records import HeldRow
+from chatproto.records import ITEMS, HeldRow
 from chatproto.records import Run as Sum
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ class Relaying:
         self._runs: dict[Key, Run] = {}
         #: The same by origin, destination and stream.
         self._of_stream: dict[tuple[str, str, str], list[Run]] = {}
-        self.verdicts = Verdicts(store, writer, self._say)
+        self.verdicts = Verdicts(store, writer, lambda verdict, hop: self._say(self._further(verdict), hop))
         #: Bytes of files on their way to the next realm, by that, and by which connection they go.
         self._freight: dict[str, tuple[Bulk, Forwarding]] = {}
         #: Bytes that are held, of all streams.
-        self.bytes = 0
+        self.shares = Shares(limits.held_total_bytes)
 
     async def load(self) -> None:
         """Learn what is held."""
@@ -157,7 +157,7 @@ class Relaying:
         for run in self._runs.values():
             if self._ways.onward(run.to, run.hop) is link:
                 run.linked()
-        self.verdicts.say_to(str(link.realm))
+        self.verdicts.say_all(str(link.realm))
 
     def down(self, link: PeerLink) -> None:
         """Hear that a neighbour is gone."""
@@ -165,6 +165,7 @@ class Relaying:
 
     def drained(self, link: PeerLink) -> None:
         """Hear that a neighbour's connection has room again."""
+        self.verdicts.say_on(str(link.realm))
         for run in self._runs.values():
             if run.pace.sent < run.on_disk and self._ways.onward(run.to, run.hop) is link:
                 run.wake()
@@ -176,6 +177,8 @@ class Relaying:
         key = (str(hop.realm), parcel.origin, parcel.to, parcel.stream)
         run = self._runs.get(key)
         code = "loop" if self._is_loop(parcel) else self._ways.refusal(hop, parcel.to)
+        if parcel.stream != ITEMS:
+            code = "no-route"  # nobody would ever say that it has arrived
         if run is None and not code and letter.frame is not None:
             run = self._new_run(key)
             code = "" if run is not None else "queue-full"
@@ -212,7 +215,7 @@ class Relaying:
             run.tell()
         else:
             self._welcome(hop, parcel, letter, again=False)
-        self.verdicts.say_to(str(hop.realm), (parcel.origin, parcel.to, parcel.stream))
+        self.verdicts.say_soon(str(hop.realm), (parcel.origin, parcel.to, parcel.stream))
         if self.has_room(parcel.to, hop.realm):
             self.on(parcel.to, hop.realm, self._further(parcel))
 
@@ -239,7 +242,7 @@ class Relaying:
         if fit is Fit.NEXT and not run.full and not self.writer.links_full:
             run.hold(self._row(run, parcel, letter), letter)
         elif fit is Fit.AGAIN:
-            run.replace(self._row(run, parcel, letter))
+            run.again(self._row(run, parcel, letter))
         elif fit is Fit.GAP and letter.epoch != run.epoch:
             link = self._ways.neighbour(run.hop)
             if link is not None:
@@ -275,7 +278,7 @@ class Relaying:
             link = self._ways.onward(frame.origin, hop.realm)
             before = {str(link.realm)} if link is not None and link.realm == frame.origin else set()
         for name in before - {str(hop.realm)}:
-            self.back(name, frame)
+            self._say(frame, name)
 
     def passing(self, hop: PeerLink, frame: Pass) -> None:
         """Pass something on that nobody keeps, if there is room for it now."""
@@ -305,22 +308,30 @@ class Relaying:
         runs = self._runs_of(frame.origin, frame.to, frame.stream)
         if self._is_loop(frame) or (not runs and self._ways.refusal(hop, frame.origin)):
             return
-        before = {run.hop for run in runs} or self.verdicts.hop_of(frame)
+        before = {run.hop for run in runs if run.epoch} or self.verdicts.hop_of(frame)
         if not before:
-            link = self._ways.onward(frame.origin, str(hop.realm))
-            before = {str(link.realm)} if link is not None else set()
-        for name in before:
-            self.back(name, self._further(frame))
-        self.verdicts.take(frame, ruling, before, hop)
-        for run in runs:
-            run.settled(ruling.epoch, ruling.since, ruling.number)
+            # Nothing of the stream was ever held here: nobody waits for what would be kept.
+            if self.has_room(frame.origin, str(hop.realm)):
+                self.on(frame.origin, str(hop.realm), self._further(frame))
+            return
+        missed = [name for name in before if not self._say(self._further(frame), name)]
+        if self.verdicts.take(frame, ruling, min(before), hop):
+            for run in runs:
+                run.settled(ruling.epoch, ruling.since, ruling.number)
+        for name in missed:
+            self.verdicts.say_soon(name, (frame.origin, frame.to, frame.stream))
 
     def noted(self, hop: PeerLink, frame: Noted) -> None:
         """Forget a verdict that is on disk nearer to its origin."""
         self.verdicts.noted(hop, frame)
 
-    def _say(self, verdict: Verdict, hop: str) -> None:
-        self.back(hop, self._further(verdict))
+    def _say(self, frame: Frame, hop: str) -> bool:
+        """Pass on what a neighbour said, if there is room for it now: it may say that all the time."""
+        link = self._ways.neighbour(hop)
+        if link is None or not link.has_room:
+            return False
+        link.post(frame)
+        return True
 
     def _runs_of(self, origin: str, realm: str, stream: str) -> list[Run]:
         return self._of_stream.get((origin, realm, stream), [])

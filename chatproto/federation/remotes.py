@@ -129,10 +129,10 @@ class Remotes:
         except ChatError:
             return fail()
 
-    def ask(self, realm: RealmName, about: str, name: str = "") -> Deferred[dict[str, Any]]:
+    def ask(self, realm: RealmName, about: str, name: str = "", after: str = "") -> Deferred[dict[str, Any]]:
         """See :meth:`IRemotes.ask`."""
         try:
-            return self._link(realm).ask(about, name)
+            return self._link(realm).ask(about, name, after)
         except ChatError:
             return fail()
 

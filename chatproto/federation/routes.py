@@ -269,6 +269,8 @@ class Routes:
 
     def _take(self, hop: PeerLink, frame: Frame) -> None:  # noqa: PLR0912 - one line for each frame
         match frame:
+            case Verdict() | Held() | NoRoute() | Noted() if frame.stream != ITEMS:
+                pass  # nobody here has begun one
             case Parcel() if frame.to == self._home:
                 self._arrived(hop, frame)
             case Parcel():
@@ -283,12 +285,10 @@ class Routes:
                 self._passed(frame)
             case Pass():
                 self.relaying.passing(hop, frame)
-            case Held() if frame.origin == self._home:
+            case Held() | NoRoute() if frame.origin == self._home:
                 self._to_origin(hop, frame.to, frame)
             case Held():
                 self.relaying.held(hop, frame)
-            case NoRoute() if frame.origin == self._home:
-                self._to_origin(hop, frame.to, frame)
             case NoRoute():
                 self.relaying.no_route(hop, frame)
             case Noted():
@@ -326,7 +326,7 @@ class Routes:
 
     def _ruled(self, hop: PeerLink, verdict: Verdict) -> None:
         ends = self._sealed(verdict, verdict.to)
-        if ends is not None and verdict.stream == ITEMS:
+        if ends is not None:
             ends.origin.ruled(decode_body(Ruling, verdict.body), hop)
 
     def _passed(self, passed: Pass) -> None:
@@ -345,7 +345,7 @@ class Routes:
 
     def _to_origin(self, hop: PeerLink, realm: str, frame: Held | NoRoute) -> None:
         ends = self._ends.get(RealmName(realm))
-        if ends is None or frame.stream != ITEMS or self.way(RealmName(realm)) is not hop:
+        if ends is None or self.way(RealmName(realm)) is not hop:
             return
         if isinstance(frame, Held):
             ends.origin.held(frame)

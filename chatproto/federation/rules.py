@@ -129,6 +129,13 @@ class Copies(Protocol):
         """
         ...
 
+    async def history(self, subscription: SubscriptionRow, place: Position) -> str:
+        """Return what newcomers to a group might read at a position.
+
+        :raises Unavailable: not now.
+        """
+        ...
+
     def settled(self, realm: RealmName, conversation: int, epoch: str, number: int, seq: int) -> None:
         """Hear that a realm has everything up to a position."""
         ...
@@ -179,7 +186,7 @@ class Replicas(Protocol):
         ...
 
     def suspect(self, group: str) -> None:
-        """Hear that an effect broke a constraint: from now on each mid is looked up first."""
+        """Hear that an effect broke a constraint: for a while each mid is looked up first."""
         ...
 
     def number(self, group: str) -> int:

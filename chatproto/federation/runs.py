@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from chatproto.errors import ChatError
-from chatproto.federation.bounds import FREED_AT_ONCE
+from chatproto.federation.bounds import FREED_AT_ONCE, WINDOW_BYTES
 from chatproto.federation.errand import Errand, Step
-from chatproto.federation.holding import Fit, Holding, Key
+from chatproto.federation.holding import Copy, Fit, Holding, Key, parcel_of
 from chatproto.federation.pacing import Pace, Patience
-from chatproto.frames import Held, Parcel
+from chatproto.frames import Held
 from chatproto.frames.routing import Letter
 from chatproto.realm.writer import Work
 from chatproto.records import HeldRow, Record
@@ -44,8 +44,10 @@ class Run:
         self.mid = ""
         self.items = 0
         self.bytes = 0
-        #: Bytes of what is held, as far as this process has stored it.
-        self._sizes: dict[int, int] = {}
+        #: What is held, as far as this process has stored it.
+        self._copies: dict[int, Copy] = {}
+        #: Bytes on their way to the disk that take the place of others.
+        self._replacing = 0
         #: The last that is on disk.
         self.on_disk = 0
         #: Up to here the origin was told that more is taken.
@@ -88,35 +90,54 @@ class Run:
             self._begin(row)
         self.last, self.mid = row.number, row.mid
         self.items += 1
-        self.bytes += row.size
-        self._relaying.bytes += row.size
-        self._sizes[row.number] = row.size
         self._append(row, removes)
 
-    def replace(self, row: HeldRow) -> None:
-        """Put a number that came again on disk in the place of what was held: its origin may know better."""
-        if self.first <= row.number <= self.on_disk:
-            if row.number == self.last:
-                self.mid = row.mid
-            self._append(row, [])
-        elif row.number < self.first:
-            self.post([row])  # the destination had it once; it may have an older copy of its store
+    def again(self, row: HeldRow) -> None:
+        """Take a number that came before: what is new goes in the place of what is held, all else only on."""
+        known = self._copies.get(row.number)
+        if row.number < self.first or (known is not None and known.content == Copy.of(row).content):
+            # The destination had it once, but may have an older copy of its store. Or it got lost.
+            if row.number <= self.on_disk:
+                self.post([row])
+        elif row.number <= self.on_disk:
+            self._replace(row, known or Copy(self._average, 0, 0))
         self.tell()
+
+    def _replace(self, row: HeldRow, known: Copy) -> None:
+        """Put a row in the place of one that is held: its origin may know better."""
+        fits = row.size - known.size <= max(0, self._left)
+        if not fits or self._relaying.writer.links_full or self._replacing + row.size > WINDOW_BYTES:
+            return
+        if row.number == self.last:
+            self.mid = row.mid
+        self._replacing += row.size
+        self._append(row, [], known)
 
     def _begin(self, row: HeldRow) -> None:
         self.epoch, self.since = row.epoch, row.since
         self.first, self.last = row.number, row.number - 1
         self.on_disk = self._told_most = self.last
         self._free_to = self._passed = 0
-        self._relaying.bytes -= self.bytes
-        self.items = self.bytes = 0
-        self._sizes.clear()
+        self._forget_copies()
         self.pace.rewind(self.last)
         self.pace.most = 2**53
 
-    def _append(self, row: HeldRow, removes: Sequence[Record]) -> None:
-        relaying = self._relaying
-        told = [relaying.audit.row(HELD, row.mid, self.hop, self.to, row.number)]
+    def _forget_copies(self) -> None:
+        self._add(-self.bytes)
+        self.items = self._replacing = 0
+        self._copies.clear()
+
+    def _add(self, size: int) -> None:
+        self.bytes += size
+        self._relaying.shares.add(self.hop, size)
+
+    def _append(self, row: HeldRow, removes: Sequence[Record], before: Copy | None = None) -> None:
+        relaying, copy = self._relaying, Copy.of(row)
+        self._add(row.size - (before.size if before is not None else 0))
+        self._copies[row.number] = copy
+        told = []
+        if before is None or before.mid != copy.mid:
+            told.append(relaying.audit.row(HELD, row.mid, self.hop, self.to, row.number))
         relaying.writer.append(Holding(self, row, told, removes))
 
     def _rows(self, first: int, last: int) -> list[Record]:
@@ -134,6 +155,7 @@ class Run:
             self.on_disk = row.number
             self._forwarding.soon()
         else:
+            self._replacing = max(0, self._replacing - row.size)
             self.post([row])  # it took the place of one that may be of no use
         self.tell()
 
@@ -180,18 +202,16 @@ class Run:
         self._begin(first)
         self.last = self.on_disk = self._told_most = last.number
         self.mid = last.mid
-        self.items, self.bytes = items, size
-        self._relaying.bytes += size
+        self.items = items
+        self._add(size)
         self.unknown = False
         self._forwarding.soon()
 
     def forget(self) -> None:
         """Hear that nothing is on disk."""
-        self._relaying.bytes -= self.bytes
+        self._forget_copies()
         self.epoch, self.since, self.mid = "", 0, ""
         self.first, self.last, self.on_disk = 1, 0, 0
-        self.items = self.bytes = 0
-        self._sizes.clear()
         self._patience.stop()
         self.unknown = False
 
@@ -204,9 +224,16 @@ class Run:
 
     def _room(self) -> int:
         """Return how many more items are taken, beyond those on disk."""
-        limits, relaying = self._relaying.limits, self._relaying
-        free = min(limits.held_bytes - self.bytes, limits.held_total_bytes - relaying.bytes)
-        return max(0, limits.held_items - self.items) if free > 0 else 0
+        return max(0, self._relaying.limits.held_items - self.items) if self._left > 0 else 0
+
+    @property
+    def _left(self) -> int:
+        """Bytes that may still be held."""
+        return min(self._relaying.limits.held_bytes - self.bytes, self._relaying.shares.left(self.hop))
+
+    @property
+    def _average(self) -> int:
+        return self.bytes // max(1, self.items)
 
     @property
     def full(self) -> bool:
@@ -261,16 +288,9 @@ class Run:
         relaying = self._relaying
         told = []
         for row in rows:
-            parcel = Parcel(
-                origin=row.origin,
-                to=row.realm,
-                stream=row.stream,
-                via=[name for name in row.via.split(",") if name],
-                ttl=row.ttl,
-                body=row.body,
-                signature=row.signature,
-            )
-            hop = relaying.on(self.to, self.hop, parcel)
+            if not relaying.has_room(self.to, self.hop):
+                break
+            hop = relaying.on(self.to, self.hop, parcel_of(row))
             if hop is None:
                 break
             if paced:
@@ -278,8 +298,6 @@ class Run:
             if row.number > self._passed:
                 self._passed = row.number
                 told.append(relaying.audit.row(PASSED, row.mid, hop, self.to, row.number))
-            if not relaying.has_room(self.to, self.hop):
-                break
         if rows:
             self._patience.begin()
         if told:
@@ -314,12 +332,10 @@ class Run:
         self._freeing = False
         if error is not None or epoch != self.epoch or number < self.first:
             return  # they go the next time
-        average = self.bytes // max(1, self.items)
-        size = sum(self._sizes.pop(each, average) for each in range(self.first, number + 1))
+        usual = Copy(self._average, 0, 0)
+        size = sum(self._copies.pop(each, usual).size for each in range(self.first, number + 1))
         self.items -= number + 1 - self.first
-        size = min(size, self.bytes) if self.items else self.bytes
-        self.bytes -= size
-        self._relaying.bytes -= size
+        self._add(-min(size, self.bytes) if self.items else -self.bytes)
         self.first = number + 1
         if self._told_most <= self.on_disk + self._relaying.limits.held_items // 2:
             self.tell()

@@ -224,13 +224,15 @@ class Sender:
             if self._writer.links_full:
                 await self._writer.room()
                 continue
+            told = self._told  # more may be told while something is read, for which nothing was prepared then
             items = self._of_memory(after)
             if items is None:
                 items = await self._store.outgoing(self._stream.realm, after, WINDOW_ITEMS, WINDOW_BYTES)
+            items = [item for item in items if item.row.number <= told]
             await self._bounces.prepare([item for item in items if item.row.number in self._codes])
             if self._closed or not self._stream.loaded or self._stream.row.settled != after:
                 continue
-            if not await self._settle([item for item in items if item.row.number <= self._told]):
+            if not await self._settle(items, told):
                 return
 
     def _of_memory(self, after: int) -> list[Outgoing] | None:
@@ -238,11 +240,11 @@ class Sender:
             return None
         return [self._kept[number] for number in range(after + 1, self._told + 1)]
 
-    async def _settle(self, items: list[Outgoing]) -> bool:
-        """Make verdicts durable; tell whether to go on at once."""
+    async def _settle(self, items: list[Outgoing], told: int) -> bool:
+        """Make verdicts up to ``told`` durable; tell whether to go on at once."""
         if self._conflicts:
             items = self._up_to_first_refusal(items)
-        settled = items[-1].row.number if items else self._told
+        settled = items[-1].row.number if items else told
         work = Settlement(
             self._stream,
             self._bounces,

@@ -182,14 +182,15 @@ class Standings:
         return standing
 
     async def approve(self, realm: RealmName, key: str = "") -> None:
-        """Trust the key that a realm showed, or a given one, from now on.
+        """Trust the key that a realm showed, or that another one named, or a given one, from now on.
 
         :raises NoSuchRealm: it is not known, or showed none.
         :raises NotAllowed: the configuration pins another one.
         """
         if self._is_pinned(realm):
             raise NotAllowed("the configuration has a pin for this realm; change it there")
-        key = key or self.shown(realm)[0] or self.row(realm).shown
+        row = self.row(realm)
+        key = key or self.shown(realm)[0] or row.shown or (row.key if row.introducer else "")
         if not key:
             raise NoSuchRealm
         await self._save(realm, state=Standing.OPEN.value, key=key, shown="", reason="", introducer="")

@@ -47,7 +47,8 @@ class Ask(Base, frozen=True, kw_only=True, tag="ask"):
     """A question: ``about`` is ``"active"`` (who is there now), ``"user"`` (whether there is one),
     ``"trace"`` (what became of the mid ``name``) or ``"realm"`` (where one is, and its key).
 
-    ``"members"`` are those of the group ``name``, by address, from the one after ``after`` on.
+    ``"members"`` are those of the group ``name``, by address, from the one after ``after`` on. Of a trace
+    that is the number that the message has in a group there, a blank, and the group, if it is known.
     """
 
     number: _Number

@@ -87,7 +87,8 @@ class Start(Base, frozen=True, kw_only=True, tag="start"):
     ``first`` is the first number of the epoch, ``next`` the one that comes next; numbers up to ``repeats``
     may have been sent in an earlier epoch. Of a group, ``epoch`` is the life of the home's store in which
     the number before ``next`` was given. ``over``: there is no such stream, or no longer.
-    ``since`` is when the epoch began, in milliseconds: it rises from one epoch to the next.
+    ``since`` is when the epoch began, in milliseconds: it rises from one epoch to the next. ``history`` is
+    what newcomers to a group might read at the number before ``next``, ``""`` if the other side knows it.
     """
 
     stream: _Stream = ITEMS
@@ -98,3 +99,4 @@ class Start(Base, frozen=True, kw_only=True, tag="start"):
     settled: _Number = 0
     since: _Number = 0
     over: bool = False
+    history: _Name = ""

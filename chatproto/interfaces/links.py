@@ -70,7 +70,7 @@ class IRemotes(Interface):
         :raises Unavailable: it does not answer.
         """
 
-    def ask(realm: RealmName, about: str, name: str = "") -> Deferred[dict[str, Any]]:
+    def ask(realm: RealmName, about: str, name: str = "", after: str = "") -> Deferred[dict[str, Any]]:
         """Fire with what a realm answers to a question that it may not know.
 
         :raises NoSuchRealm: there is no way to it.

@@ -205,7 +205,10 @@ class IStore(Interface):
         """Return the refusals of items with these mids, by mid, recipient and realm."""
 
     def refused(realm: str, epoch: str, after: int, limit: int) -> Deferred[list[RefusalRow]]:
-        """Return the refusals of items of a realm's epoch with a number above ``after``, by number."""
+        """Return the refusals of items of a realm's epoch with a number above ``after``, by number.
+
+        Only those with a code.
+        """
 
     def old_refusals(before: int, limit: int) -> Deferred[list[RefusalRow]]:
         """Return refusals whose ``until`` is before a time, by it."""

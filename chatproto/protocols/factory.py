@@ -66,7 +66,7 @@ class ChatServerFactory(ServerFactory):
         self.clock = reactor
         self.limits = limits or realm.policy.limits
         self.administrator = administrator
-        text = TextDialect(exact_bodies=exact_bodies, file_entries=file_entries)
+        text = TextDialect(exact_bodies=exact_bodies, file_entries=file_entries, realm=str(realm.name))
         self._dialects = dialects or {b"{": JsonDialect(), b"": text}
         #: That of lines whose first byte has no other, and of what is said before the first line.
         self.dialect = self._dialects[b""]

@@ -24,6 +24,7 @@ from chatproto.errors import (
     LinkLost,
     RefusedByPeer,
     UnexpectedFrame,
+    WrongKey,
 )
 from chatproto.federation.connection import LinkEnd
 from chatproto.federation.handshake import Handshake
@@ -188,15 +189,15 @@ class RealmPeerProtocol(PausingFraming):
         self.clear()
 
     def _tell_failure(self, error: LinkError) -> None:
-        """Tell that nobody has proved anything, if so: who dialled, or whose name was used."""
+        """Tell that nobody has proved anything, if so: who asked to dial, and which key is not trusted."""
         handshake = self._handshake
         if self._told or handshake.done:
             return
         self._told = True
+        if handshake.realm is not None and (self._failed is None or isinstance(error, WrongKey)):
+            self._links.refused(handshake.realm, handshake.hello.key, error)
         if self._failed is not None:
             self._failed(error)
-        elif handshake.realm is not None:
-            self._links.refused(handshake.realm, handshake.hello.key, error)
 
     def _log_end(self, error: LinkError) -> None:
         """Log an end that is of interest: who names no realm of ours is only counted."""

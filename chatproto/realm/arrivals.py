@@ -177,13 +177,15 @@ class Arrivals:
         """Return what becomes of an item that is welcome."""
         if way.group is None and item.kind not in _KINDS:
             return "no-such-group" if self._guests.knows(item.kind) else "not-supported"
+        if way.group is not None and not self._guests.is_ready(item):
+            return None
         offer: Offer | None = None
         if item.kind == FILE:
             judged = self._offers.judge(peer, item)
             if not isinstance(judged, Offer):
                 return judged
             offer = judged
-        if item.kind in _KINDS and not self._take(peer, policy, size_of(item.text), now):
+        if not self._take(peer, policy, max(1, size_of(item.text)), now):
             return "quota-reached"
         at = min(item.at, now)
         if way.group is None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from chatproto.errors import NotMember
 from chatproto.frames import Receipt
 from chatproto.names import RealmName, fold
 from chatproto.realm.audit import Audit
@@ -104,12 +105,13 @@ class Bounces:
         code = code if _CODE.fullmatch(code) else "unknown"
         if message.conversation == NOWHERE and message.kind != "text" and self.waiters.decide(row.mid):
             told = self._audit.row(ANSWERED, row.mid, row.realm, outgoing.to, row.number, code)
-            return Ending(partial(self.waiters.refused, row.mid, refusal(code)), told)
+            return Ending(partial(self.waiters.refused, row.mid, refusal(code, message.kind)), told)
         told = self._audit.row(BOUNCED, row.mid, row.realm, outgoing.to, row.number, code)
         dead = DeadRow(
             row.mid, row.realm, row.number, row.seq, message.sender, outgoing.to, code, self._log.now()
         )
-        if message.kind == "invitation":  # it was the group's
+        # An invitation was the group's; who is no member need not leave, and perhaps never asked to.
+        if message.kind == "invitation" or (message.kind, code) == ("leave", NotMember.code):
             return Ending(lambda: None, dead, told)
         rows, notice = self._notice(outgoing, "bounce", f"{code} {row.mid}")
         return Bounce(self, notice, message.sender, *rows, dead, told)

@@ -53,9 +53,9 @@ class Catalogue:
         group = await self._routes.any_group(name)
         own = fold(login.address)
         row = group.members.get(own) or await self._changes.outsider(group, own)
-        role = "" if row is None or row.role in ("left", "kicked") else row.role
+        role = "" if row is None or row.role == "left" else row.role
         settings = group.settings
-        if not role and settings.access != "open":
+        if role == "kicked" or (not role and settings.access != "open"):
             raise NotMember
         owner = with_role(group, "owner")
         return GroupState(
@@ -93,16 +93,26 @@ class Catalogue:
         return row is None or row.deleted > 0
 
     async def all(self, after: str, limit: int) -> AllGroups:
-        """List all groups by name."""
-        rows = await self._store.groups(self._routes.key(after).partition("@")[0], limit + 1)
+        """List all groups by name, and after those of this realm the copies of others."""
+        key = self._routes.key(after)
+        rows: list[GroupRow] = []
+        if not self._routes.is_far(after):
+            rows = await self._store.groups(key.partition("@")[0], limit + 1)
+            key = ""
+        if len(rows) <= limit:
+            copies = [row.group for row in await self._store.replicas() if not row.over and row.group > key]
+            for name in sorted(copies)[: limit + 1 - len(rows)]:
+                row = await self._store.group(name)
+                assert row is not None
+                rows.append(row)
         return AllGroups(groups=[self._summary(row) for row in rows[:limit]], complete=len(rows) <= limit)
 
     async def details(self, name: str, after: str, limit: int) -> GroupDetails:
-        """Return a group with a page of its members.
+        """Return a group, or the copy of one of another realm, with a page of its members.
 
-        :raises NoSuchGroup: there is no such group.
+        :raises NoSuchGroup: there is no such group, or no copy.
         """
-        group = await self._routes.group(name)
+        group = await self._routes.any_group(name)
         page = await self._groups.page(group, after, limit)
         return GroupDetails(
             summary=self._summary(group.settings),
@@ -113,7 +123,7 @@ class Catalogue:
 
     def _summary(self, row: GroupRow) -> GroupSummary:
         return GroupSummary(
-            group=self._routes.shown(row.shown),
+            group=f"{row.shown}@{row.home}" if row.home else self._routes.shown(row.shown),
             topic=row.topic,
             history=row.history,
             access=row.access,

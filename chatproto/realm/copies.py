@@ -13,13 +13,14 @@ from msgspec.structs import replace
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from chatproto.errors import NoSuchGroup
+from chatproto.errors import BadName, NoSuchGroup
 from chatproto.events import Message
 from chatproto.frames import Digest
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName, fold
 from chatproto.realm.conversations import Group
 from chatproto.realm.digests import digest_of
+from chatproto.realm.log import entries_after
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
@@ -187,6 +188,34 @@ class Copies:
         """Return a part of a log, as :meth:`~chatproto.interfaces.IStore.entries` does."""
         return await self._store.entries(conversation, after, limit, size)
 
+    def reaches(self, realm: RealmName, group: str, number: int) -> bool:
+        """Tell whether a realm gets this entry of a group."""
+        return any(
+            row.first <= number and (not row.until or number <= row.until)
+            for row in self._rows.values()
+            if row.realm == realm and fold(row.group) == fold(group)
+        )
+
+    async def entry_of(self, group: str, mid: str, number: int = 0) -> MessageRow | None:
+        """Return the entry of a group here with a mid, by its number; without one, if it came over a link."""
+        try:
+            conversation = (await self._group(group)).row.conversation
+        except (BadName, NoSuchGroup):
+            return None
+        if not number:
+            return next(iter(await self._store.copied(conversation, [mid])), None)
+        low, high = 0, self._writer.newest_seq
+        while low < high:  # numbers rise with seqs
+            seq = (low + high) // 2
+            page = await self._store.entries(conversation, seq, 1, 1)
+            if not page or page[0].gseq >= number:
+                high = seq
+            else:
+                low = page[0].seq
+        page = await self._store.entries(conversation, low, 1, 1)
+        found = page[0] if page else None
+        return found if found is not None and (found.gseq, found.mid) == (number, mid) else None
+
     async def resume(self, subscription: SubscriptionRow, lives: Sequence[tuple[str, int]]) -> Position:
         """Return the newest position that a replica and this store both have.
 
@@ -205,6 +234,20 @@ class Copies:
                 return Position(self.epoch_of(seq), number, seq)
         seq, number = await self._store.entry(conversation, before, _END)
         return Position(self.epoch_of(seq), before, seq)
+
+    async def history(self, subscription: SubscriptionRow, place: Position) -> str:
+        """Return what newcomers to a group might read at a position: an entry behind it may have changed it.
+
+        :raises Unavailable: not now.
+        """
+        group = await self._group(subscription.group)
+        history = group.settings.history
+        await self._writer.save()  # what is set is in the log then
+        async for page in entries_after(self._store, subscription.conversation, place.seq):
+            for message in page:
+                if message.kind == "history":
+                    return "joined" if message.text == "all" else "all"
+        return history
 
     def settled(self, realm: RealmName, conversation: int, epoch: str, number: int, seq: int) -> None:
         """Hear that a realm has everything up to a position."""

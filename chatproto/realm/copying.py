@@ -103,10 +103,10 @@ EFFECTS: dict[str, Effect] = {
 def leave_all(change: Change, group: Group, changes: Changes, realm: RealmName) -> None:
     """Let all members of this realm leave a copy that does not go on."""
     for address in [member for member in group.members if member.endswith(f"@{realm}")]:
-        _part(change, group, address, changes)
+        part(change, group, address, changes)
 
 
-def _part(change: Change, group: Group, address: str, changes: Changes) -> None:
+def part(change: Change, group: Group, address: str, changes: Changes) -> None:
     """Let a member of this realm leave a copy, by a message that the home does not have."""
     log = changes.log
     message = log.entry(group.row.conversation, address, 0, log.now(), "left", 0, "")
@@ -126,7 +126,7 @@ def correct(
     """Let a copy have the members that the home says; ``before`` has those of this realm that were none."""
     for address in [member for member in group.members if member not in wanted]:
         if address.endswith(f"@{realm}"):
-            _part(change, group, address, changes)
+            part(change, group, address, changes)
         else:
             row = group.members[address]
             change.member(group, replace(row, until=max(1, changes.newest_seq), role="left"))

@@ -16,6 +16,7 @@ from chatproto.realm.logins import Login
 from chatproto.realm.mail import Mail
 from chatproto.realm.routes import Routes
 from chatproto.realm.waiters import Waiters
+from chatproto.realm.welcome import Welcome
 from chatproto.realm.writer import Writer
 
 #: What has certainly an entry: whoever asked can go on only with that.
@@ -33,6 +34,7 @@ class Distant:
         groups: Groups,
         mail: Mail,
         waiters: Waiters,
+        welcome: Welcome,
     ) -> None:
         self._routes = routes
         self._writer = writer
@@ -40,6 +42,8 @@ class Distant:
         self._groups = groups
         self._mail = mail
         self._waiters = waiters
+        #: Also asked when the home says that somebody joined.
+        self.welcome = welcome
 
     async def join(self, login: Login, name: str, gate: Gate) -> GroupChanged:
         """Join a group, and return when it is here.
@@ -75,13 +79,16 @@ class Distant:
             raise BadToken
         change = self._changes.begin()
         item = self._mail.add(change, login.address, login.device, to, kind, text)
+        if kind == "join":
+            self.welcome.asked(change, login.account, to)
         done = self._waiters.wait(item.mid, entry=kind in _ENTERED)
         await self._changes.save(change)
         certain = await done
         copy = await self._routes.group_ever(address.folded)
-        return GroupChanged(
-            group=to if copy is None else copy.row.shown_a, state=None if certain else PENDING
-        )
+        shown = to if copy is None else copy.row.shown_a
+        if certain:
+            return GroupChanged(group=shown)
+        return GroupChanged(group=shown, state=PENDING, mid=item.mid)
 
     async def find(self, name: str) -> str:
         """Return the address of a group of this name in a linked realm, in the order of their search.

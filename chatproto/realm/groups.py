@@ -249,13 +249,16 @@ class Groups:
             route = await self._routes.find(login, user)
             if route.group is not None or route.copy is not None:
                 raise NoSuchUser
-            before = await self._changes.outsider(group, fold(route.to))
             if route.peer is not None:
                 await self._mail.prepare(route.peer)
+            # Last, as it may change while something else is read.
+            before = await self._changes.outsider(group, fold(route.to))
             if self._routes.known(login, user) is route and self._routes.holds(group):
                 break
         if not self.may_invite(login, group, fold(route.to), before):
             return
+        if route.peer is not None:
+            self._mail.check(route.peer, group.row.shown_a)
         gate.delivery(login, [route], "")
         await self._changes.save(self.invited(login, group, route, before))
 

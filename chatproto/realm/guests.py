@@ -9,8 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from chatproto.errors import BadName, Blocked, ChatError, NoSuchUser, NotMember, NotSupported
+from chatproto.errors import (
+    BadName,
+    Blocked,
+    ChatError,
+    NoSuchUser,
+    NotMember,
+    NotSupported,
+    QuotaReached,
+    RateLimited,
+)
 from chatproto.frames import Item
+from chatproto.limits import Limits
 from chatproto.names import Address, RealmName, fold
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.actors import Guest
@@ -21,6 +31,7 @@ from chatproto.realm.groups import Groups
 from chatproto.realm.mail import Mail
 from chatproto.realm.moderation import Moderation
 from chatproto.realm.offers import Offers
+from chatproto.realm.rates import Buckets, Rate
 from chatproto.realm.router import Router
 from chatproto.realm.routes import Routes
 from chatproto.realm.spelling import Spelling
@@ -29,6 +40,7 @@ from chatproto.records import MemberRow, Offer, offer_text
 #: What ``configure`` may set, and to what.
 _OPTIONS = {"history": ("joined", "all"), "access": ("open", "invited")}
 _ROLES = ("admin", "member")
+_HOUR = 3600.0
 
 
 class _Prepared:
@@ -61,6 +73,7 @@ class Guests:
         spelling: Spelling,
         mail: Mail,
         offers: Offers,
+        limits: Limits,
     ) -> None:
         self._offers = offers
         self._realm = realm
@@ -73,9 +86,12 @@ class Guests:
         self._moderation = moderation
         self._spelling = spelling
         self._mail = mail
+        self._limits = limits
+        #: How often guests invited somebody.
+        self._invited: Buckets[str] = Buckets(limits.cached_names)
         self._prepared: _Prepared | None = None
         self._verbs: dict[str, Callable[[Guest, Group, _Prepared], Change | None]] = {
-            "join": lambda guest, group, about: groups.admit(guest, group, about.before),
+            "join": self._join,
             "leave": lambda guest, group, about: groups.part(guest, group),
             "kick": lambda guest, group, about: groups.remove(guest, group, about.address),
             "topic": lambda guest, group, about: moderation.describe(guest, group, about.item.text),
@@ -89,6 +105,10 @@ class Guests:
     def knows(self, kind: str) -> bool:
         """Tell whether items of a kind are for groups, beside posts."""
         return kind in self._verbs
+
+    def is_ready(self, item: Item) -> bool:
+        """Tell whether what is needed to judge an item was read, in this turn; for posts nothing is."""
+        return item.kind not in self._verbs or (self._prepared is not None and self._prepared.item is item)
 
     def judge(self, group: Group, item: Item, at: int, offer: Offer | None = None) -> Change | str | None:
         """Return what an item does to a group, or why it does nothing; None if it has to be prepared.
@@ -104,7 +124,7 @@ class Guests:
         if verb is None:
             return NotSupported.code
         prepared, self._prepared = self._prepared, None
-        if prepared is None or prepared.item is not item or not self._routes.holds(group):
+        if prepared is None or not self._routes.holds(group):
             return None
         try:
             change = verb(guest, group, prepared)
@@ -129,6 +149,14 @@ class Guests:
         change.then(partial(self._offers.on_wanted, row))
         return self._changes.hand_over(change)
 
+    def _join(self, guest: Guest, group: Group, about: _Prepared) -> Change:
+        most = max(1, self._limits.members_per_group // 2)
+        if len(group.members) >= most:  # otherwise no realm can have so many
+            _, at, realm = fold(guest.address).partition("@")
+            if sum(member.endswith(at + realm) for member in group.members) >= most:
+                raise QuotaReached(f"a group has at most {most} members of one other realm")
+        return self._groups.admit(guest, group, about.before)
+
     def _role(self, guest: Guest, group: Group, about: _Prepared) -> Change | None:
         _, _, role = about.item.text.rpartition(" ")
         if role not in _ROLES:
@@ -149,6 +177,11 @@ class Guests:
             raise route
         if not self._groups.may_invite(guest, group, about.address, about.before):
             return None
+        if route.peer is not None:
+            self._mail.check(route.peer, group.row.shown_a)
+        often = Rate(self._limits.contacts_per_hour, _HOUR)
+        if self._invited.take(fold(guest.address), often, self._changes.log.now() / 1000):
+            raise RateLimited
         return self._groups.invited(guest, group, route, about.before)
 
     async def prepare(self, item: Item, group: Group) -> None:
@@ -158,9 +191,10 @@ class Guests:
         if about is not None:
             prepared.address = about.folded
             await self._groups.look_up(group, prepared.address)
-            prepared.before = await self._changes.outsider(group, prepared.address)
             if item.kind == "invite":
                 prepared.route = await self._way(item.from_, about)
+            # Last, as it may change while something else is read.
+            prepared.before = await self._changes.outsider(group, prepared.address)
         self._prepared = prepared
 
     async def _way(self, inviter: str, address: Address) -> Route | ChatError:
@@ -169,6 +203,8 @@ class Guests:
             if address.realm != self._realm:
                 if await self._routes.group_ever(address.folded) is not None:
                     raise NoSuchUser
+                # One that is not linked is not looked for on the word of a guest.
+                self._mail.check(address.realm, str(address))
                 await self._mail.prepare(address.realm)
                 nowhere = await self._routes.nowhere()
                 return Route(nowhere, None, str(address), (), self._routes.generation, address.realm)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TypeVar
 
 from chatproto.events import FileInfo, HistoryItem, Message
+from chatproto.interfaces import IStore
 from chatproto.realm.actors import Actor, Guest
 from chatproto.realm.router import Hearer, Router
 from chatproto.realm.times import Clock, Timestamps
@@ -14,6 +15,9 @@ from chatproto.records import FILE, MessageRow, read_offer
 
 M = TypeVar("M", bound=HistoryItem)
 
+#: Entries of a group that are read at a time, and the bytes of their texts.
+_PORTION = 500
+_PORTION_BYTES = 1024 * 1024
 #: Kinds of messages whose row has an address, or a mid, in the place of a text.
 _ABOUT = frozenset({"invitation", "kicked", "promoted", "demoted", "owner", "delayed"})
 
@@ -50,6 +54,13 @@ def file_told(row: MessageRow) -> FileInfo | None:
     if offer is None:
         return None
     return FileInfo(id=row.mid, name=offer.name, size=offer.size, sha256=offer.sha256, type=offer.type)
+
+
+async def entries_after(store: IStore, conversation: int, seq: int) -> AsyncIterator[Sequence[MessageRow]]:
+    """Give the entries of a group behind a seq, in portions."""
+    while page := await store.entries(conversation, seq, _PORTION, _PORTION_BYTES):
+        yield page
+        seq = page[-1].seq
 
 
 class Log:

@@ -60,15 +60,32 @@ _REFUSALS: dict[str, type[ChatError]] = {
     )
 }
 
+#: What the command of a kind is told in place of the text of the error, which is about one's own realm.
+_WHY: dict[tuple[str, str], str] = {
+    (NotAllowed.code, "join"): "this group is for those who are invited; somebody in it has to invite you",
+    **dict.fromkeys(
+        ((NotAllowed.code, kind) for kind in ("kick", "topic", "role", "transfer", "configure", "invite")),
+        "your role in the group does not allow that",
+    ),
+    (NotAllowed.code, "delete-group"): "this is for the group's owner",
+    (AlreadyMember.code, "invite"): "the user is a member already",
+    **dict.fromkeys(
+        ((NotMember.code, kind) for kind in ("kick", "role", "transfer")),
+        "you, or the user, are not a member of the group",
+    ),
+}
+
 _Answer = Callable[[Reply | ChatError], None]
 #: The item of a message: its realm, and its number.
 Item = tuple[RealmName, int]
 
 
-def refusal(code: str) -> ChatError:
-    """Return what a client is told of an item that was refused with a code."""
+def refusal(code: str, kind: str = "text") -> ChatError:
+    """Return what a client is told of an item of a kind that was refused with a code."""
     known = _REFUSALS.get(code)
-    return RealmRefused(f"the other realm does not take the message: {code}") if known is None else known()
+    if known is None:
+        return RealmRefused(f"the other realm does not take the message: {code}")
+    return known(_WHY.get((code, kind), "the other realm does not allow that" if known is NotAllowed else ""))
 
 
 class Outbound:

@@ -55,7 +55,7 @@ class Questions:
         if ask.about == "group":
             return await self._group(ask.name)
         if ask.about == "trace":
-            return await self._tracing.answer(peer, ask.name)
+            return await self._tracing.answer(peer, ask.name, ask.after)
         raise NotSupported("that is no question that this realm knows")
 
     async def _active(self) -> dict[str, Any]:

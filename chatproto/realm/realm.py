@@ -66,6 +66,7 @@ from chatproto.realm.times import Clock
 from chatproto.realm.tracing import Tracing
 from chatproto.realm.upkeep import Upkeep
 from chatproto.realm.waiters import Waiters
+from chatproto.realm.welcome import Welcome
 from chatproto.realm.writer import Writer
 from chatproto.records import AccountRow, EpochRow, Record, StoreState
 from chatproto.records.audit import OLDER
@@ -151,6 +152,7 @@ class Realm:
             spelling,
             mail,
             self.offers,
+            limits,
         )
         self.arrivals = Arrivals(
             name,
@@ -169,7 +171,15 @@ class Realm:
         self.bounces = Bounces(
             log, self.writer, self.router, self.routes, progress, self.audit, Waiters(clock)
         )
-        self.distant = Distant(self.routes, self.writer, changes, self.groups, mail, self.bounces.waiters)
+        self.distant = Distant(
+            self.routes,
+            self.writer,
+            changes,
+            self.groups,
+            mail,
+            self.bounces.waiters,
+            Welcome(name, store, self.accounts, spelling, mail),
+        )
         self.replicas = Replicas(
             name,
             store,
@@ -180,8 +190,9 @@ class Realm:
             self.bounces.waiters,
             self.audit,
             self.offers,
+            self.distant.welcome,
         )
-        self.tracing = Tracing(name, store, self.writer, clock, self.audit, self.copies.realms)
+        self.tracing = Tracing(name, store, self.writer, clock, self.audit, self.copies, self.routes)
         self._questions = Questions(name, self.accounts, self.routes, self.present, clock, self.tracing)
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)
@@ -243,6 +254,7 @@ class Realm:
         self.outbound.remotes = self.routes.remotes = self.hints.remotes = self.tracing.remotes = remotes
         if policy_of is not None:
             self.arrivals.policy_of = self.tracing.policy_of = policy_of
+            self.distant.welcome.policy_of = policy_of
 
     async def answer(self, peer: RealmName, ask: Ask) -> dict[str, Any]:
         """Answer another realm, which has proved who it is; see

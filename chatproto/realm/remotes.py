@@ -57,7 +57,7 @@ class NoRemotes:
         """See :meth:`IRemotes.active`."""
         return fail(NoSuchRealm())
 
-    def ask(self, realm: RealmName, about: str, name: str = "") -> Deferred[dict[str, Any]]:
+    def ask(self, realm: RealmName, about: str, name: str = "", after: str = "") -> Deferred[dict[str, Any]]:
         """See :meth:`IRemotes.ask`."""
         return fail(NoSuchRealm())
 

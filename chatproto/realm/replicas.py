@@ -26,10 +26,11 @@ from chatproto.realm.digests import digest_of
 from chatproto.realm.offers import Offers, take_offer
 from chatproto.realm.others import Others
 from chatproto.realm.outbound import size_of
-from chatproto.realm.resuming import Resuming
+from chatproto.realm.resuming import DOUBTED, Resuming
 from chatproto.realm.routes import Routes
 from chatproto.realm.standing import Standing
 from chatproto.realm.waiters import Waiters
+from chatproto.realm.welcome import Welcome
 from chatproto.realm.writer import Writer
 from chatproto.records import (
     ARRIVED,
@@ -66,6 +67,7 @@ class Replicas:
         waiters: Waiters,
         audit: Audit,
         offers: Offers,
+        welcome: Welcome,
     ) -> None:
         self._offers = offers
         #: The newest file that was looked up, by group and mid, and what is here of it.
@@ -78,15 +80,19 @@ class Replicas:
         self._others = others
         self._waiters = waiters
         self._audit = audit
+        self._welcome = welcome
         self._standing = standing = Standing(store, writer, routes)
         #: People as they were told last, by folded address, and what is known of them.
         self._people: dict[str, RemoteRow | None] = {}
-        #: Groups of which an entry may be here already, and which one was looked up, and found.
-        self._suspects: set[str] = set()
+        #: Groups of which entries may be here already, up to which number; and which one was looked up, and
+        #: found.
+        self._suspects: dict[str, int] = {}
         self._looked_up: tuple[str, str, MessageRow | None] | None = None
+        #: Of which group and mid it was looked up whether who joined by it may, and who may not.
+        self._strangers: tuple[str, str, set[str]] | None = None
         #: What the home said of a group that was not at hand.
         self._said: Digest | None = None
-        resuming = Resuming(realm, store, writer, routes, changes, standing, self._suspects)
+        resuming = Resuming(realm, store, writer, routes, changes, standing, self._suspects, welcome)
         self.lives = standing.lives
         self.begin, self.end, self.drop = resuming.begin, resuming.end, resuming.drop
         writer.on_reset(self._forget)
@@ -97,7 +103,7 @@ class Replicas:
 
     def _forget(self) -> None:
         self._people.clear()
-        self._looked_up = self._file = None
+        self._looked_up = self._file = self._strangers = None
 
     # -- where a copy stands
 
@@ -113,8 +119,8 @@ class Replicas:
     # -- entries
 
     def suspect(self, group: str) -> None:
-        """Hear that an effect broke a constraint: from now on each mid is looked up first."""
-        self._suspects.add(fold(group))
+        """Hear that an effect broke a constraint: for a while each mid is looked up first."""
+        self._suspects[fold(group)] = self.number(group) + DOUBTED
 
     def judge(self, realm: RealmName, entry: Entry) -> Change | str | None:
         """Return the effect of the next entry, or a code why it cannot be one; None if to :meth:`prepare`."""
@@ -127,6 +133,7 @@ class Replicas:
         if group is None:
             return None
         kind = entry.kind if self._is_fit(entry) else "void"
+        self._trust(row.group, entry.number)
         if kind != "void" and not self._knows(row.group, entry):
             return None
         if kind == FILE and not self._is_at_its_place(group, entry):
@@ -158,15 +165,27 @@ class Replicas:
             return False
         return _is_address(entry.from_)
 
+    def _trust(self, group: str, number: int) -> None:
+        """Look nothing up any more in the end: what comes again later breaks a constraint, once."""
+        if self._suspects.get(group, number) < number:
+            del self._suspects[group]
+
     def _knows(self, group: str, entry: Entry) -> bool:
         """Tell whether everything is read that has to be."""
         if self._is_stranger(entry) and fold(entry.from_) not in self._people:
             return False
         if entry.kind == FILE and (self._file is None or self._file[:2] != (group, entry.mid)):
             return False
+        if self._needs_welcome(entry) and (
+            self._strangers is None or self._strangers[:2] != (group, entry.mid)
+        ):
+            return False
         if group not in self._suspects:
             return True
         return self._looked_up is not None and self._looked_up[:2] == (group, entry.mid)
+
+    def _needs_welcome(self, entry: Entry) -> bool:
+        return entry.kind == "joined" and self._welcome.is_own(entry.from_)
 
     def _is_stranger(self, entry: Entry) -> bool:
         return not entry.from_.endswith(f"@{self._realm}") and entry.from_ != entry.stream
@@ -182,11 +201,15 @@ class Replicas:
         if row.group in self._suspects:
             held = await self._store.copied(row.conversation, [entry.mid])
         file = await self._store.file(entry.mid) if entry.kind == FILE else None
+        strangers: set[str] = set()
+        if self._needs_welcome(entry) and _is_address(entry.from_):
+            strangers = await self._welcome.strangers(realm, row.group, [sender])
         await self._standing.group(row)
         self._file = (row.group, entry.mid, file)
         if len(self._people) >= _AT_HAND:
             self._people.clear()
         self._people[sender] = person
+        self._strangers = (row.group, entry.mid, strangers)
         self._looked_up = (row.group, entry.mid, held[0] if held else None)
 
     def _effect(self, row: ReplicaRow, group: Group, entry: Entry, kind: str) -> Change:
@@ -194,18 +217,18 @@ class Replicas:
         held = None
         if row.group in self._suspects and kind != "void" and self._looked_up is not None:
             held = self._looked_up[2]
+            self._looked_up = None  # it is not there any more in a moment
         group.gseq = entry.number
         if held is None:
             message = self._message(group, entry, kind)
             change.insert(message)
-            if kind != "void":
-                change.publish(message, group.row.shown_a, self._changes.audiences(group))
         else:
-            message = replace(held, gseq=entry.number)
-            change.put(message)
+            left, message = self._move(held, entry.number)
+            change.put(left, message)
         if kind != "void":
+            change.publish(message, group.row.shown_a, self._changes.audiences(group))
             self._learn(change, group, entry)
-            EFFECTS[kind](change, group, message, self._realm)
+            self._change(change, group, message)
         if kind == FILE:
             self._keep_file(change, row, group, message)
         if entry.epoch != row.epoch and row.number:
@@ -223,6 +246,20 @@ class Replicas:
             change.put(replace(file, seq=message.seq, conversation=message.conversation))
         elif isinstance(offer, Offer):
             change.insert(self._offers.offered(message, offer, group.row.shown_a, row.home))
+
+    def _change(self, change: Change, group: Group, message: MessageRow) -> None:
+        """Do what an entry does beside being a message, unless somebody would be a member who may be none."""
+        strangers = set() if self._strangers is None else self._strangers[2]
+        self._strangers = None
+        if message.kind == "joined" and fold(message.sender) in strangers:
+            self._welcome.leave(change, RealmName(group.settings.home), group.row.shown_a, strangers)
+        else:
+            EFFECTS[message.kind](change, group, message, self._realm)
+
+    def _move(self, held: MessageRow, number: int) -> tuple[MessageRow, MessageRow]:
+        """Return what is left where an entry stood, which lets go of its mid, and the entry in its place."""
+        left = replace(held, kind="void", text="", device=0)
+        return left, replace(held, seq=self._writer.next_seq(), gseq=number)
 
     def _message(self, group: Group, entry: Entry, kind: str) -> MessageRow:
         void = kind == "void"
@@ -317,13 +354,17 @@ class Replicas:
             for address, _ in members
             if address.endswith(f"@{self._realm}") and address not in found.members
         }
+        strangers = await self._welcome.strangers(realm, group, before)
         row = self._standing.row(group)
         if row is None or row.number < number or found.changed > number:
             return False
         if self._standing.at_hand(row) is not found:
             return False
         wanted = {address: role for address, role in members if _is_address(address)}
+        for address in strangers:
+            wanted.pop(address, None)
         change = self._changes.begin()
+        self._welcome.leave(change, realm, found.row.shown_a, strangers)
         correct(change, found, wanted, before, self._changes, self._realm)
         await self._changes.save(change)
         return True

@@ -10,21 +10,27 @@ from chatproto.frames import Start
 from chatproto.interfaces import IStore
 from chatproto.names import Address, RealmName
 from chatproto.realm.changes import Changes
+from chatproto.realm.conversations import Group
 from chatproto.realm.copying import leave_all
+from chatproto.realm.log import entries_after
+from chatproto.realm.rewinding import Rewinding
 from chatproto.realm.routes import Routes
 from chatproto.realm.standing import LIVES, Standing
+from chatproto.realm.welcome import Welcome
 from chatproto.realm.writer import Writer
-from chatproto.records import LifeRow, Record, ReplicaRow
+from chatproto.records import GroupRow, LifeRow, ReplicaRow
 
 #: Copies of one realm's groups: its first lines on a connection have one of each.
 _COPIES = 10_000
-#: Messages that are taken out of the order at a time.
-_PORTION = 200
+#: Entries that are looked up behind what may come again, or after one broke a constraint: more are never
+#: stored at once.
+DOUBTED = 256
+#: Above every seq.
 _END = 2**53
 
 
 class Resuming:
-    """Makes copies and moves them; ``suspects`` are those of which entries may come again."""
+    """Makes copies and moves them; ``suspects`` are those of which entries may come again, up to a number."""
 
     _log = Logger()
 
@@ -36,7 +42,8 @@ class Resuming:
         routes: Routes,
         changes: Changes,
         standing: Standing,
-        suspects: set[str],
+        suspects: dict[str, int],
+        welcome: Welcome,
     ) -> None:
         self._realm = realm
         self._store = store
@@ -45,6 +52,8 @@ class Resuming:
         self._changes = changes
         self._standing = standing
         self._suspects = suspects
+        self._welcome = welcome
+        self._rewinding = Rewinding(realm, store, changes)
 
     async def begin(self, realm: RealmName, start: Start) -> str:
         """Go on where the home says; return ``""``, or the code why that cannot be.
@@ -69,6 +78,7 @@ class Resuming:
     async def _make(self, address: Address, start: Start) -> None:
         group = self._routes.new_copy(address, start.stream, self._changes.log.now())
         change = self._changes.begin()
+        group.settings = _set_up(group, start)
         change.insert(group.row, group.settings)
         row = ReplicaRow(
             group=group.name,
@@ -86,40 +96,44 @@ class Resuming:
         number = start.next - 1
         lives = await self._store.lives(row.group)
         if number < row.number:
-            await self._take_out(row, number)
+            await self._take_out(row, start)
+        group = await self._standing.group(row)
+        settings = _set_up(group, start)
+        moved = replace(row, first=start.first, epoch=start.epoch, number=number, over=False)
+        if moved == row and settings == group.settings:
+            return
         change = self._changes.begin()
+        if settings != group.settings:
+            change.settings(group, settings)
         if start.epoch != row.epoch and 0 < row.number <= number:
             change.put(LifeRow(row.group, row.epoch, row.number))
-        moved = replace(row, first=start.first, epoch=start.epoch, number=number, over=False)
-        if moved == row:
-            return
         self._standing.put(change, moved)
         gone = [life for life in lives if life.last > number and life.epoch != start.epoch]
         change.remove(*gone, *(life for life in lives[2 * LIVES :] if life not in gone))
         await self._changes.save(change)
         self._standing.let_go(moved)
 
-    async def _take_out(self, row: ReplicaRow, number: int) -> None:
+    async def _take_out(self, row: ReplicaRow, start: Start) -> None:
         """Keep what the home lost outside of the order."""
-        self._log.error(
-            "{home} has an older copy of its store: what {group} has here above {number} is kept, and has no "
-            "place there",
-            home=row.home,
-            group=row.group,
-            number=number,
-        )
-        self._suspects.add(row.group)
-        before = _END
-        while page := await self._store.messages(row.conversation, 0, before, _PORTION, True, ()):
-            rows: list[Record] = [replace(each, gseq=0) for each in page if each.gseq > number]
-            if rows:
-                await self._writer.save(puts=rows)
-            if any(0 < each.gseq <= number for each in page):
-                break
-            before = page[0].seq
+        number = start.next - 1
+        if not row.over:  # what had ended here begins anew
+            self._log.error(
+                "{home} has an older copy of its store: what {group} has here above {number} is kept, and "
+                "has no place there",
+                home=row.home,
+                group=row.group,
+                number=number,
+            )
+        self._suspects[row.group] = row.number + DOUBTED
+        group = await self._standing.group(row)
+        seq, _ = await self._store.entry(row.conversation, number, _END)
+        # First, as it reads what is taken out then: who is interrupted does both again.
+        await self._rewinding.rewind(row, group, seq, start)
+        async for page in entries_after(self._store, row.conversation, seq):
+            await self._writer.save(puts=[replace(each, gseq=0) for each in page])
 
-    async def end(self, realm: RealmName, group: str) -> None:
-        """Hear that the home knows of no subscription: nothing more comes.
+    async def end(self, realm: RealmName, group: str, *, dropped: bool = False) -> None:
+        """Hear that the home knows of no subscription, or was ``dropped``: nothing more comes.
 
         :raises Unavailable: not now.
         """
@@ -128,6 +142,9 @@ class Resuming:
             return
         found = await self._standing.group(row)
         change = self._changes.begin()
+        if dropped:  # the home cannot be told; if it is linked again, it may take them for members
+            for address in filter(self._welcome.is_own, found.members):
+                self._welcome.over(change, address.partition("@")[0], row.group)
         leave_all(change, found, self._changes, self._realm)
         self._standing.put(change, replace(row, over=True))
         await self._changes.save(change)
@@ -138,4 +155,11 @@ class Resuming:
         :raises Unavailable: not now.
         """
         for row in self._standing.of(realm):
-            await self.end(realm, row.group)
+            await self.end(realm, row.group, dropped=True)
+
+
+def _set_up(group: Group, start: Start) -> GroupRow:
+    """Return the settings of a copy as of where it begins, which entries from there on change."""
+    if not start.history:
+        return group.settings
+    return replace(group.settings, history="all" if start.history == "all" else "joined")

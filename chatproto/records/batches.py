@@ -35,10 +35,11 @@ class Batch(Struct):
 class Entry:
     """The rows of one command in a batch.
 
-    ``inserts`` must be new (their key and unique columns); ``puts`` replace the row of the same key. If a
-    constraint fails, none of them is stored and ``otherwise`` is inserted instead, so that a number that
-    others count on is not left out. ``removes`` are rows whose key shall not be there any more, their other
-    fields do not matter; an entry names no key twice. Subclasses add what has to happen after the commit.
+    ``inserts`` must be new (their key and unique columns); ``puts`` replace the row of the same key, and one
+    may take a unique value that one before it lets go. If a constraint fails, none of them is stored and
+    ``otherwise`` is inserted instead, so that a number that others count on is not left out. ``removes`` are
+    rows whose key shall not be there any more, their other fields do not matter; an entry names no key twice.
+    Subclasses add what has to happen after the commit.
     """
 
     __slots__ = ("inserts", "otherwise", "puts", "removes")

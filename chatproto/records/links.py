@@ -125,6 +125,8 @@ class AppliedRow(Record, frozen=True):
 class RefusalRow(Record, frozen=True):
     """An item that was refused, kept so that a repeat gets the same verdict. Key: ``mid, recipient, realm``.
 
+    With the ``code`` ``""`` one that was not, but left no message that tells of it: it has had its effect.
+
     ``recipient`` is folded. ``mid`` is as the realm sent it: it may have no right to it, and then what is
     recorded of the realm that has stays. The number is the newest under which it came; after ``until`` it
     may be forgotten.

@@ -172,7 +172,7 @@ def refusals_of(connection: Connection, mids: Sequence[str]) -> list[RefusalRow]
 
 _REFUSED = (
     where(refusals, "realm", "epoch")
-    .where(refusals.c.number > bindparam("after"))
+    .where(refusals.c.number > bindparam("after"), refusals.c.code != "")
     .order_by(refusals.c.number, refusals.c.mid, refusals.c.recipient)
     .limit(bindparam("limit"))
 )

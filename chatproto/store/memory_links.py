@@ -106,7 +106,7 @@ class MemoryLinks(ABC):
             found = (
                 row
                 for row in tables.every(RefusalRow)
-                if row.realm == realm and row.epoch == epoch and row.number > after
+                if row.realm == realm and row.epoch == epoch and row.number > after and row.code
             )
             return _sorted(found, "number", "mid", "recipient")[:limit]
 

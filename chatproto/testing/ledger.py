@@ -136,7 +136,7 @@ class Ledger:
         if mid not in self._ever[realm]:
             self.broke(f"durable-first: {user} heard {mid}, which is not on disk")
         heard = self._heard.setdefault(user, set())
-        if realm not in self._reset and mid in heard:
+        if realm not in self._reset and mid in heard and mid not in self.mirrors[realm].moved:
             self.broke(f"once: {user} heard {mid} twice")
         heard.add(mid)
         self.groups.heard(user, mid)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from chatproto.records import Batch, ConversationRow, MessageRow, Record
-from chatproto.store.keys import KEY_OF
+from chatproto.store.keys import KEY_OF, VOID
 from chatproto.testing.disks import rows_of
 
 R = TypeVar("R", bound=Record)
@@ -27,6 +27,8 @@ class Mirror:
         self.posts: dict[str, MessageRow] = {}
         #: And by the first word of their text.
         self.by_word: dict[str, list[MessageRow]] = {}
+        #: Mids of entries of groups that were given another place.
+        self.moved: set[str] = set()
         #: The mids that were stored more than once.
         self.twice: list[str] = []
 
@@ -82,6 +84,8 @@ class Mirror:
             log = self.logs.setdefault(row.conversation, {})
             if isinstance(before, MessageRow) and log.get(before.gseq) is before:
                 del log[before.gseq]  # it has taken another number, or none
+            if isinstance(before, MessageRow) and row.kind == VOID != before.kind:
+                self.moved.add(row.mid)
             if row.gseq:
                 log[row.gseq] = row
         else:

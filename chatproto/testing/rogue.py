@@ -17,16 +17,35 @@ from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
 from chatproto.errors import LinkError
-from chatproto.federation.bounds import FILES
+from chatproto.federation.bounds import FILES, ROUTES
 from chatproto.federation.handshake import Handshake
 from chatproto.federation.identity import Identity
+from chatproto.federation.sealing import seal
 from chatproto.federation.trust import Kind, Trust
-from chatproto.frames import Ack, Ask, Frame, Goodbye, Item, Ping, Pong, Ready, Receipt, Skip, Start, Want
+from chatproto.frames import (
+    Ack,
+    Ask,
+    Frame,
+    Goodbye,
+    Item,
+    Parcel,
+    Ping,
+    Pong,
+    Ready,
+    Receipt,
+    Skip,
+    Start,
+    Verdict,
+    Want,
+)
+from chatproto.frames.routing import Letter, Ruling
 from chatproto.names import RealmName
+from chatproto.records import ITEMS
 from chatproto.testing.ledger import EVIL
 from chatproto.testing.names import PEER, SECRET
 from chatproto.testing.network import Network
 from chatproto.testing.rogue_files import RogueFiles
+from chatproto.wire.letters import encode_body
 from chatproto.wire.peer import decode_frame, encode_frame
 
 #: Its name.
@@ -45,7 +64,7 @@ class RogueRealm:
         self.random = random
         #: What it does about files, if it does anything about them.
         self.files = files
-        can = () if files is None else (FILES,)
+        can = [ROUTES] if files is None else [ROUTES, FILES]
         self.identity = Identity(RealmName(ROGUE), random.randbytes(32), capabilities=can)
         self._machine = network.machine(ROGUE)
         self._clock = self._machine.begin()
@@ -134,8 +153,8 @@ class Liar(LineOnlyReceiver):
             self._leave()
             return
         self._left -= 1
-        says = [self._item, self._lie, self._noise, self._unknown]
-        weights = [8, 2, 2, 1]
+        says = [self._item, self._lie, self._noise, self._unknown, self._past]
+        weights = [8, 2, 2, 1, 1]
         if self._realm.files is not None:
             says += [self._file, partial(self._realm.files.noise, self._other())]
             weights += [6, 3]
@@ -198,6 +217,23 @@ class Liar(LineOnlyReceiver):
                 )
             )
         ) * self._random.choice((1, 1, 300))
+
+    def _past(self) -> bytes:
+        """Say what others are to keep: of a stream that nobody has, and on what nobody has sent."""
+        third = self._random.choice(self._realm._others)
+        number = self._random.randint(1, 2**20)
+        stream = self._random.choice((ITEMS, f"none{number}"))
+        letter = Letter(
+            epoch=self._epoch, since=1, first=1, settled=number - 1, frame=Skip(number=number, mid="")
+        )
+        parcel = Parcel(
+            origin=ROGUE, to=third, stream=f"none{number}", body=encode_body(letter), signature=""
+        )
+        ruling = Ruling(epoch=self._epoch, since=number, number=number, refused=[(1, "no-such-user")] * 100)
+        verdict = Verdict(origin=third, to=ROGUE, stream=stream, body=encode_body(ruling), signature="")
+        identity = self._realm.identity
+        said = encode_frame(seal(identity, parcel)) + encode_frame(seal(identity, verdict))
+        return said * self._random.choice((1, 1, 30))
 
     def _unknown(self) -> bytes:
         must = self._random.choice((b"", b',"must":true'))

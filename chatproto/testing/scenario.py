@@ -45,6 +45,7 @@ class Troubles:
         random: Random,
         *,
         restore: bool,
+        relapse: bool,
         files: bool,
         attacks: Sequence[tuple[int, Callable[[], None]]],
     ) -> None:
@@ -79,6 +80,8 @@ class Troubles:
         ]
         if restore:
             table += [(6, self._back_up), (4, self._restore)]
+        if relapse:
+            table += [(8, self._relapse)]
         if files:
             table += [(6, self._fail_writes), (4, self._lose_power), (4, self._cut)]
         # Each run leaves some out, so that others are not always hidden behind them.
@@ -293,7 +296,23 @@ class Troubles:
 
     def _restore(self) -> None:
         host = self._host()
-        index = self._random.randrange(len(self._backups[host.name]))
+        self._put_back(host, self._random.randrange(len(self._backups[host.name])))
+
+    def _relapse(self) -> None:
+        """Put back, after a while, the copy that is made now: most of what others know of it is still so."""
+        host = self._host()
+        backups = self._backups[host.name]
+        backup = self._ledger.back_up(host)
+        backups.append(backup)
+        del backups[:-_BACKUPS]
+
+        def put_back() -> None:
+            if backup in backups:
+                self._put_back(host, backups.index(backup))
+
+        self._later(put_back)
+
+    def _put_back(self, host: RealmHost, index: int) -> None:
         # What was copied later belongs to a life that never was.
         backup = self._backups[host.name][index]
         del self._backups[host.name][index + 1 :]

@@ -138,6 +138,7 @@ class Simulation:
             self.users,
             network.random("troubles"),
             restore=options.mode is Mode.SAFETY,
+            relapse=options.mode is Mode.SAFETY and options.groups > 0,
             files=bool(options.files),
             attacks=((6, self._adversary.attack), (4, self._rogue.lie)),
         )

@@ -1,7 +1,8 @@
 """A gateway that is not honest: it has each frame in its hands, and does with it what it likes.
 
-It may drop, double, delay, swap and alter, bring back what is old, and say what nobody asked it to say. What
-it may not do is to be believed. In the end it is honest again, so that everything has to arrive.
+It may drop, double, delay, swap and alter, bring back what is old, and say what nobody asked it to say, as
+often as it likes. What it may not do is to be believed. In the end it is honest again, so that everything has
+to arrive.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from chatproto.wire.letters import decode_body, encode_body
 #: What it keeps to bring it back.
 _KEPT = 300
 _DELAYS = (0.0, 0.1, 5.0, 90.0)
+#: How often it says the same in one turn.
+_TIMES = 30
 
 Post = Callable[[Frame], bool]
 #: Passes bytes of a file on that came from a realm.
@@ -56,7 +59,7 @@ class Tampering:
             return send(frame)
         self.done += 1
         ways = (self._drop, self._double, self._delay, self._alter, self._bring_back, self._lie, self._forge)
-        self._random.choice(ways)(clock, send, frame)
+        self._random.choice((*ways, self._repeat))(clock, send, frame)
         return True
 
     def freight(self, clock: ProcessClock, send: PassOn, hop: Any, frame: Freight, data: bytes) -> None:
@@ -102,6 +105,14 @@ class Tampering:
         """Send what is old, to whoever comes by."""
         send(frame)
         send(self._random.choice(self._kept))
+
+    def _repeat(self, clock: ProcessClock, send: Post, frame: Frame) -> None:
+        """Say the same again and again, now and then of a stream that nobody knows."""
+        other = isinstance(frame, Parcel | Verdict) and self._random.random() < 0.3
+        again = replace(frame, stream="other") if other else frame
+        for _ in range(_TIMES):
+            send(again)
+        send(frame)
 
     def _alter(self, clock: ProcessClock, send: Post, frame: Frame) -> None:
         """Change what was said; sign it anew, or not."""

@@ -37,7 +37,7 @@ from chatproto.testing.ledger import Ledger, realm_of
 from chatproto.testing.names import PEER
 from chatproto.testing.network import Network, Wire
 from chatproto.testing.schedule import Schedule
-from chatproto.testing.watching_routes import check_route
+from chatproto.testing.watching_routes import Keeping, check_route
 from chatproto.wire.peer import decode_frame
 
 #: No realm sends a longer line.
@@ -225,7 +225,12 @@ class Speaker:
         told = {number for number, _ in ack.refused}
         for refusal in self._watch.ledger.mirrors[self.realm].every(RefusalRow):
             of_stream = refusal.realm == self._peer and refusal.epoch == ack.epoch
-            if of_stream and known < refusal.number <= ack.number and refusal.number not in told:
+            if (
+                refusal.code
+                and of_stream
+                and known < refusal.number <= ack.number
+                and refusal.number not in told
+            ):
                 self._broke(f"refusals: {ack} leaves out {refusal}")
 
 
@@ -237,6 +242,7 @@ class Watch:
         self.schedule = schedule
         self.note = network.note
         self._linked = linked
+        self._keeping = Keeping()
         #: Realms that reach each other by others, too: what came by a connection is not all that came.
         self.routed: set[tuple[str, str]] = set()
         #: Who told last where it stands as a receiver, by it and its peer.
@@ -258,9 +264,11 @@ class Watch:
 
     def committed(self, host: RealmHost, batch: Batch, failed: Sequence[int]) -> None:
         """Hear what is on a realm's disk; see :attr:`RealmHost.on_commit`."""
-        for row in rows_of(batch, failed):
+        rows = rows_of(batch, failed)
+        for row in rows:
             if isinstance(row, AppliedRow):
                 self._applied(host.name, row)
+        self._keeping.check(host.name, rows, self.ledger.broke)
 
     def may_hear(self, speaker: Speaker, realm: str) -> bool:
         """Tell whether somebody has proved to be a linked realm."""

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from chatproto.frames import Frame, Noted, Parcel, Skip, Verdict
 from chatproto.frames.routing import Letter, Ruling
-from chatproto.records import ITEMS, AppliedRow, OutboxRow, RefusalRow, StreamRow
+from chatproto.records import (
+    ITEMS,
+    AppliedRow,
+    HeldRow,
+    OutboxRow,
+    Record,
+    RefusalRow,
+    StreamRow,
+    VerdictRow,
+)
 from chatproto.testing.mirror import Mirror
 from chatproto.wire.letters import decode_body
 
 Broke = Callable[[str], None]
+
+
+class Keeping:
+    """What gateways keep: of streams that somebody rules on, and verdicts of what they held."""
+
+    def __init__(self) -> None:
+        self._held: set[tuple[str, str, str]] = set()
+
+    def check(self, realm: str, rows: Iterable[Record], broke: Broke) -> None:
+        """Look at what is on a realm's disk now."""
+        for row in rows:
+            if not isinstance(row, HeldRow | VerdictRow):
+                continue
+            stream = (realm, row.origin, row.realm)
+            if isinstance(row, HeldRow):
+                self._held.add(stream)
+            if row.stream != ITEMS or stream not in self._held:
+                broke(f"gateway: {realm} keeps {row}")
 
 
 def check_route(realm: str, mirror: Mirror, frame: Frame, broke: Broke) -> None:
@@ -51,6 +78,6 @@ def _check_ruling(mirror: Mirror, frame: Verdict, ruling: Ruling, broke: Broke) 
         broke(f"durable-first: {ruling}, and on disk is {row}")
     told = {number for number, _ in ruling.refused}
     for refusal in mirror.every(RefusalRow):
-        of_stream = refusal.realm == frame.origin and refusal.epoch == ruling.epoch
+        of_stream = refusal.realm == frame.origin and refusal.epoch == ruling.epoch and refusal.code
         if of_stream and ruling.settled < refusal.number <= ruling.number and refusal.number not in told:
             broke(f"refusals: {ruling} leaves out {refusal}")

@@ -111,14 +111,18 @@ class TextDialect:
     """The server's end of the text dialect.
 
     With ``exact_bodies`` a text is stored as the older servers did, with the blank before it and the line's
-    end: for comparing transcripts with theirs. ``file_entries`` says what a file in a box is.
+    end: for comparing transcripts with theirs. ``file_entries`` says what a file in a box is. Of a group that
+    is not of ``realm`` a reply has the address, as nothing else tells by which name it is to be called.
     """
 
-    __slots__ = ("_exact_bodies", "_file_objects")
+    __slots__ = ("_exact_bodies", "_file_objects", "_own")
 
-    def __init__(self, *, exact_bodies: bool = False, file_entries: FileEntries = FileEntries.STRING) -> None:
+    def __init__(
+        self, *, exact_bodies: bool = False, file_entries: FileEntries = FileEntries.STRING, realm: str = ""
+    ) -> None:
         self._exact_bodies = exact_bodies
         self._file_objects = file_entries is FileEntries.OBJECT
+        self._own = realm
 
     def is_large(self, start: bytes) -> bool:
         """Tell whether a line that begins so may carry a file."""
@@ -179,7 +183,10 @@ class TextDialect:
         """See :meth:`Dialect.encode_reply`."""
         if isinstance(reply, InboxTaken | FilesTaken):
             return self._boxes(reply)
-        return _line({"status": "OK", **_fields(reply)})
+        fields = {"status": "OK", **_fields(reply)}
+        if isinstance(reply, GroupChanged) and self._own and reply.group.rpartition("@")[2] != self._own:
+            fields["group"] = reply.group
+        return _line(fields)
 
     def _boxes(self, reply: InboxTaken | FilesTaken) -> bytes:
         """Return entries as JSON, in one piece at the end only: the content of a file is long."""

@@ -62,12 +62,16 @@ def test_realms_that_are_dialled_are_tried_before_the_first_start(tmp_path: Path
             [peers.delta]
             [peers.epsilon]
             connect = "unix:/nowhere"
+            [peers.zeta]
+            pin = "ed25519:{"0" * 64}"
+            via = "beta"
             """,
         )
-        assert found(file, Level.OK)[:3] == [
+        assert found(file, Level.OK)[:4] == [
             f"peer beta: somebody answers at tcp:127.0.0.1:{port}",
             "peer delta: is waited for; it has to dial",
             "peer epsilon: cannot be tried, as unix is not dialled by host and port",
+            "peer zeta: will be reached by beta",
         ]
         assert found(file, Level.WARN) == [
             "peer gamma: does not answer at tcp:host=127.0.0.1:port=1: Connection refused"
@@ -100,6 +104,8 @@ def test_what_is_wrong_with_a_link_is_told() -> None:
     ]
     [parked] = said(state="parked", error="wrong-key", shown="ed25519:00")
     assert parked.startswith("FAIL peer beta: is dialled no more: wrong-key (it shows ed25519:00)")
+    [pinned] = said(state="parked", error="wrong-key", shown="ed25519:00", trust="pin")
+    assert "if its `pin` is not, change it and restart first" in pinned
     assert said(state="linked", skew=12.0, items=3, age=9) == ["ok   peer beta: is linked"]
     assert said(state="linked", skew=-90.0)[1:] == [
         "FAIL peer beta: its clock is 90 s behind ours; one of the two is wrong"

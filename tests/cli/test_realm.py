@@ -18,11 +18,14 @@ PEER = "peer=tcp:0:interface=127.0.0.1"
 
 
 class House:
-    """A realm without anything about others in its configuration."""
+    """A realm without anything about others in its configuration, unless that is given."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, text: str = "") -> None:
         self.name = name
-        self.at = ("--store", f"sqlite:///{folder / f'{name}.db'}", "--realm", name)
+        self.at: tuple[str, ...] = ("--store", f"sqlite:///{folder / f'{name}.db'}", "--realm", name)
+        if text:
+            (folder / f"{name}.toml").write_text(text)
+            self.at += ("--config", str(folder / f"{name}.toml"))
         self.server = Server(*self.at, "--listen", FREE, "--listen", PEER)
         self.endpoint = f"tcp:127.0.0.1:{self.server.ports[1]}"
 
@@ -133,7 +136,34 @@ def test_a_blocked_realm_is_blocked_until_it_is_approved(houses: tuple[House, Ho
     assert "blocked no more" in alpha.do("approve", "beta").stderr
     assert alpha.send("messi", "amsal@beta", "two")["status"] == "OK"
     nothing = here("realm", "approve", "beta", *alpha.at)
-    assert nothing.stderr == "chatproto: beta has shown no key that waits for approval\n"
+    assert nothing.stderr == (
+        "chatproto: beta has shown no key that waits for approval; `chatproto realm retry beta` dials it\n"
+    )
+
+
+def test_another_key_is_approved_unless_the_configuration_pins_one(
+    houses: tuple[House, House], tmp_path: Path
+) -> None:
+    alpha, beta = houses
+    other = f"ed25519:{'0' * 64}"
+    here("realm", "add", "beta", beta.endpoint, "--pin", other, *alpha.at)
+    alpha.wait_for(state="parked", error="wrong-key", shown=beta.key())
+    assert f"approved beta with {beta.key()}" in alpha.do("approve", "beta", "--yes").stderr
+    assert alpha.wait_for(fingerprint=beta.key())["state"] != "parked"
+    text = f'[peers.beta]\npin = "{other}"\nconnect = "{beta.endpoint}"\n'
+    gamma = House(tmp_path, "gamma", text)
+    with gamma.server:
+        gamma.wait_for(state="parked", error="wrong-key", shown=beta.key(), fingerprint=other)
+        refused = here("realm", "approve", "beta", "--yes", *gamma.at)
+        assert refused.returncode == 1
+        assert refused.stderr == (
+            f"chatproto: the configuration pins {other}: change `pin` of [peers.beta], restart, "
+            "and `chatproto realm retry beta`\n"
+        )
+    gamma = House(tmp_path, "gamma", text.replace(other, beta.key()))
+    with gamma.server:
+        gamma.do("retry", "beta")
+        gamma.wait_for(state="waiting", error="not-linked", fingerprint=beta.key())
 
 
 def test_who_was_not_reached_has_shown_no_key_to_compare(houses: tuple[House, House]) -> None:
@@ -163,8 +193,9 @@ def test_mistakes_are_told_in_one_line(houses: tuple[House, House]) -> None:
     assert "no connection (ConnectionRefusedError)" in away.stderr
     other = alpha.do("add", "gamma", beta.endpoint)
     assert "another realm is meant" in other.stderr or "wrong-realm" in other.stderr
-    wrong = alpha.do("add", "beta", beta.endpoint, "--pin", f"ed25519:{'0' * 64}")
-    assert f"it shows another key, {beta.key()}" in wrong.stderr
+    wrong = here("realm", "add", "beta", beta.endpoint, "--pin", f"ed25519:{'0' * 64}", *alpha.at)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (1, 1)
+    assert wrong.stderr.startswith(f"chatproto: beta is added, but shows another key, {beta.key()}: ")
 
 
 def test_the_links_of_a_realm_that_does_not_run_are_managed_in_its_store(

@@ -12,6 +12,7 @@ from chatproto.events import TraceStep
 from chatproto.frames import Ask
 from chatproto.names import RealmName
 from chatproto.records import AuditRow
+from chatproto.records.audit import APPLIED, ENTRY, HELD, PASSED
 from tests.federation.town import ALPHA, BETA, Place, Town
 
 GAMMA = RealmName("gamma")
@@ -91,3 +92,26 @@ def test_only_realms_on_the_way_are_told_and_nobody_against_the_policy(town: Tow
     with pytest.raises(NotAllowed):
         answer(town.beta, ALPHA, mid)
     assert steps(town.alpha, mid)[-1] == ("beta", "silent")
+
+
+def test_a_row_that_a_realm_made_opens_no_others(town: Town) -> None:
+    """Who has a group may name any mid in its log, and who brings a parcel any that it likes."""
+    town.connect()
+    make, mid = town.beta.realm.audit.row, "gamma/1"
+    rows = [
+        make(APPLIED, mid, "gamma", "amsal@beta", 1),
+        make(ENTRY, mid, "alpha", "room@alpha", 2),
+        make(HELD, mid, "gamma", "delta", 3),
+        make(PASSED, mid, "epsilon", "delta", 3),
+    ]
+    town.beta.wait(town.beta.realm.writer.save(rows))
+    told = {
+        name: [row[0] for row in answer(town.beta, RealmName(name), mid)]
+        for name in ("alpha", "gamma", "delta", "epsilon")
+    }
+    assert told == {
+        "alpha": [ENTRY],
+        "gamma": [APPLIED, ENTRY, HELD, PASSED],
+        "delta": [HELD, PASSED],
+        "epsilon": [PASSED],
+    }

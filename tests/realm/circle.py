@@ -23,11 +23,13 @@ class Asking(Links):
 
     circle: Circle
 
-    def ask(self, realm: RealmName, about: str, name: str = "") -> Deferred[dict[str, object]]:
+    def ask(
+        self, realm: RealmName, about: str, name: str = "", after: str = ""
+    ) -> Deferred[dict[str, object]]:
         if realm in self.circle.away:
             return fail(Unavailable())
         answer = self.circle.houses[realm].realm.answer(
-            self.circle.name_of(self), Ask(number=1, about=about, name=name)
+            self.circle.name_of(self), Ask(number=1, about=about, name=name, after=after)
         )
         return Deferred.fromCoroutine(answer)
 
@@ -122,7 +124,10 @@ class Circle:
         address = source.realm.copies.address(conversation)
         lives: Sequence[tuple[str, int]] = house.wait(house.realm.replicas.lives(address))
         place = source.wait(source.realm.copies.resume(row, lives))
-        start = Start(stream=address, epoch=place.epoch, first=row.first, next=place.number + 1)
+        history = source.wait(source.realm.copies.history(row, place))
+        start = Start(
+            stream=address, epoch=place.epoch, first=row.first, next=place.number + 1, history=history
+        )
         assert house.wait(house.realm.replicas.begin(home, start)) == ""
         return place.seq
 
@@ -136,7 +141,10 @@ class Circle:
                 break
             epoch = copies.epoch_of(message.seq)
             name = source.wait(source.realm.display_name(message.sender))
-            take(house, home, entry_of(copies.address(conversation), message, epoch, name))
+            entry = entry_of(copies.address(conversation), message, epoch, name)
+            if take(house, home, entry):
+                house.realm.replicas.suspect(entry.stream)
+                assert take(house, home, entry) == []
             copies.settled(target, conversation, epoch, message.gseq, message.seq)
             self._starts[home, target, conversation] = (row.first, message.seq)
 

@@ -98,7 +98,7 @@ class Links:
     def active(self, realm: RealmName) -> Deferred[tuple[list[tuple[str, str]], int]]:
         return succeed(self.present) if realm in self.linked else fail(NoSuchRealm())
 
-    def ask(self, realm: RealmName, about: str, name: str = "") -> Deferred[dict[str, Any]]:
+    def ask(self, realm: RealmName, about: str, name: str = "", after: str = "") -> Deferred[dict[str, Any]]:
         return fail(NoSuchRealm())
 
     def realms(self) -> Sequence[RealmName]:

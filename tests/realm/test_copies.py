@@ -375,7 +375,9 @@ class TestLostBatches:
         assert take(beta, ALPHA, entry(3, mid="alpha/x")) != []
         replicas.suspect("FANS@alpha")
         assert take(beta, ALPHA, entry(3, mid="alpha/x")) == []
-        assert [number for number, *_ in log(beta, "fans@alpha")] == [1, 3]
+        assert [number for number, *_ in log(beta, "fans@alpha")] == [1, 2, 3]
+        assert amsal.history("fans@alpha", limit=9).messages[-1].mid == "alpha/x"
+        assert [kind for _, kind, _, _ in log(beta, "fans@alpha")] == ["joined", "void", "text"]
         assert take(beta, ALPHA, entry(4, mid="alpha/y")) == []
 
 

@@ -118,7 +118,8 @@ class TestJoining:
         amsal.house.turn(9)
         assert answers == []
         amsal.house.turn(2)
-        assert answers == [GroupChanged(group="fans@alpha", state="pending")]
+        (row,) = [row for row in amsal.house.rows(MessageRow) if row.kind == "join"]
+        assert answers == [GroupChanged(group="fans@alpha", state="pending", mid=row.mid)]
         circle.away = set()
         amsal.listen()
         circle.carry()

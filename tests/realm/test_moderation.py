@@ -325,6 +325,13 @@ class TestAccess:
             "invited",
         )
 
+    def test_who_was_kicked_may_not_join_and_is_told_nothing(self, team: Team) -> None:
+        team.messi.ask(commands.Kick(group="tim", user="lineker"))
+        with pytest.raises(NotMember):
+            describe(team.lineker)
+        team.messi.ask(commands.Invite(group="tim", user="lineker"))
+        assert describe(team.lineker).role == "invited"
+
     def test_nothing_to_set_is_nothing_to_tell(self, team: Team) -> None:
         before = notices(team.messi)
         team.messi.ask(commands.Configure(group="tim"))

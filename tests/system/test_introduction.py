@@ -91,6 +91,12 @@ def test_realms_that_a_main_server_introduces_talk_directly(town: Town) -> None:
     for realm, other in ((town.alpha, "beta"), (town.beta, "alpha")):
         link = states(realm)[other]
         assert (link["state"], link["introducer"]) == ("linked", "hub")
+    # What is decided about the main server counts for those that it introduced, at once.
+    store = ("--store", f"sqlite:///{town.alpha.store}")
+    assert here("realm", "block", "hub", *store).returncode == 0
+    assert states(town.alpha)["beta"]["state"] == "pending"
+    assert here("realm", "approve", "hub", *store, "--yes").returncode == 0
+    wait(lambda: states(town.alpha)["beta"]["state"] == "linked")
     # It stays so without the main server, and until the operator thinks otherwise of it.
     town.hub.terminate()
     town.alpha.terminate()

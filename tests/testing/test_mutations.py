@@ -24,6 +24,7 @@ from chatproto.federation.sending import Sender
 from chatproto.federation.settling import Settlement
 from chatproto.frames import Ack, Ready
 from chatproto.names import fold
+from chatproto.realm.copies import Copies
 from chatproto.realm.copying import EFFECTS
 from chatproto.testing.simulation import Mode, Options, simulate
 from tests.conftest import LoggedFailures
@@ -193,12 +194,20 @@ def let_newcomers_read_what_was_said_before(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(EFFECTS, "joined", joined)
 
 
+def begin_copies_without_their_past(patch: pytest.MonkeyPatch) -> None:
+    async def history(self: Any, *arguments: Any) -> str:
+        return ""
+
+    patch.setattr(Copies, "history", history)
+
+
 #: Of groups, which the others do without.
 OF_GROUPS: list[Mutation] = [
     ack_entries_before_commit,
     send_entries_after_the_last_member_went,
     believe_that_members_are_the_same,
     let_newcomers_read_what_was_said_before,
+    begin_copies_without_their_past,
 ]
 MUTATIONS: list[Mutation] = [
     ack_before_commit,

@@ -294,6 +294,13 @@ class TestReplies:
         assert isinstance(fields["message"], str)
         assert fields.get("retry_after") == error.retry_after
 
+    def test_a_group_elsewhere_has_its_address(self) -> None:
+        dialect = TextDialect(realm="beta")
+        told = {"message": "Add group successful"}
+        assert dialect.encode_reply(events.GroupChanged(group="Tim@beta"), None) == ok(**told)
+        changed = events.GroupChanged(group="Tim@alpha", state="pending", mid="beta/1")
+        assert dialect.encode_reply(changed, None) == ok(**told, group="Tim@alpha")
+
     @given(instances(events.Message) | instances(events.Goodbye))
     def test_nothing_is_ever_told_unasked(self, event: Event) -> None:
         assert TEXT.encode_event(event) == b""

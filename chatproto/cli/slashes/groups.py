@@ -28,8 +28,8 @@ async def create(talk: Talk, group: str, topic: str | None = None) -> None:
 async def join(talk: Talk, group: str) -> None:
     """Join a group."""
     joined = await talk.client.groups.join(group)
-    talk.note(f"joined {joined.group}")
-    await _entered(talk, joined.group)
+    if talk.done(joined, f"joined {joined.group}"):
+        await _entered(talk, joined.group)
 
 
 async def _entered(talk: Talk, group: str) -> None:
@@ -41,8 +41,8 @@ async def _entered(talk: Talk, group: str) -> None:
 async def leave(talk: Talk, group: str | None = None) -> None:
     """Leave a group."""
     left = await talk.client.groups.leave(talk.here(group))
-    talk.note(f"left {left.group}")
-    talk.forget(left.group)
+    if talk.done(left, f"left {left.group}"):
+        talk.forget(left.group)
 
 
 async def members(talk: Talk, group: str | None = None) -> None:
@@ -82,22 +82,22 @@ async def group(talk: Talk, name: str | None = None) -> None:
 async def invite(talk: Talk, user: str, group: str | None = None) -> None:
     """Invite a user."""
     group = talk.here(group)
-    await talk.client.groups.invite(group, user)
-    talk.note(f"invited {user} to {group}")
+    reply = await talk.client.groups.invite(group, user)
+    talk.done(reply, f"invited {user} to {group}")
 
 
 async def kick(talk: Talk, user: str, group: str | None = None) -> None:
     """Remove a member."""
     group = talk.here(group)
-    await talk.client.groups.kick(group, user)
-    talk.note(f"removed {user} from {group}")
+    reply = await talk.client.groups.kick(group, user)
+    talk.done(reply, f"removed {user} from {group}")
 
 
 async def topic(talk: Talk, text: str) -> None:
     """Set the topic of the group that you are in."""
     group = talk.here(None)
-    await talk.client.groups.set_topic(group, text)
-    talk.note(f"the topic of {group} is set")
+    reply = await talk.client.groups.set_topic(group, text)
+    talk.done(reply, f"the topic of {group} is set")
 
 
 async def role(talk: Talk, user: str, role: str, group: str | None = None) -> None:
@@ -105,15 +105,15 @@ async def role(talk: Talk, user: str, role: str, group: str | None = None) -> No
     if role not in ("admin", "member"):
         raise Mistake(f"a role is admin or member, not {role}")
     group = talk.here(group)
-    await talk.client.groups.set_role(group, user, cast("Literal['admin', 'member']", role))
-    talk.note(f"{user} is {role} in {group}")
+    reply = await talk.client.groups.set_role(group, user, cast("Literal['admin', 'member']", role))
+    talk.done(reply, f"{user} is {role} in {group}")
 
 
 async def transfer(talk: Talk, user: str, group: str | None = None) -> None:
     """Give a group to another member."""
     group = talk.here(group)
-    await talk.client.groups.transfer(group, user)
-    talk.note(f"{user} owns {group}")
+    reply = await talk.client.groups.transfer(group, user)
+    talk.done(reply, f"{user} owns {group}")
 
 
 async def configure(talk: Talk, option: str, group: str | None = None) -> None:
@@ -121,15 +121,14 @@ async def configure(talk: Talk, option: str, group: str | None = None) -> None:
     if option not in OPTIONS:
         raise Mistake(f"an option is {', '.join([*OPTIONS][:-1])} or {[*OPTIONS][-1]}")
     group = talk.here(group)
-    await talk.client.groups.configure(group, **OPTIONS[option])
-    talk.note(f"{group} has {option}")
+    reply = await talk.client.groups.configure(group, **OPTIONS[option])
+    talk.done(reply, f"{group} has {option}")
 
 
 async def delete(talk: Talk, group: str) -> None:
     """Delete a group."""
-    await talk.client.groups.delete(group)
-    talk.note(f"deleted {group}")
-    talk.forget(group)
+    if talk.done(await talk.client.groups.delete(group), f"deleted {group}"):
+        talk.forget(group)
 
 
 async def live(talk: Talk, on: str = "on") -> None:

@@ -45,7 +45,7 @@ async def leave(session: ClientSession, login: Login, command: commands.Leave) -
 async def _elsewhere(session: ClientSession, login: Login, group: str, kind: str, text: str = "") -> Reply:
     """Do something to a group of another realm."""
     changed = await session.realm.distant.act(login, group, session.gate, kind, text)
-    return events.Done(state=changed.state)
+    return events.Done(state=changed.state, mid=changed.mid)
 
 
 def _address(session: ClientSession, user: str) -> str:

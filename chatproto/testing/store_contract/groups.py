@@ -85,6 +85,18 @@ class Groups:
         assert await store.copied(1, []) == []
 
     @ensureDeferred
+    async def test_an_entry_that_came_may_move_to_another_place(self, store: IStore) -> None:
+        before = [arrival(2, mid="beta/1"), arrival(3, mid="beta/2")]
+        await store.commit(batch(1, entry(conversation(1), *before)))
+        let_go = msgspec.structs.replace(before[0], kind="void", text="", device=0)
+        moved = msgspec.structs.replace(before[0], seq=4, gseq=7)
+        assert await store.commit(batch(2, entry(arrival(5, mid="beta/3"), puts=(let_go, moved)))) == []
+        assert await store.copied(1, ["beta/1"]) == [moved]
+        assert [row.seq for row in await store.messages(1, 0, 9, 9, False, ())] == [3, 4, 5]
+        twice = msgspec.structs.replace(moved, seq=6)
+        assert await store.commit(batch(3, entry(puts=(twice, let_go)))) == [0]
+
+    @ensureDeferred
     async def test_copies_come_by_group_and_change(self, store: IStore) -> None:
         rows = [ReplicaRow(f"{name}@beta", "beta", 1, 3, "e1", 5) for name in ("b", "a")]
         await store.commit(batch(1, entry(conversation(1), *rows)))

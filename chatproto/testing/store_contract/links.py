@@ -251,7 +251,9 @@ class Links:
             refusal("beta/x", epoch="e2", number=8),
             msgspec.structs.replace(rows[0], mid="c", realm="c"),
         ]
-        await store.commit(batch(1, entry(*rows, *others)))
+        done = msgspec.structs.replace(rows[0], mid="beta/done", number=10, code="")
+        await store.commit(batch(1, entry(*rows, *others, done)))
+        assert await store.refusals(["beta/done"]) == [done]
         assert await store.refused("beta", "e1", 3, 9) == [rows[2], rows[3], rows[0]]
         assert await store.refused("beta", "e1", 0, 2) == [rows[1], rows[2]]
         assert await store.refused("beta", "e2", 8, 2) == []
