@@ -75,8 +75,8 @@ class RoutedGroups:
         self._answer: IDelayedCall | None = None
         #: Whether the other side was called since the start.
         self._announced = False
-        #: When it was begun.
-        self._since = 0.0
+        #: When it was begun anew at once the last time, as something was missing.
+        self._again_at = float("-inf")
         #: Talks that were begun.
         self.begun = 0
 
@@ -143,7 +143,6 @@ class RoutedGroups:
         self._there = there
         self._patience.begin_again()
         self.begun += 1
-        self._since = self._link.clock.seconds()
         limits = PeerLimits(entries=TALK_ENTRIES, bytes=TALK_BYTES)
         self._end = GroupEnd(self._link, self._send, self._flush_acks, self._give_up, limits)
         self._opening.soon()
@@ -162,7 +161,9 @@ class RoutedGroups:
 
     def _again(self) -> None:
         """Begin anew, as something is missing: at once, unless that happens all the time."""
-        if self._link.clock.seconds() - self._since >= TALK_LEAST:
+        now = self._link.clock.seconds()
+        if now - self._again_at >= TALK_LEAST:
+            self._again_at = now
             self._call()
         else:
             self._give_up("gap")

@@ -38,6 +38,9 @@ class Meddler:
             send(each)
         return True
 
+    def freight(self, clock: object, send: Callable[..., None], *freight: object) -> None:
+        send(*freight)
+
     def honest(self) -> None:
         self.instead = None
 
@@ -45,7 +48,7 @@ class Meddler:
 @pytest.fixture
 def country() -> Country:
     country = Country("alpha", "gamma", "beta")
-    country.hosts["gamma"].tampering = Meddler()  # type: ignore[assignment]  # it has the same method
+    country.hosts["gamma"].tampering = Meddler()  # type: ignore[assignment]  # it has the same methods
     country.start()
     return country
 

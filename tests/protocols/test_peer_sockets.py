@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 from chatproto.frames import CHUNK_BYTES, Chunk, Goodbye, Ping
 from chatproto.limits import Limits
-from chatproto.protocols.peer import RealmPeerProtocol
+from chatproto.protocols.peer import PeerConnection, RealmPeerProtocol
 from chatproto.tls.binding import binding_of
 from chatproto.tls.certificates import TlsFiles, load_pair
 from chatproto.tls.connecting import tls_endpoint
@@ -381,9 +381,11 @@ async def test_what_is_said_stands_behind_little_of_a_file(files: TlsFiles, tls:
             await pause()
         assert sender.full
         if not tls:
+            assert isinstance(sender, PeerConnection)
             outbox = sender._protocol._outbox
+            assert outbox is not None
             assert 0 < outbox.unsent <= CHUNK_BYTES + 200
-            transport = sender._protocol.transport
+            transport: Any = sender._protocol.transport
             assert not transport.dataBuffer
             assert not transport._tempDataLen
         sender.send(Ping(number=1))
