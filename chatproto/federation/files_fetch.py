@@ -74,36 +74,44 @@ class Fetch:
         :raises StoreFull: there was no room for it; what has come stays.
         :raises ChatError: that it is here cannot be stored now.
         """
-        files, row = self._files, self.row
+        files, mid = self._files, self.row.mid
         if files.store is None:
             return Outcome.LATER
-        files.busy.add(row.mid)
-        part: IFilePart | None = None
+        files.busy.add(mid)
         try:
-            part = await files.store.part(row.mid)
-            if part.size > row.size:  # it was begun as another one
+            part = await files.store.part(mid)
+            if part.size > self.row.size:  # it was begun as another one
                 await part.drop()
-                part = await files.store.part(row.mid)
-            await self._fill(part)
-            if part.size < row.size:
-                return Outcome.LATER
-            async with files.pins.held():
-                try:
-                    await part.keep(row.size, row.sha256)
-                except WrongContent:
-                    part = None
-                    return Outcome.WRONG
-                await files.arrived(row.mid)
-            dropped, part = part, None
-            await dropped.drop()
-            self._say(Got(mid=row.mid))
-            return Outcome.STORED
+                part = await files.store.part(mid)
+            # Not in a finally: where the process ends in the middle of it, nothing can be waited for.
+            try:
+                outcome = await self._run(part)
+            except Exception:
+                self._way = None
+                await part.close()
+                raise
+            if outcome is Outcome.LATER:
+                await part.close()
+            return outcome
         finally:
             self._way = None
             self._rest()
-            if part is not None:
-                await part.close()
-            files.busy.discard(row.mid)
+            files.busy.discard(mid)
+
+    async def _run(self, part: IFilePart) -> Outcome:
+        files, row = self._files, self.row
+        await self._fill(part)
+        if part.size < row.size:
+            return Outcome.LATER
+        async with files.pins.held():
+            try:
+                await part.keep(row.size, row.sha256)
+            except WrongContent:  # it is dropped
+                return Outcome.WRONG
+            await files.arrived(row.mid)
+        await part.drop()
+        self._say(Got(mid=row.mid))
+        return Outcome.STORED
 
     def stop(self) -> None:
         """Ask for no more, by this way: what is written stays."""

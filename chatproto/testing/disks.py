@@ -126,6 +126,8 @@ class Troubles:
         #: Called in the middle of the next commit, before or after it is stored, to end the process.
         self.end_before: Callable[[], None] | None = None
         self.end_after: Callable[[], None] | None = None
+        #: The same when the bytes of a file were kept, and nothing says so yet.
+        self.end_kept: Callable[[], None] | None = None
 
     def hurry(self) -> None:
         """Be as fast as can be."""

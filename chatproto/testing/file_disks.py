@@ -69,6 +69,13 @@ class UnsteadyFiles:
             raise Unavailable("a failure on purpose", retry_after=RETRY_SECONDS)
         return await work()
 
+    async def end_kept(self) -> None:
+        """End the process now, if that is wanted."""
+        end, self._troubles.end_kept = self._troubles.end_kept, None
+        if end is not None:
+            end()
+            await Deferred()  # nothing more happens to this process
+
     async def wait(self, seconds: tuple[float, float]) -> None:
         """Take a while."""
         if seconds[1]:
@@ -108,7 +115,12 @@ class UnsteadyPart:
 
     def keep(self, size: int, sha256: str) -> Deferred[str]:
         """Keep after what is under way."""
-        return self._in_turn(self._files.change, lambda: self._part.keep(size, sha256))
+        return self._in_turn(self._keep, size, sha256)
+
+    async def _keep(self, size: int, sha256: str) -> str:
+        kept: str = await self._files.change(lambda: self._part.keep(size, sha256))
+        await self._files.end_kept()
+        return kept
 
     def drop(self) -> Deferred[None]:
         """Drop after what is under way."""

@@ -58,7 +58,8 @@ class FileLedger:
         self._lost: set[tuple[str, str]] = set()
         #: How often a file came wrong in one life of a realm.
         self._wrong: Counter[tuple[str, int, str]] = Counter()
-        #: What came whole by a link, and who was given bytes of what.
+        #: What was ever stored in which realm; by a link; and who was given bytes of what.
+        self._ever: dict[tuple[str, str], FileRow] = {}
         self._came: set[tuple[str, str]] = set()
         self._given: dict[tuple[str, str], str] = {}
         #: What users were told in the end when they asked for a file.
@@ -83,9 +84,9 @@ class FileLedger:
     def given(self, user: str, mid: str, offset: int, data: bytes) -> None:
         """Hear that somebody was given bytes of a file."""
         realm = user.rpartition("@")[2]
-        row = self._mirrors[realm].find(FileRow, mid)
-        if row is None or row.state != FileState.STORED:
-            self._broke(f"file-access: {user} was given bytes of {mid}, and on disk is {row}")
+        row = self._ever.get((realm, mid))
+        if row is None:
+            self._broke(f"file-access: {user} was given bytes of {mid}, which never were on disk")
             return
         self._counts["bytes downloaded"] += len(data)
         self._check_bytes(f"{user} was given", row, offset, data)
@@ -138,6 +139,7 @@ class FileLedger:
                 self._stored(realm, row)
 
     def _stored(self, realm: str, row: FileRow) -> None:
+        self._ever[realm, row.mid] = row
         content = self._hosts[realm].files.contents.get(row.sha256)
         if content is None:
             if (realm, row.sha256) not in self._lost:

@@ -36,8 +36,9 @@ from chatproto.events import Done, FileInfo, Piece, Sent, Written
 from chatproto.records import Offer, offer_text
 from chatproto.testing.ledger import Ledger, Sending
 
-#: Sizes: nothing, as much as a chunk has at most and around it, a few pieces; or any number below a bound.
-_SIZES = (0, 1, 1000, 65_535, 65_536, 65_537, 200_000)
+#: Sizes: nothing, as much as a chunk has at most and around it, a few pieces, more than a window; or any
+#: number below a bound.
+_SIZES = (0, 1, 1000, 65_535, 65_536, 65_537, 200_000, 1_200_000)
 _MOST = 300_000
 #: What one chunk or one question has; a line of a client has room for no more.
 _PIECES = (1, 1000, 20_000, 60_000, 60_000, 60_000)

@@ -83,7 +83,7 @@ class Troubles:
         if relapse:
             table += [(8, self._relapse)]
         if files:
-            table += [(6, self._fail_writes), (4, self._lose_power), (4, self._cut)]
+            table += [(6, self._fail_writes), (6, self._crash_at_file), (4, self._lose_power), (4, self._cut)]
         # Each run leaves some out, so that others are not always hidden behind them.
         chosen = [entry for entry in table if random.random() < 0.7] or table
         self._weights = [weight for weight, _ in chosen]
@@ -182,6 +182,15 @@ class Troubles:
             self._later(host.start_again)
 
         setattr(host.troubles, self._random.choice(("end_before", "end_after")), end)
+
+    def _crash_at_file(self) -> None:
+        host = self._host()
+
+        def end() -> None:
+            host.crash(power=self._random.random() < 0.3)
+            self._later(host.start_again)
+
+        host.troubles.end_kept = end
 
     def _freeze(self) -> None:
         host = self._host()
