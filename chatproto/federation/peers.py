@@ -145,9 +145,8 @@ class Peers:
         if name not in self.links:  # else somebody who added it, too, was faster
             self.links[name] = link
             self.routes.made(link)
-            self._overdue[name] = Overdue(
-                link.outgoing, store, self._writer, clock, realm.bounces, link.ended
-            )
+            waiting = link.outgoing
+            self._overdue[name] = Overdue(waiting, store, self._writer, clock, realm.bounces, link.ended)
         self._apply_standing(self.links[name])
 
     def _apply_standing(self, link: PeerLink) -> None:

@@ -12,7 +12,6 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.executors import ThreadExecutor
@@ -43,6 +42,7 @@ from chatproto.realm.hints import Hints
 from chatproto.realm.inboxes import Inboxes
 from chatproto.realm.invites import Invites
 from chatproto.realm.live import Live
+from chatproto.realm.lives import Lives
 from chatproto.realm.log import Log
 from chatproto.realm.logins import Logins
 from chatproto.realm.mail import Mail
@@ -68,8 +68,7 @@ from chatproto.realm.upkeep import Upkeep
 from chatproto.realm.waiters import Waiters
 from chatproto.realm.welcome import Welcome
 from chatproto.realm.writer import Writer
-from chatproto.records import AccountRow, EpochRow, Record, StoreState
-from chatproto.records.audit import OLDER
+from chatproto.records import AccountRow, EpochRow, StoreState
 
 #: Threads that hash passwords: one leaves the other processor of a small machine to the reactor.
 _HASH_THREADS = 1
@@ -77,8 +76,6 @@ _HASH_THREADS = 1
 
 class Realm:
     """One realm. Made by :meth:`open`; its parts are its verbs."""
-
-    _log = Logger()
 
     def __init__(
         self,
@@ -94,17 +91,17 @@ class Realm:
         files: IFileStore | None = None,
     ) -> None:
         limits, size = policy.limits, policy.limits.cached_names
-        self.name, self.policy, self.clock, self.epochs = name, policy, clock, epochs
+        self.name, self.policy, self.clock = name, policy, clock
         #: Whether the store certainly has everything that was ever committed there.
         self.vouched = state.vouched
         self.meters = Meters()
         self._store = store = counted(store, self.meters, clock)
         self.hasher, self.present = hasher, Present()
-        self.attempts = Attempts(clock, size)
-        self._usage = Usage(size)
+        self.attempts, self._usage = Attempts(clock, size), Usage(size)
         self._gates: dict[Limits, Gate] = {}
         self.writer = Writer(store, clock, state, limits, self.meters)
         self.audit = Audit(self.writer, clock)
+        self.lives = Lives(epochs, self.writer, self.audit, clock)
         self.router = Router(state.seq)
         names = Names(store, self.writer, size)
         self._outside = Bounded(authenticator, clock, limits) if authenticator is not None else None
@@ -235,7 +232,7 @@ class Realm:
             await realm.files.open()
             await realm.copies.load()
             await realm.replicas.load()
-            await realm._begin_epoch(state, entropy)
+            await realm.lives.begin(state, entropy)
             realm._upkeep.start()
         except BaseException:
             if files is not None:
@@ -281,49 +278,12 @@ class Realm:
         await self._guests.drop(realm)
         await self.replicas.drop(realm)
 
-    async def _begin_epoch(self, state: StoreState, entropy: Callable[[int], bytes]) -> None:
-        rows: list[Record] = []
-        if state.older:
-            rows.append(self.audit.row(OLDER, number=state.older))
-            self._log.error(
-                "the store is an older copy: it has batch {found} where {lost} was once committed; "
-                "what came between is lost",
-                found=state.batch,
-                lost=state.older,
-            )
-        number = 1 if state.epoch is None else state.epoch.number + 1
-        epoch = EpochRow(number, entropy(8).hex(), state.seq + 1, int(self.clock.seconds() * 1000))
-        await self.writer.save(inserts=(epoch, *rows))
-        self.epochs.append(epoch)
-
     def gate(self, limits: Limits) -> Gate:
         """Return the rates of a listener with such limits; there are as many as listeners, or fewer."""
         gate = self._gates.get(limits)
         if gate is None:
             gate = self._gates[limits] = Gate(limits, self._usage, self.clock)
         return gate
-
-    @property
-    def epoch(self) -> str:
-        """The name of this life of the log."""
-        return self.epochs[-1].epoch
-
-    def position(self, after: int | None, epoch: str | None, newest: int, device: int) -> tuple[int, bool]:
-        """Return where to go on for a client that heard everything up to ``after`` in an epoch.
-
-        Also whether that position belongs to another life of the store. Then telling begins where the epoch
-        that the client names ended here; if it is unknown here, at the device's cursor, or now if that was
-        never moved.
-        """
-        if after is None:
-            return newest, False
-        if epoch is not None:
-            index = next((i for i, row in enumerate(self.epochs) if row.epoch == epoch), None)
-            if index is None:
-                return device or newest, True
-            if index + 1 < len(self.epochs) and after >= self.epochs[index + 1].first:
-                return self.epochs[index + 1].first - 1, True
-        return min(after, newest), False
 
     def when_failed(self) -> Deferred[Failure]:
         """Fire with what was wrong if the store fails; the process then has to end."""

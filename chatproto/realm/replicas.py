@@ -21,9 +21,10 @@ from chatproto.names import Address, RealmName, fold, parse_display_name, parse_
 from chatproto.realm.audit import Audit
 from chatproto.realm.changes import Change, Changes
 from chatproto.realm.conversations import Group
+from chatproto.realm.copied_files import CopiedFiles
 from chatproto.realm.copying import EFFECTS, correct
 from chatproto.realm.digests import digest_of
-from chatproto.realm.offers import Offers, take_offer
+from chatproto.realm.offers import Offers
 from chatproto.realm.others import Others
 from chatproto.realm.outbound import size_of
 from chatproto.realm.resuming import DOUBTED, Resuming
@@ -35,13 +36,10 @@ from chatproto.realm.writer import Writer
 from chatproto.records import (
     ARRIVED,
     FILE,
-    FileRow,
     LifeRow,
     MessageRow,
-    Offer,
     RemoteRow,
     ReplicaRow,
-    offer_text,
 )
 from chatproto.records.audit import ENTRY
 
@@ -69,9 +67,7 @@ class Replicas:
         offers: Offers,
         welcome: Welcome,
     ) -> None:
-        self._offers = offers
-        #: The newest file that was looked up, by group and mid, and what is here of it.
-        self._file: tuple[str, str, FileRow | None] | None = None
+        self._files = CopiedFiles(store, offers)
         self._realm = realm
         self._store = store
         self._writer = writer
@@ -103,7 +99,8 @@ class Replicas:
 
     def _forget(self) -> None:
         self._people.clear()
-        self._looked_up = self._file = self._strangers = None
+        self._files.forget()
+        self._looked_up = self._strangers = None
 
     # -- where a copy stands
 
@@ -136,24 +133,10 @@ class Replicas:
         self._trust(row.group, entry.number)
         if kind != "void" and not self._knows(row.group, entry):
             return None
-        if kind == FILE and not self._is_at_its_place(group, entry):
+        if not self._files.is_at_its_place(group, entry):
             self._log.error("{mid} is another file here", mid=entry.mid)
             kind = "void"
         return self._effect(row, group, entry, kind)
-
-    def _is_at_its_place(self, group: Group, entry: Entry) -> bool:
-        """Tell whether nothing else is known of a file's mid than that somebody here has sent it there."""
-        file = self._file[2] if self._file is not None else None
-        if file is None or file.conversation == group.row.conversation:
-            return True
-        offer = take_offer(entry.text, 0)
-        # It may stand in a conversation of two, if nobody here knew yet that it goes to a group.
-        return (
-            fold(file.sender) == fold(entry.from_)
-            and fold(file.recipient) == fold(group.row.shown_a)
-            and isinstance(offer, Offer)
-            and (offer.size, offer.sha256) == (file.size, file.sha256)
-        )
 
     def _is_fit(self, entry: Entry) -> bool:
         """Tell whether an entry makes sense in itself; what this version does not know makes none."""
@@ -161,9 +144,7 @@ class Replicas:
             return False
         if size_of(entry.text) > TEXT_BYTES or "\0" in entry.text:
             return False
-        if entry.kind == FILE and not isinstance(take_offer(entry.text, 0), Offer):
-            return False
-        return _is_address(entry.from_)
+        return self._files.is_fit(entry) and _is_address(entry.from_)
 
     def _trust(self, group: str, number: int) -> None:
         """Look nothing up any more in the end: what comes again later breaks a constraint, once."""
@@ -174,7 +155,7 @@ class Replicas:
         """Tell whether everything is read that has to be."""
         if self._is_stranger(entry) and fold(entry.from_) not in self._people:
             return False
-        if entry.kind == FILE and (self._file is None or self._file[:2] != (group, entry.mid)):
+        if not self._files.knows(group, entry):
             return False
         if self._needs_welcome(entry) and (
             self._strangers is None or self._strangers[:2] != (group, entry.mid)
@@ -200,12 +181,11 @@ class Replicas:
         held: Sequence[MessageRow] = ()
         if row.group in self._suspects:
             held = await self._store.copied(row.conversation, [entry.mid])
-        file = await self._store.file(entry.mid) if entry.kind == FILE else None
+        await self._files.look_up(row.group, entry)
         strangers: set[str] = set()
         if self._needs_welcome(entry) and _is_address(entry.from_):
             strangers = await self._welcome.strangers(realm, row.group, [sender])
         await self._standing.group(row)
-        self._file = (row.group, entry.mid, file)
         if len(self._people) >= _AT_HAND:
             self._people.clear()
         self._people[sender] = person
@@ -230,7 +210,7 @@ class Replicas:
             self._learn(change, group, entry)
             self._change(change, group, message)
         if kind == FILE:
-            self._keep_file(change, row, group, message)
+            self._files.keep(change, row, group, message)
         if entry.epoch != row.epoch and row.number:
             change.put(LifeRow(row.group, row.epoch, row.number))
         self._standing.put(change, replace(row, epoch=entry.epoch, number=entry.number))
@@ -238,14 +218,6 @@ class Replicas:
         change.insert(told)
         change.then(partial(self._waiters.entered, entry.mid))
         return self._changes.hand_over(change)
-
-    def _keep_file(self, change: Change, row: ReplicaRow, group: Group, message: MessageRow) -> None:
-        offer = take_offer(message.text, 0)
-        file = self._file[2] if self._file is not None else None
-        if file is not None:
-            change.put(replace(file, seq=message.seq, conversation=message.conversation))
-        elif isinstance(offer, Offer):
-            change.insert(self._offers.offered(message, offer, group.row.shown_a, row.home))
 
     def _change(self, change: Change, group: Group, message: MessageRow) -> None:
         """Do what an entry does beside being a message, unless somebody would be a member who may be none."""
@@ -263,11 +235,6 @@ class Replicas:
 
     def _message(self, group: Group, entry: Entry, kind: str) -> MessageRow:
         void = kind == "void"
-        text = entry.text
-        if kind == FILE:
-            offer = take_offer(text, 0)
-            assert isinstance(offer, Offer)
-            text = offer_text(offer)
         return MessageRow(
             self._writer.next_seq(),
             group.row.conversation,
@@ -277,7 +244,7 @@ class Replicas:
             min(entry.at, self._changes.log.now()),
             kind,
             entry.number,
-            "" if void else text,
+            "" if void else self._files.text_of(entry),
         )
 
     def _learn(self, change: Change, group: Group, entry: Entry) -> None:

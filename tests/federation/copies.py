@@ -90,7 +90,7 @@ class Homes:
         self.newest[conversation] += 1
         number, seq = self.newest[conversation], realm.writer.next_seq()
         now = int(self._place.clock.seconds() * 1000)
-        mid = f"alpha/{realm.epoch}.{conversation}.{number}"
+        mid = f"alpha/{realm.lives.epoch}.{conversation}.{number}"
         message = MessageRow(seq, conversation, mid, sender, 0, now, kind, number, text)
         puts: list[Record] = []
         if kind in ("joined", "left"):
@@ -136,18 +136,18 @@ class Homes:
         return NAMES[conversation]
 
     def epoch_of(self, seq: int) -> str:
-        return next(row.epoch for row in reversed(self._place.realm.epochs) if row.first <= seq)
+        return next(row.epoch for row in reversed(self._place.realm.lives.rows) if row.first <= seq)
 
     async def entries(self, conversation: int, after: int, limit: int, size: int) -> Sequence[MessageRow]:
         found: Sequence[MessageRow] = await self._store.entries(conversation, after, limit, size)
         return found
 
     async def resume(self, subscription: SubscriptionRow, lives: Sequence[tuple[str, int]]) -> Position:
-        epochs = [row.epoch for row in self._place.realm.epochs]
+        epochs = [row.epoch for row in self._place.realm.lives.rows]
         for epoch, last in lives:
             if epoch in epochs:
                 index = epochs.index(epoch) + 1
-                after = self._place.realm.epochs[index].first if index < len(epochs) else 2**53
+                after = self._place.realm.lives.rows[index].first if index < len(epochs) else 2**53
                 seq, number = await self._store.entry(subscription.conversation, last, after)
                 return Position(self.epoch_of(seq), number, seq)
         number = subscription.first - 1

@@ -293,7 +293,7 @@ class TestWhatCannotBeAnEntry:
         town.connect()
         town.post(ROOM, "one")
         rows = town.beta.copied.log()
-        mid = f"alpha/{town.alpha.realm.epoch}.{ROOM}.3"
+        mid = f"alpha/{town.alpha.realm.lives.epoch}.{ROOM}.3"
         before = type(rows[0])(
             town.beta.realm.writer.next_seq(), ROOM, mid, "messi@alpha", -1, 1, "text", 0, "before"
         )

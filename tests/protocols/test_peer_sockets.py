@@ -19,7 +19,8 @@ from twisted.python.failure import Failure
 
 from chatproto.frames import CHUNK_BYTES, Chunk, Goodbye, Ping
 from chatproto.limits import Limits
-from chatproto.protocols.peer import PeerConnection, RealmPeerProtocol
+from chatproto.protocols.peer import RealmPeerProtocol
+from chatproto.protocols.peer_connection import PeerConnection
 from chatproto.tls.binding import binding_of
 from chatproto.tls.certificates import TlsFiles, load_pair
 from chatproto.tls.connecting import tls_endpoint

@@ -30,11 +30,11 @@ def opening(disk: MemoryDisk, name: str = "alpha", clock: Clock | None = None) -
 
 class TestOpening:
     def test_every_start_is_a_new_epoch_that_is_on_disk_first(self, house: House) -> None:
-        assert house.realm.epoch == house.rows(EpochRow)[-1].epoch
-        first = house.realm.epoch
+        assert house.realm.lives.epoch == house.rows(EpochRow)[-1].epoch
+        first = house.realm.lives.epoch
         house.client("messi").send("messi")
         house.restart()
-        assert house.realm.epoch != first
+        assert house.realm.lives.epoch != first
         rows = house.rows(EpochRow)
         assert [row.number for row in rows] == [1, 2]
         assert [row.first for row in rows] == [1, 2]
@@ -131,7 +131,7 @@ class TestPositions:
     def position(
         self, house: House, after: int | None, epoch: str | None, device: int = 0
     ) -> tuple[int, bool]:
-        return house.realm.position(after, epoch, house.realm.router.published, device)
+        return house.realm.lives.position(after, epoch, house.realm.router.published, device)
 
     def test_without_one_it_is_now(self, house: House, lives: list[EpochRow]) -> None:
         assert self.position(house, None, None) == (9, False)
@@ -181,7 +181,7 @@ class TestPositions:
         backup = house.disk.backup()
         messi = house.client("messi", "phone")
         lost = messi.send("messi", "lost").seq
-        epoch = house.realm.epoch
+        epoch = house.realm.lives.epoch
         house.disk.crash()
         house.file_disk.crash()
         house.disk.restore(backup)

@@ -222,7 +222,7 @@ def test_an_unknown_realm_has_nobody(house: House) -> None:
 def test_hello_says_what_a_client_has_to_know(house: House) -> None:
     greeting = house.client().ask(commands.Hello())
     assert isinstance(greeting, events.Greeting)
-    assert (greeting.realm, greeting.epoch) == ("alpha", house.realm.epoch)
+    assert (greeting.realm, greeting.epoch) == ("alpha", house.realm.lives.epoch)
     assert {"send", "listen", "user-add"} <= set(greeting.commands)
     assert "inbox" not in greeting.commands
     assert greeting.limits["line"] == 65536

@@ -95,7 +95,7 @@ def test_an_older_copy_knows_less(chat: Chat) -> None:
     chat.alpha.put_back(copy)
     chat.network.wait(chat.alpha.start())
     assert chat.alpha.realm is not None
-    assert len(chat.alpha.realm.epochs) == 2
+    assert len(chat.alpha.realm.lives.rows) == 2
     chat.network.run(5)
     chat.network.until(lambda: chat.messi.state is State.ONLINE)
     page = chat.network.wait(chat.messi.history("henderson"))

@@ -47,10 +47,10 @@ async def listen(session: ClientSession, login: Login, command: commands.Listen,
     listener = new_listener(session, login)
     device = await realm.cursors.load(_device_cursor(login))
     newest = await listener.prepare()
-    after, reset = realm.position(command.after, command.epoch, newest, device)
+    after, reset = realm.lives.position(command.after, command.epoch, newest, device)
     if reset:
         _log.warn("{account} heard another life of the log than this store has", account=login.account)
-    answer(events.Listening(seq=newest, after=after, epoch=realm.epoch, reset=reset))
+    answer(events.Listening(seq=newest, after=after, epoch=realm.lives.epoch, reset=reset))
     listener.start(after, own=bool(command.own), receipts=bool(command.receipts), typing=bool(command.typing))
     session.watch_expiry()
 

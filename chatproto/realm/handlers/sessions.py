@@ -35,7 +35,7 @@ async def hello(session: ClientSession, _: Login | None, command: commands.Hello
     return events.Greeting(
         realm=str(session.realm.name),
         version=VERSION,
-        epoch=session.realm.epoch,
+        epoch=session.realm.lives.epoch,
         commands=[known.wire_name() for known in commands.all_commands() if known.json],
         limits={
             "line": limits.line_bytes,

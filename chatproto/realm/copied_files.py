@@ -1,0 +1,74 @@
+"""Files in copies of groups: what is known here of one whose entry comes, and the row that it gets.
+
+The home says what a file is and has its bytes, unless somebody here has sent it: then its row waits already, and
+the home's word about a mid of this realm counts only where it is the same.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from chatproto.frames import Entry
+from chatproto.interfaces import IStore
+from chatproto.names import fold
+from chatproto.realm.changes import Change
+from chatproto.realm.conversations import Group
+from chatproto.realm.offers import Offers, take_offer
+from chatproto.records import FILE, FileRow, MessageRow, Offer, ReplicaRow, offer_text
+
+
+class CopiedFiles:
+    """Looks up files, one at a time, and places them."""
+
+    def __init__(self, store: IStore, offers: Offers) -> None:
+        self._store = store
+        self._offers = offers
+        #: The newest file that was looked up, by group and mid, and what is here of it.
+        self._newest: tuple[str, str, FileRow | None] | None = None
+
+    def forget(self) -> None:
+        """Forget what was read, as it may not hold any more."""
+        self._newest = None
+
+    def is_fit(self, entry: Entry) -> bool:
+        """Tell whether an entry, if it is a file, offers one."""
+        return entry.kind != FILE or isinstance(take_offer(entry.text, 0), Offer)
+
+    def knows(self, group: str, entry: Entry) -> bool:
+        """Tell whether a file was looked up."""
+        return entry.kind != FILE or (self._newest is not None and self._newest[:2] == (group, entry.mid))
+
+    async def look_up(self, group: str, entry: Entry) -> None:
+        """Read what is here of a file."""
+        if entry.kind == FILE:
+            self._newest = (group, entry.mid, await self._store.file(entry.mid))
+
+    def _row(self) -> FileRow | None:
+        return self._newest[2] if self._newest is not None else None
+
+    def is_at_its_place(self, group: Group, entry: Entry) -> bool:
+        """Tell whether nothing else is known of a file's mid than that somebody here has sent it there."""
+        file = self._row()
+        if entry.kind != FILE or file is None or file.conversation == group.row.conversation:
+            return True
+        offer = take_offer(entry.text, 0)
+        # It may stand in a conversation of two, if nobody here knew yet that it goes to a group.
+        return (
+            fold(file.sender) == fold(entry.from_)
+            and fold(file.recipient) == fold(group.row.shown_a)
+            and isinstance(offer, Offer)
+            and (offer.size, offer.sha256) == (file.size, file.sha256)
+        )
+
+    def text_of(self, entry: Entry) -> str:
+        """Return the text of an entry as it is kept: an offer is fit to be shown."""
+        offer = take_offer(entry.text, 0) if entry.kind == FILE else None
+        return offer_text(offer) if isinstance(offer, Offer) else entry.text
+
+    def keep(self, change: Change, row: ReplicaRow, group: Group, message: MessageRow) -> None:
+        """Add the row of a file to the change that makes its message."""
+        offer, file = take_offer(message.text, 0), self._row()
+        if file is not None:
+            change.put(replace(file, seq=message.seq, conversation=message.conversation))
+        elif isinstance(offer, Offer):
+            change.insert(self._offers.offered(message, offer, group.row.shown_a, row.home))
