@@ -183,6 +183,7 @@ class Fetching:
                 tried = self._tried.get(row.mid)
                 if tried is None or tried.due <= self._clock.seconds():
                     return row
+                self._read_at(tried.due)  # what it was to be read for before is now
             if not self._reading:
                 return None
             page = await self._store.wanted(str(self._realm), self._after, FETCH_PAGE)

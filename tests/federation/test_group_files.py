@@ -123,3 +123,24 @@ def test_one_that_was_sent_before_anybody_here_knew_that_it_goes_to_a_group(coun
     there = entry(country, "beta", mid)
     assert (there.kind, there.conversation) == ("file", row(country, "beta", mid).conversation)
     assert state(country, "beta", mid) == "stored"
+
+
+def test_each_of_several_is_asked_for_again_that_were_not_here_yet(
+    country: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mids = [send_file(country, "messi@alpha", "room", content(1000, seed)) for seed in (1, 2)]
+    country.network.until(lambda: all(state(country, "beta", mid) == "offered" for mid in mids))
+    files = realm_of(country.hosts["alpha"]).files
+    honest, missing = files.source, set(mids)
+
+    async def source(mid: str, realm: RealmName) -> Any:
+        return "file-not-here" if mid in missing else await honest(mid, realm)
+
+    monkeypatch.setattr(files, "source", source)
+    need(country, "beta", mids[0])
+    country.network.run(4)
+    need(country, "beta", mids[1])
+    country.network.run(0.5)
+    missing.clear()
+    for mid in mids:
+        country.network.until(lambda mid=mid: state(country, "beta", mid) == "stored", 30)
