@@ -61,6 +61,8 @@ class FileLedger:
         #: What was ever stored in which realm; by a link; and who was given bytes of what.
         self._ever: dict[tuple[str, str], FileRow] = {}
         self._came: set[tuple[str, str]] = set()
+        #: What of groups one realm gave another.
+        self._granted: set[tuple[str, str, str]] = set()
         self._given: dict[tuple[str, str], str] = {}
         #: What users were told in the end when they asked for a file.
         self.outcomes: dict[tuple[str, str], str] = {}
@@ -114,7 +116,9 @@ class FileLedger:
         self._check_bytes(f"{realm} sends {to}", row, offset, data)
         if fold(row.recipient).endswith(f"@{to}"):
             return
-        if not self._has_entry(realm, to, row):
+        if self._has_entry(realm, to, row):
+            self._granted.add((realm, to, mid))
+        elif (realm, to, mid) not in self._granted:  # what has begun may go on
             self._broke(f"file-access: {realm} sends {to} bytes of {row}")
 
     def came_wrong(self, mid: str) -> None:

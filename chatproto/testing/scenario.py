@@ -83,7 +83,12 @@ class Troubles:
         if relapse:
             table += [(8, self._relapse)]
         if files:
-            table += [(6, self._fail_writes), (6, self._crash_at_file), (4, self._lose_power), (4, self._cut)]
+            table += [
+                (6, self._fail_writes),
+                (14, self._crash_at_file),
+                (4, self._lose_power),
+                (4, self._cut),
+            ]
         # Each run leaves some out, so that others are not always hidden behind them.
         chosen = [entry for entry in table if random.random() < 0.7] or table
         self._weights = [weight for weight, _ in chosen]

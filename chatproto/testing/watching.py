@@ -88,11 +88,12 @@ class Speaker:
         """Return what is said, and take the raw bytes that follow some lines."""
         self._tail += data
         while True:
-            if self._raw is not None:
-                if len(self._tail) < self._raw.size:
+            raw = self._raw
+            if raw is not None:
+                if len(self._tail) < raw.size:
                     return
-                (raw, self._raw), size = (self._raw, None), self._raw.size
-                bytes_, self._tail = self._tail[:size], self._tail[size:]
+                self._raw = None
+                bytes_, self._tail = self._tail[: raw.size], self._tail[raw.size :]
                 if self.realm in self._watch.ledger.mirrors:
                     self.files.sent(raw, bytes_)
             line, end, rest = self._tail.partition(b"\n")
@@ -109,7 +110,8 @@ class Speaker:
             except LinkError:
                 continue
             self._raw = frame if isinstance(frame, RAW) else None
-            self.files.take(frame)
+            if frame is not None:
+                self.files.take(frame)
             if isinstance(frame, Hello):
                 self.limits = frame.limits
             elif isinstance(frame, Auth):

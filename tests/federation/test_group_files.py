@@ -142,5 +142,4 @@ def test_each_of_several_is_asked_for_again_that_were_not_here_yet(
     need(country, "beta", mids[1])
     country.network.run(0.5)
     missing.clear()
-    for mid in mids:
-        country.network.until(lambda mid=mid: state(country, "beta", mid) == "stored", 30)
+    country.network.until(lambda: all(state(country, "beta", mid) == "stored" for mid in mids), 30)

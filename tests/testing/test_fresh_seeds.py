@@ -29,22 +29,28 @@ def store_failures(logged_failures: LoggedFailures) -> Iterator[None]:
 
 @pytest.mark.parametrize("mode", Mode)
 @pytest.mark.parametrize(
-    ("realms", "groups", "topology", "seeds"),
+    ("realms", "groups", "files", "topology", "seeds"),
     [  # what is cheap is run more often
-        (2, 0, Topology.MESH, 80),
-        (3, 0, Topology.MESH, 30),
-        (3, 2, Topology.MESH, 15),
-        (3, 2, Topology.GATEWAY, 10),
-        (3, 0, Topology.FALLBACK, 10),
+        (2, 0, 0, Topology.MESH, 70),
+        (3, 0, 0, Topology.MESH, 25),
+        (3, 2, 0, Topology.MESH, 12),
+        (3, 2, 0, Topology.GATEWAY, 8),
+        (3, 0, 0, Topology.FALLBACK, 8),
+        (2, 1, 3, Topology.MESH, 14),
+        (3, 1, 3, Topology.GATEWAY, 8),
+        (3, 1, 3, Topology.FALLBACK, 6),
     ],
 )
 def test_no_rule_is_broken_in_fresh_seeds(
-    realms: int, groups: int, topology: Topology, seeds: int, mode: Mode
+    realms: int, groups: int, files: int, topology: Topology, seeds: int, mode: Mode
 ) -> None:
-    options = Options(realms=realms, groups=groups, topology=topology, mode=mode, seconds=SECONDS)
+    options = Options(
+        realms=realms, groups=groups, files=files, topology=topology, mode=mode, seconds=SECONDS
+    )
     for seed in range(BASE, BASE + seeds):
         broken = simulate(seed, options).broken
         if broken:
-            made = f"--realms {realms} --groups {groups} --topology {topology.value} --mode {mode.value}"
+            made = f"--realms {realms} --groups {groups} --files {files}"
+            made += f" --topology {topology.value} --mode {mode.value}"
             again = f"python -m chatproto.testing --seed {seed} {made} --seconds {SECONDS} --trace"
             pytest.fail(f"seed {seed}: {broken}\n  again: {again}", pytrace=False)
