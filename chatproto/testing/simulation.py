@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
-from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -19,6 +18,7 @@ from chatproto.federation.files_fetching import CAME_WRONG
 from chatproto.testing.adversary import STRANGER_SECONDS, Adversary
 from chatproto.testing.bounds import Bounds
 from chatproto.testing.clock import ProcessClock
+from chatproto.testing.file_clearing import clear_up
 from chatproto.testing.file_life import FileLife
 from chatproto.testing.group_life import GroupLife
 from chatproto.testing.hosts import RealmHost
@@ -41,8 +41,6 @@ SECONDS = 600.0
 _REST_SECONDS = 4500.0
 #: And how many steps for each realm: links that come and go all the time do not rest either.
 _REST_STEPS = 25_000
-#: An upload that was begun so long ago is over.
-_OLD_SECONDS = 8 * 86400.0
 #: How often it is looked whether that is so.
 _LOOK_SECONDS = 5.0
 
@@ -180,21 +178,8 @@ class Simulation:
         self.ledger.check()
         self.ledger.settled(names)
         if self._options.files:
-            self._clear_up(whole)
-
-    def _clear_up(self, hosts: list[RealmHost]) -> None:
-        """Let realms remove what nobody needs of files, now and when all that was begun is too old."""
-        for all_old in (False, True):
-            for host in hosts:
-                if all_old:
-                    host.clock.jump(_OLD_SECONDS)
-                assert host.realm is not None
-                cursor = "old"
-                while cursor:
-                    collecting = Deferred.fromCoroutine(host.realm.garbage.collect(cursor))
-                    cursor = self.network.wait(collecting).next
-                self.ledger.files.check_rubbish(host, all_old=all_old)
-        self.ledger.look()
+            clear_up(self.network, self.ledger.files, whole)
+            self.ledger.look()
 
     def _whole(self) -> list[RealmHost]:
         """Return the realms that are repaired."""
