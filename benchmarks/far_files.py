@@ -104,7 +104,8 @@ def measure_link(size: int, folder: Path) -> None:
         sending.join()
     print(
         f"files on a link: texts at {RATE}/s: {alone[0]:.1f} ms median, {alone[1]:.1f} 99th percentile "
-        f"without; {in_words(beside)} while a file of {size // MIB} MiB crosses it at {size / seconds / 1e6:.0f} MB/s",
+        f"without; {in_words(beside)} while a file of {size // MIB} MiB crosses it at "
+        f"{size / seconds / 1e6:.0f} MB/s",
         flush=True,
     )
 

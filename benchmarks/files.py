@@ -1,11 +1,12 @@
 """What files cost: throughput, memory, what messages feel of them, how often they are stored and sent.
 
-``--only`` chooses one. ``throughput``: a file sent and saved by the shipped client, against ``cp`` with a sync
-and against a plain byte pump of Twisted, in processes of their own on one loopback and one disk. ``client``: the
-time from send to delivery of texts that a client sends while it uploads, and that come while it downloads.
-``link``: the same between two realms while a file crosses their link, and without. ``gateway``: a file from realm
-to realm directly, and by a gateway. ``group``: a file in a group of 200 members in 5 realms, all of whom save it,
-on virtual time, as only bytes are counted. ``--megabytes`` says how large files are, in MiB.
+``--only`` chooses one. ``throughput``: a file sent and saved by the shipped client, against ``cp`` with a
+sync and against a plain byte pump of Twisted, in processes of their own on one loopback and one disk.
+``client``: the time from send to delivery of texts that a client sends while it uploads, and that come
+while it downloads. ``link``: the same between two realms while a file crosses their link, and without.
+``gateway``: a file from realm to realm directly, and by a gateway. ``group``: a file in a group of 200
+members in 5 realms, all of whom save it, on virtual time, as only bytes are counted. ``--megabytes`` says
+how large files are, in MiB.
 """
 
 from __future__ import annotations

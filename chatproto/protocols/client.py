@@ -89,6 +89,7 @@ class ChatClientProtocol(LineFraming):
         self._ended = False
         self._losses: list[Deferred[None]] = []
         self._heard_at = 0.0
+        self._spoken = False  # the server has said something
         self._watch = LoopingCall(self._check)
         self._watch.clock = clock
 
@@ -157,9 +158,10 @@ class ChatClientProtocol(LineFraming):
     def dataReceived(self, data: bytes) -> None:
         """Note that the server lives, then take the lines."""
         self._heard_at = self._clock.seconds()
-        if data.startswith(_TLS_ALERT):
+        if not self._spoken and data.startswith(_TLS_ALERT):  # later these may be bytes of a file
             self._give_up(TlsNeeded())
             return
+        self._spoken = True
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:

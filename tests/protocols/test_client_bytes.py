@@ -66,6 +66,16 @@ def test_bytes_of_a_file_are_told_from_lines_wherever_reads_are_cut(cuts: list[i
     talk.lose()
 
 
+def test_bytes_of_a_file_are_not_taken_for_a_tls_alert_where_a_read_begins() -> None:
+    talk = Talk()
+    outcome = pull(talk)
+    talk.turn()
+    heard = piece(1, b"\x15\x03\x03\n")
+    talk.hear(heard[:-4])
+    talk.hear(heard[-4:])
+    assert outcome == [Piece(file=FILE, offset=0, size=4, data=b"\x15\x03\x03\n")]
+
+
 def test_more_bytes_than_were_asked_for_end_the_connection() -> None:
     talk = Talk()
     outcome, other = pull(talk, size=3), talk.send()
