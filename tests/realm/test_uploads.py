@@ -304,6 +304,19 @@ class TestToNothing:
         messi.finish(file)
         assert messi.fetch(file) == DATA[:10]
 
+    def test_a_chunk_at_the_wrong_place_ends_nothing(self, house: House, messi: Files) -> None:
+        file = messi.upload("henderson", len(DATA), cid="c").file
+        messi.fill(file, HALF)
+        with pytest.raises(BadOffset):
+            messi.chunk(file, len(HALF) + CHUNK_BYTES, DATA[-CHUNK_BYTES:])
+        with pytest.raises(BadOffset):
+            messi.finish(file)
+        assert messi.upload("henderson", len(DATA), cid="c").offset == len(HALF)
+        messi.fill(file, DATA, len(HALF))
+        messi.finish(file)
+        assert messi.fetch(file) == DATA
+        nothing_is_left(house, 1)
+
     def test_a_cancel(self, house: House, messi: Files) -> None:
         file = messi.upload("henderson", len(DATA), cid="c").file
         messi.fill(file, HALF)

@@ -147,12 +147,15 @@ class Finishing:
         """Answer all who wait, and keep the upload only if it can be finished later."""
         if upload.outcome is not None:
             return  # it was ended meanwhile
-        if isinstance(outcome, ChatError) and not isinstance(outcome, _PASSING):
+        # Chunks that were refused, whatever for, can be sent again.
+        passing = isinstance(outcome, _PASSING) or outcome is upload.refusal
+        if isinstance(outcome, ChatError) and not passing:
             try:
                 await self._writer.save(removes=(upload.row,))
             except Unavailable as error:
-                outcome = error
-        if isinstance(outcome, _PASSING):
+                outcome, passing = error, True
+        if passing:
+            assert isinstance(outcome, ChatError)
             upload.postpone(outcome)
         else:
             await self._uploads.over(upload, outcome)
