@@ -31,7 +31,7 @@ def store_failures(logged_failures: LoggedFailures) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("realms", "groups", "files", "topology", "seeds"),
     [  # what is cheap is run more often
-        (2, 0, 0, Topology.MESH, 70),
+        (2, 0, 0, Topology.MESH, 50),
         (3, 0, 0, Topology.MESH, 25),
         (3, 2, 0, Topology.MESH, 12),
         (3, 2, 0, Topology.GATEWAY, 8),
