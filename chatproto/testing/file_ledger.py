@@ -262,7 +262,7 @@ class FileLedger:
         elif code == "file-gone":
             if row.state == FileState.STORED and (realm, row.sha256) not in self._lost:
                 self._broke(f"file-lost: {user} was told {code} of {row}")
-        elif self._reads(realm, user, row):
+        elif realm not in self._reset and self._reads(realm, user, row):  # else it may have come again since
             self._broke(f"file-lost: {user} was told {code} of {row}")
 
     def _reads(self, realm: str, user: str, row: FileRow) -> bool:

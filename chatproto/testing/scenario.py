@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from random import Random
 
 from chatproto.testing.hosts import RealmHost
@@ -189,13 +190,12 @@ class Troubles:
         setattr(host.troubles, self._random.choice(("end_before", "end_after")), end)
 
     def _crash_at_file(self) -> None:
-        host = self._host()
-
-        def end() -> None:
+        def end(host: RealmHost) -> None:
             host.crash(power=self._random.random() < 0.3)
             self._later(host.start_again)
 
-        host.troubles.end_kept = end
+        for host in self._hosts:
+            host.troubles.end_kept = partial(end, host)
 
     def _freeze(self) -> None:
         host = self._host()
