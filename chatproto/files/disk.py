@@ -70,7 +70,7 @@ class DiskFileStore:
     def _open(self) -> None:
         layout = self._layout
         try:
-            for folder in (layout.folder, layout.contents, layout.parts, layout.new):
+            for folder in layout.folders():
                 folder.mkdir(0o700, parents=True, exist_ok=True)
             self._lock = self._take_lock()
             self._claim()
@@ -176,7 +176,9 @@ class DiskFileStore:
         return opening.addCallbacks(self._opened, self._not_there, (name,), errbackArgs=(name,))
 
     def _opened(self, file: PartFile, name: str) -> DiskPart:
-        self._parts[name] = part = DiskPart(file, self._run, lambda: self._let_go(name))
+        self._parts[name] = part = DiskPart(
+            file, self._run, kept=self._kept, closed=lambda: self._let_go(name)
+        )
         if self._closing is not None:
             part.close()
         return part
@@ -193,8 +195,13 @@ class DiskFileStore:
 
     # Contents.
 
+    def _kept(self, sha256: str) -> str:
+        """Read from now on what was just verified: what has the name no more may be damaged."""
+        self._handles.forget(sha256)
+        return sha256
+
     def put(self, data: bytes) -> Deferred[str]:
-        return self._run(self._put, data, next(self._numbers))
+        return self._run(self._put, data, next(self._numbers)).addCallback(self._kept)
 
     def _put(self, data: bytes, number: int) -> str:
         file = PartFile(self._layout.new / f"put-{number}", self._layout, self._naming)

@@ -42,6 +42,11 @@ class Layout:
         self.realm = folder / "realm"
         self.lock = folder / "lock"
 
+    def folders(self) -> list[Path]:
+        """Return all folders that are made at first, so that only files get names later."""
+        contents = [self.contents / f"{first:02x}" for first in range(256)]
+        return [self.folder, self.contents, self.parts, self.new, *contents]
+
     def content(self, sha256: str) -> Path:
         """Return where a content is."""
         assert is_hash(sha256)

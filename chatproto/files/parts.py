@@ -36,11 +36,17 @@ class _Job(Struct):
 
 @implementer(IFilePart)
 class DiskPart:
-    """An :class:`~chatproto.interfaces.IFilePart` over a file. ``closed`` is called when it is let go."""
+    """An :class:`~chatproto.interfaces.IFilePart` over a file.
 
-    def __init__(self, file: PartFile, run: Run, closed: Callable[[], None]) -> None:
+    ``kept`` hears the hash of what it became, and returns it; ``closed`` is called when it is let go.
+    """
+
+    def __init__(
+        self, file: PartFile, run: Run, *, kept: Callable[[str], str], closed: Callable[[], None]
+    ) -> None:
         self._file = file
         self._run = run
+        self._kept = kept
         self._closed = closed
         self.size = file.size
         self._jobs: deque[_Job] = deque()
@@ -57,7 +63,7 @@ class DiskPart:
     def keep(self, size: int, sha256: str) -> Deferred[str]:
         """See :meth:`IFilePart.keep`."""
         kept: Deferred[str] = self._add(_Job(Deferred(), None, lambda: self._file.keep(size, sha256)))
-        return kept.addErrback(self._not_kept)
+        return kept.addCallbacks(self._kept, self._not_kept)
 
     def _not_kept(self, failure: Failure) -> Any:
         if failure.check(WrongContent):
@@ -135,10 +141,10 @@ class DiskPart:
         else:
             size = self.size
             self.size = result
+            self._sync()  # before anybody who hears of it asks for more, which may have to wait for that
             for job in jobs:
                 size += len(job.data or b"")
                 job.done.callback(size)
-            self._sync()
         self._next()
 
     def _sync(self) -> None:

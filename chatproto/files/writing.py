@@ -56,8 +56,8 @@ class PartFile:
         self.size = found.st_size
         #: Whether it is a content already, which must not change.
         self._sealed = found.st_nlink > 1
-        #: Whether the disk once failed to take what was written: the system tells that only once, and then
-        #: calls the same bytes written.
+        #: Whether the disk once failed to take what was written, or its name: the system tells that only
+        #: once, and then calls the same written.
         self._lost = False
 
     def append(self, chunks: Sequence[bytes]) -> int:
@@ -112,37 +112,22 @@ class PartFile:
             raise WrongContent
         self._sealed = True
         content = self._layout.content(found)
-        self._make_folder(content.parent)
-        if not self._touch(content):
-            os.utime(self._file)
-            self.sync()
-            self._link(content)
-        sync_folder(content.parent)
+        os.utime(self._file)
+        self.sync()
+        self._link(content)
+        try:
+            sync_folder(content.parent)
+        except OSError:
+            self._lost = True
+            raise
         return found
 
-    def _make_folder(self, folder: Path) -> None:
-        with self._naming:  # whoever finds it there can rely on it
-            try:
-                folder.mkdir(0o700)
-            except FileExistsError:
-                return
-            sync_folder(folder.parent)
-
-    def _touch(self, content: Path) -> bool:
-        """Note that a content was kept again; tell whether it is there, as far as its size tells."""
-        with self._naming:
-            try:
-                if content.stat(follow_symlinks=False).st_size != self.size:
-                    return False
-                os.utime(content, follow_symlinks=False)
-            except FileNotFoundError:
-                return False
-            return True
-
     def _link(self, content: Path) -> None:
-        """Name the content; one that is there was damaged, or has just come as well."""
+        """Name the content; one that is there may be damaged, and what was verified takes its place."""
         new = self._layout.new / content.name
         with self._naming:
+            if self._is_at(content):  # a rename to itself would leave the other name
+                return
             try:
                 new.unlink(missing_ok=True)
                 os.link(self._path, new, follow_symlinks=False)
@@ -152,6 +137,13 @@ class PartFile:
                 self._path.rename(content)
             else:
                 new.rename(content)
+
+    def _is_at(self, content: Path) -> bool:
+        """Tell whether the content is this very file, which was kept before."""
+        try:
+            return os.path.samestat(os.fstat(self._file), content.stat(follow_symlinks=False))
+        except FileNotFoundError:
+            return False
 
     def drop(self) -> None:
         """Remove its name, and close it."""

@@ -109,7 +109,6 @@ async def test_no_link_is_followed(place: FolderPlace, logged_failures: LoggedFa
     with pytest.raises(Unavailable):
         await files.part("alpha/1")
     fake = sha256(b"fake")
-    (place.folder / "contents" / fake[:2]).mkdir()
     (place.folder / "contents" / fake[:2] / fake).symlink_to(outside)
     with pytest.raises(Unavailable):
         await files.read(fake, 0, 9)
@@ -133,6 +132,32 @@ async def test_a_content_that_was_cut_is_mended_by_whoever_brings_it_again(place
         await files.read(found, 0, CHUNK)
     assert await send(files, "alpha/1", data) == found
     assert await whole(files, found) == data
+    await files.close()
+
+
+@ensureDeferred
+async def test_a_content_whose_bytes_changed_is_replaced_by_what_was_verified(place: FolderPlace) -> None:
+    files = await opened(place)
+    data = content(100_000)
+    path = place.folder / "contents" / sha256(data)[:2] / sha256(data)
+    for bring in (lambda: files.put(data), lambda: send(files, "alpha/1", data)):
+        found = await files.put(data)
+        path.write_bytes(bytes(len(data)))
+        assert await files.read(found, 0, CHUNK) == bytes(CHUNK)
+        assert await bring() == found
+        assert path.read_bytes() == await whole(files, found) == data
+    await files.close()
+
+
+@ensureDeferred
+async def test_what_is_kept_twice_leaves_no_second_name(place: FolderPlace) -> None:
+    files = await opened(place)
+    part = await files.part("alpha/1")
+    await part.write(b"halo")
+    found = await part.keep(4, "")
+    assert await part.keep(4, found) == found
+    await part.drop()
+    assert names(place.folder) == [f"contents/{found[:2]}/{found}", "lock", "realm"]
     await files.close()
 
 
@@ -203,7 +228,7 @@ async def test_a_copy_is_made_of_what_is_undamaged_where_nothing_is(place: Folde
     assert await files.export(found, str(target)) == len(data)
     assert target.read_bytes() == data
     assert target.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(BadField, match="path: File exists"):
+    with pytest.raises(BadField, match="path: there is a file already"):
         await files.export(found, str(target))
     with pytest.raises(BadField, match="path: Not a directory"):
         await files.export(found, str(target / "more" / "copy"))
@@ -314,6 +339,56 @@ async def test_bytes_that_the_disk_did_not_take_are_not_kept_later(
     await files.close()
 
 
+@ensureDeferred
+async def test_a_name_that_the_disk_did_not_take_is_not_relied_on(
+    place: FolderPlace, monkeypatch: pytest.MonkeyPatch, logged_failures: LoggedFailures
+) -> None:
+    """Whoever brings the content again gives it its name again."""
+    sync = os.fsync
+    synced: list[str] = []
+
+    def failing(folder: int) -> None:
+        monkeypatch.setattr(os, "fsync", succeeding)
+        raise OSError(errno.EIO, "Input/output error")
+
+    def succeeding(folder: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{folder}").readlink().relative_to(place.folder)))
+        sync(folder)
+
+    files = await opened(place)
+    part = await files.part("alpha/1")
+    await part.write(b"halo")
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(Unavailable):
+        await part.keep(4, "")
+    with pytest.raises(WrongContent):
+        await part.keep(4, "")
+    assert synced == []
+    found = await send(files, "alpha/1", b"halo")
+    assert synced == [f"contents/{found[:2]}"]
+    await files.close()
+
+
+@ensureDeferred
+async def test_folders_are_durable_before_anything_is_in_them(
+    place: FolderPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+    mkdir = Path.mkdir
+
+    def making(path: Path, *arguments: Any, **options: Any) -> None:
+        made.append(path)
+        mkdir(path, *arguments, **options)
+
+    files = await opened(place)
+    assert len([*(place.folder / "contents").iterdir()]) == 256
+    monkeypatch.setattr(Path, "mkdir", making)
+    for start in range(20):
+        await files.put(content(100, start))
+    assert not made
+    await files.close()
+
+
 WRITER = """
 import sys
 from pathlib import Path
@@ -372,7 +447,6 @@ async def test_a_file_of_five_gib_is_written_and_read_by_its_offsets(place: Fold
     assert await part.write(b"dunia") == size
     await part.close()
     name = sha256(b"as if")
-    (place.folder / "contents" / name[:2]).mkdir()
     path.rename(place.folder / "contents" / name[:2] / name)
     assert await files.contents("", 9) == [(name, size)]
     assert await files.read(name, size - 6, 9) == b"\0dunia"
