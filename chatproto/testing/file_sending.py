@@ -68,7 +68,6 @@ class Job(Struct, eq=False):
     began: int
     mid: str = ""
     written: int = 0
-    shaken: int = 0
 
 
 class FileSender:
@@ -193,13 +192,15 @@ class FileSender:
     def _check_resumed(self, job: Job, opened: Opened) -> None:
         """See that nothing of what was acked is lost, but with the disk."""
         shaken = self._ledger.files.shaken(self._realm)
-        if opened.file == job.mid and opened.offset < job.written and shaken == job.shaken:
+        # What is found to be wrong is dropped at once.
+        is_right = job.fate is not Fate.LIED and shaken == job.began
+        if opened.file == job.mid and opened.offset < job.written and is_right:
             self._ledger.broke(f"file-acked: {job.name} had {job.written} bytes, and now {opened.offset}")
         if opened.offset:
             self._ledger.counts["uploads resumed"] += 1
         if opened.offset > len(job.data):
             self._ledger.broke(f"file-acked: {job.name} has {opened.offset} bytes")
-        job.mid, job.written, job.shaken = opened.file, opened.offset, shaken
+        job.mid, job.written = opened.file, opened.offset
 
     async def _send_chunks(self, client: ChatClient, job: Job, offset: int) -> None:
         size = len(job.data)
