@@ -89,6 +89,7 @@ def measure_link(size: int, folder: Path) -> None:
     source = folder / "goal.bin"
     make(source, size)
     with two_realms() as (alpha, beta):
+        beta.move()  # realms do not share a core, elsewhere
         sender = alpha.connect().login("lineker")
         listener = Listener(beta.port).login("henderson")
         listener.ask(do="listen")

@@ -89,6 +89,11 @@ class Server:
         self._log.close()
         self._folder.cleanup()
 
+    def move(self) -> None:
+        """Run on the other processor from now on."""
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), {_CORES[-1]})
+
     def processor_seconds(self) -> float:
         """Return the time that all threads of the server have run, to the nanosecond."""
         tasks = Path(f"/proc/{self.process.pid}/task")
