@@ -16,6 +16,7 @@ from chatproto.errors import BadName
 _REALM = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
 _LOCAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _CID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 #: Digits of the counter in an ordered cid, so that every store and every client can hold the number.
@@ -183,6 +184,11 @@ def parse_cid(text: str) -> OrderedCid | None:
     if prefix and _COUNTER.fullmatch(counter) is not None:
         return OrderedCid(prefix, int(counter))
     return None
+
+
+def is_sha256(text: str) -> bool:
+    """Tell whether a text is the hash of a file, which names its bytes."""
+    return _SHA256.fullmatch(text) is not None
 
 
 def clean_file_name(text: str) -> str:

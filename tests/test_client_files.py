@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -464,6 +465,17 @@ def test_no_link_is_followed(folder: Path, tmp_path: Path) -> None:
 def test_a_name_never_leads_out_of_the_folder(folder: Path, name: str) -> None:
     talk = Talk()
     assert _saved(talk, talk.offer(b"1", name), folder) == [folder / "x"]
+    talk.close()
+
+
+@pytest.mark.parametrize("sha256", ["", "../../../x", "a/../../x", "\0" * 64, "A" * 64, "a" * 63 + "\n"])
+def test_a_hash_that_is_none_never_becomes_part_of_a_name(folder: Path, sha256: str) -> None:
+    talk = Talk()
+    outcome = talk.save(structs.replace(talk.offer(b"1"), sha256=sha256), folder)
+    talk.live()
+    assert type(error_of(outcome)) is errors.BadRequest
+    assert not [*folder.iterdir()]
+    assert not talk.did("download")
     talk.close()
 
 

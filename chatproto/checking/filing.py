@@ -15,8 +15,9 @@ from chatproto.checking.facts import NotAStore, sqlite_file
 from chatproto.checking.findings import Finding, Setup, fail, ok, warn
 from chatproto.checking.processes import lock_holder, name_of
 from chatproto.errors import ConfigError
-from chatproto.files.layout import Layout, is_hash
+from chatproto.files.layout import Layout
 from chatproto.files.opening import MEMORY
+from chatproto.names import is_sha256
 from chatproto.records import FileState
 from chatproto.store import open_database
 from chatproto.store.file_schema import files
@@ -72,7 +73,7 @@ def _folder(setup: Setup, what: str, layout: Layout) -> Iterator[Finding]:
 
 def _contents(setup: Setup, what: str, layout: Layout) -> Iterator[Finding]:
     newest = _newest(setup)
-    missing = sum(not (is_hash(each) and layout.content(each).is_file()) for each in newest)
+    missing = sum(not (is_sha256(each) and layout.content(each).is_file()) for each in newest)
     if missing:
         yield fail(
             what,

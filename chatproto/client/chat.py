@@ -242,6 +242,7 @@ class ChatClient:
         process. Of a file that is on its way from another realm it waits for the bytes.
 
         :raises OSError: it cannot be written there; :exc:`BlockingIOError`: that is being done.
+        :raises BadRequest: its hash is none.
         :raises FileGone: the realm has its bytes no more.
         :raises WrongContent: the bytes are not what was announced.
         """

@@ -17,10 +17,11 @@ from chatproto.client.link import Link
 from chatproto.client.requests import Request
 from chatproto.client.sending import Cids, Sending
 from chatproto.commands import Cancel, Uploads
-from chatproto.errors import Busy
+from chatproto.errors import BadRequest, Busy
 from chatproto.events import Done, FileChange, FileInfo, HistoryItem, Sent, UploadList
 from chatproto.executors import ThreadExecutor
 from chatproto.interfaces import IExecutor
+from chatproto.names import is_sha256
 
 T = TypeVar("T")
 
@@ -77,6 +78,8 @@ class Files:
         info = file.file if isinstance(file, HistoryItem) else file
         if info is None:
             return fail(ValueError("the message is not a file"))
+        if not is_sha256(info.sha256):  # it would be in the name of the part
+            return fail(BadRequest("the realm tells a hash of the file that is none"))
         reporter = Reporter(progress)
         target = Target(self._executor, Path(folder), info, overwrite=overwrite)
         fetching = Fetching(self._clock, self._lasting, target, info, reporter)

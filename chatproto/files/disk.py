@@ -23,10 +23,11 @@ from zope.interface import implementer
 from chatproto.errors import NoSuchFile, StoreError, StoreFull, Unavailable
 from chatproto.files.exporting import export_bytes, pieces_of
 from chatproto.files.handles import Handle, Handles
-from chatproto.files.layout import GRACE_SECONDS, Layout, is_hash, sync_folder
+from chatproto.files.layout import GRACE_SECONDS, Layout, sync_folder
 from chatproto.files.parts import DiskPart
 from chatproto.files.writing import PartFile, room
 from chatproto.interfaces import IExecutor, IFilePart, IFileStore
+from chatproto.names import is_sha256
 
 #: When to try again what found no room, or a disk that does not do what it should.
 RETRY_SECONDS = 30.0
@@ -212,12 +213,12 @@ class DiskFileStore:
             file.drop()
 
     def has(self, sha256: str) -> Deferred[bool]:
-        if not is_hash(sha256):
+        if not is_sha256(sha256):
             return succeed(False)
         return self._run(self._layout.content(sha256).is_file)
 
     def read(self, sha256: str, offset: int, length: int) -> Deferred[bytes]:
-        if not is_hash(sha256):
+        if not is_sha256(sha256):
             return fail(NoSuchFile())
         handle = self._handles.take(sha256)
         if handle is None:
@@ -244,7 +245,7 @@ class DiskFileStore:
         return self._run(lambda: list(islice(self._layout.content_sizes(after), limit)))
 
     def remove(self, sha256: str) -> Deferred[None]:
-        if not is_hash(sha256):
+        if not is_sha256(sha256):
             return succeed(None)
         return self._run(self._remove, self._layout.content(sha256)).addCallback(self._removed, sha256)
 
@@ -261,7 +262,7 @@ class DiskFileStore:
             self._handles.forget(sha256)
 
     def export(self, sha256: str, path: str) -> Deferred[int]:
-        if not is_hash(sha256):
+        if not is_sha256(sha256):
             return fail(NoSuchFile())
         content = self._layout.content(sha256)
         return self._run(lambda: export_bytes(pieces_of(content), sha256, path))

@@ -9,26 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from chatproto.names import is_sha256
+
 #: A content that nothing refers to stays so long after it was kept, last: its message may be on its way.
 GRACE_SECONDS = 3600.0
 
-_HASH = re.compile(r"[0-9a-f]{64}")
 #: The end of a part's name: so none is ``.`` or ``..``.
 _SUFFIX = ".part"
 #: The end of a folder for names that are longer than a file's may be; it is never in an encoded name.
 _MORE = "+"
 #: Characters of an encoded name in one file name: some file systems have only 143 bytes for one.
 _PIECE = 120
-
-
-def is_hash(sha256: str) -> bool:
-    """Tell whether a text is a hash, as contents have it."""
-    return _HASH.fullmatch(sha256) is not None
 
 
 class Layout:
@@ -49,7 +44,7 @@ class Layout:
 
     def content(self, sha256: str) -> Path:
         """Return where a content is."""
-        assert is_hash(sha256)
+        assert is_sha256(sha256)
         return self.contents / sha256[:2] / sha256
 
     def part(self, name: str) -> Path:
@@ -73,7 +68,7 @@ class Layout:
             if len(folder.name) != 2 or folder.name < after[:2]:
                 continue
             for content in sorted(folder.iterdir()):
-                if content.name > after and is_hash(content.name) and content.name.startswith(folder.name):
+                if content.name > after and is_sha256(content.name) and content.name.startswith(folder.name):
                     with contextlib.suppress(FileNotFoundError):  # it was removed meanwhile
                         yield content.name, content.stat(follow_symlinks=False).st_size
 
