@@ -21,7 +21,7 @@ from chatproto.client.acks import Acks
 from chatproto.client.files import Files
 from chatproto.client.groups import Groups
 from chatproto.client.inbox import Inbox, Position
-from chatproto.client.lasting import ProgressCallback
+from chatproto.client.lasting import ProgressCallback, Reporter
 from chatproto.client.link import Credentials, Link, State, StateCallback
 from chatproto.client.outbox import Outbox
 from chatproto.client.taking import MessageCallback, Messages, call_with_each
@@ -225,7 +225,7 @@ class ChatClient:
         :raises WrongContent: it was changed meanwhile.
         :raises ChatError: the realm refused it, or wants to be left alone for more than five minutes.
         """
-        return self.files.send(to, path, name=name, type=type, cid=cid, progress=progress)
+        return self.files.send(to, Path(path), name, type, cid, Reporter(progress))
 
     def save(
         self,
@@ -246,7 +246,7 @@ class ChatClient:
         :raises FileGone: the realm has its bytes no more.
         :raises WrongContent: the bytes are not what was announced.
         """
-        return self.files.save(file, folder, overwrite=overwrite, progress=progress)
+        return self.files.save(file, Path(folder), Reporter(progress), overwrite=overwrite)
 
     def messages(self) -> AsyncIterator[Message]:
         """Iterate over messages as they come, in order, each once; the end is when the client is closed.

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorFromThreads, IReactorTime
 
 from chatproto.client.disk import Disk, Source, Target
 from chatproto.client.fetching import Fetching
-from chatproto.client.lasting import Lasting, ProgressCallback, Reporter, Stage
+from chatproto.client.lasting import Lasting, Reporter, Stage
 from chatproto.client.link import Link
 from chatproto.client.requests import Request
 from chatproto.client.sending import Cids, Sending
@@ -50,38 +50,23 @@ class Files:
         self._running = 0
 
     def send(
-        self,
-        to: str,
-        path: str | Path,
-        *,
-        name: str | None = None,
-        type: str | None = None,
-        cid: str | None = None,
-        progress: ProgressCallback | None = None,
+        self, to: str, path: Path, name: str | None, type: str | None, cid: str | None, reporter: Reporter
     ) -> Deferred[Sent]:
-        """See :meth:`~chatproto.ChatClient.send_file`."""
-        path = Path(path)
-        reporter = Reporter(progress)
+        """See :meth:`~chatproto.ChatClient.send_file`, which has what may be left out."""
         source = Source(self._executor, path)
         sending = Sending(self._clock, self._lasting, self._cids, source, reporter)
         return self._run(lambda: sending.run(to, path, name, type, cid), source, reporter)
 
     def save(
-        self,
-        file: HistoryItem | FileInfo,
-        folder: str | Path,
-        *,
-        overwrite: bool = False,
-        progress: ProgressCallback | None = None,
+        self, file: HistoryItem | FileInfo, folder: Path, reporter: Reporter, *, overwrite: bool
     ) -> Deferred[Path]:
-        """See :meth:`~chatproto.ChatClient.save`."""
+        """See :meth:`~chatproto.ChatClient.save`, which has what may be left out."""
         info = file.file if isinstance(file, HistoryItem) else file
         if info is None:
             return fail(ValueError("the message is not a file"))
         if not is_sha256(info.sha256):  # it would be in the name of the part
             return fail(BadRequest("the realm tells a hash of the file that is none"))
-        reporter = Reporter(progress)
-        target = Target(self._executor, Path(folder), info, overwrite=overwrite)
+        target = Target(self._executor, folder, info, overwrite=overwrite)
         fetching = Fetching(self._clock, self._lasting, target, info, reporter)
         return self._run(fetching.run, target, reporter)
 
