@@ -61,7 +61,8 @@ def test_files_of_a_running_realm_are_listed_and_copied_out(
     assert (made.returncode, made.stderr) == (0, f"{target} has 4000 bytes\n")
     assert target.read_bytes() == data
     again = here("files", "export", file, str(target), *at)
-    assert (again.returncode, again.stderr) == (1, "chatproto: bad-field: path: File exists\n")
+    told = "chatproto: bad-field: path: there is a file already, and it is not overwritten\n"
+    assert (again.returncode, again.stderr) == (1, told)
     unknown = here("files", "export", "alpha/0/1", str(tmp_path / "other"), *at)
     assert unknown.stderr.startswith("chatproto: no-such-file: ")
     removed = here("files", "gc", *at)
