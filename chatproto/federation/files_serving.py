@@ -114,13 +114,22 @@ class Serving:
                 self._lack(mid, found)
                 self._looking.rest(REFUSED_PAUSE)
                 return
-            if mid not in self._served and len(self._served) >= SERVED:
+            if mid not in self._served and not self._make_room():
                 self._lack(mid, FileNotHere.code)
                 continue
             offset = min(want.offset, found.size)
             until = min(found.size, want.offset + want.size)
             self._served[mid] = _Served(found.sha256, found.size, offset, until, want.nonce)
             self._wake()
+
+    def _make_room(self) -> bool:
+        """Forget the oldest that waits for another want: its end may be lost, and who wants more says so."""
+        if len(self._served) >= SERVED:
+            idle = next((mid for mid, each in self._served.items() if each.offset == each.until), None)
+            if idle is None:
+                return False
+            del self._served[idle]
+        return True
 
     def _lack(self, mid: str, code: str) -> None:
         later = SERVED_LATER if code == FileNotHere.code else 0.0

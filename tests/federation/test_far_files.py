@@ -8,10 +8,11 @@ import pytest
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
-from chatproto.federation.bounds import FILE_WINDOW_ROUTED
+from chatproto.federation.bounds import FILE_WINDOW_ROUTED, SERVED
 from chatproto.federation.files_serving import Forwarding
-from chatproto.frames import Freight, Pass
-from chatproto.frames.routing import TTL
+from chatproto.frames import Freight, Got, Pass
+from chatproto.frames.routing import TTL, Slip
+from chatproto.wire.letters import decode_body
 from tests.federation.cargo import MIB, came, content, kept, link, send_file, state
 from tests.federation.country import Country
 
@@ -87,6 +88,28 @@ def test_what_is_lost_on_the_way_is_asked_for_again(
     mid = send_file(country, "messi@alpha", "amsal@beta", data)
     country.network.until(lambda: state(country, "beta", mid) == "stored", 3600)
     assert kept(country, "beta", mid) == data
+
+
+def test_ends_that_are_lost_on_the_way_are_in_nobodys_way(
+    country: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = relaying(country)
+    honest = gateway.passing
+    lost = 0
+
+    def lossy(hop: Any, frame: Pass) -> None:
+        nonlocal lost
+        if isinstance(decode_body(Slip, frame.body).frame, Got):
+            lost += 1
+        else:
+            honest(hop, frame)
+
+    monkeypatch.setattr(gateway, "passing", lossy)
+    for number in range(SERVED + 2):
+        mid = send_file(country, "messi@alpha", "amsal@beta", content(1000, number))
+        country.network.until(lambda mid=mid: state(country, "beta", mid) == "stored", 60)
+    country.network.run(1)
+    assert lost == SERVED + 2
 
 
 def test_a_gateway_that_alters_bytes_only_delays(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
