@@ -438,6 +438,22 @@ class TestQuotas:
         kinds = sorted(type(answer).__name__ for (answer,) in answers)
         assert kinds == ["QuotaReached"] * 3 + ["Uploading"] * 2
 
+    def test_files_in_lines_on_several_connections_at_once_find_no_way_around_it_either(self) -> None:
+        house = House(limits=Limits(file_bytes_a_day=10))
+        house.add("henderson")
+        clients = [house.client("messi") for _ in range(4)]
+        command = commands.SendFile(to="henderson", path="a", content="MTIzNA==")
+        house.slow.slow = True
+        answers = [client.begin(command) for client in clients]
+        while not all(answers):
+            house.turn()
+            for call in [*house.slow.calls]:
+                call.make()
+            if house.slow.calls:
+                house.slow.tell_oldest()
+        kinds = sorted(type(answer).__name__ for (answer,) in answers)
+        assert kinds == ["FileSent"] * 2 + ["QuotaReached"] * 2
+
     def test_the_same_cid_at_once_is_one_upload(self, house: House) -> None:
         house.add("henderson")
         clients = [house.client("messi") for _ in range(3)]

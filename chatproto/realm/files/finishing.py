@@ -6,6 +6,7 @@ entry. So a crash leaves an upload that can be finished, or a file that was sent
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -182,17 +183,20 @@ class Finishing:
         if len(data) > limits.sendfile_bytes:
             raise FileTooLarge(f"a file in a line has at most {limits.sendfile_bytes} bytes")
         copies = 1 if isinstance(to, str) else len(to)
-        now = self._log.now()
-        rows = await self._store.uploads(login.account)
-        await check_quota(self._store, login, limits, len(data), now, rows, copies)
-        for each in (to,) if isinstance(to, str) else to:
-            await self._sending.file_way(login, each, len(data))
-        async with self._pins.held():
+        async with self._pins.held(), self._uploads.turns.alone(login.account):
+            now = self._log.now()
+            rows = await self._store.uploads(login.account)
+            await check_quota(self._store, login, limits, len(data), now, rows, copies)
+            for each in (to,) if isinstance(to, str) else to:
+                await self._sending.file_way(login, each, len(data))
             kept = await self._files.put(data)
             self._writer.meters.file_bytes_in += len(data)
             offer = Offer(name=clean_file_name(name), size=len(data), sha256=kept, plain=plain)
             command = commands.Send(to=to, text=offer_text(offer), wait=wait)
             sending = await self._post(login, command, Filing(partial(_stored, offer), b""), gate)
+            # The next one of the account finds the rows of this one, or that there are none.
+            with suppress(Unavailable):
+                await self._writer.save()
         answer(await sending)  # which may have to wait for another realm
 
 
