@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from chatproto import commands, events
-from chatproto.errors import FileGone, NoSuchFile, NotSupported
+from chatproto.errors import FileGone, NoSuchFile, NotSupported, Unavailable
 from chatproto.events import FilesCollected
 from chatproto.files import GRACE_SECONDS, MemoryFileStore
 from chatproto.interfaces import IFileStore
@@ -15,7 +16,7 @@ from chatproto.limits import Limits
 from chatproto.realm.files.garbage import Garbage
 from chatproto.records import FileRow, FileState, UploadRow
 from tests.conftest import LoggedFailures
-from tests.realm.house import Client, House
+from tests.realm.house import Client, House, watch
 
 HOUR = 3600.0
 DAY = 86400.0
@@ -213,3 +214,42 @@ def test_the_time_for_uploads_can_be_set() -> None:
     assert collect(house) == FilesCollected(uploads=1)
     with pytest.raises(NoSuchFile):
         house.client("messi").ask(commands.Finish(file=file))
+
+
+class TestWhileContentsAreKept:
+    def keep(self, house: House) -> Deferred[None]:
+        """Keep a content until what is returned fires."""
+        kept: Deferred[None] = Deferred()
+
+        async def hold() -> None:
+            async with house.realm.files.pins.held():
+                await kept
+
+        watch(hold())
+        return kept
+
+    def test_it_is_removed_between_those_that_overlap(self, house: House) -> None:
+        stranger(house, b"nobody's")
+        house.clock.advance(GRACE_SECONDS)
+        first = self.keep(house)
+        collected = watch(house.realm.garbage.collect("contents:"))
+        house.turn(9)
+        self.keep(house)
+        assert collected == []
+        first.callback(None)
+        house.turn()
+        assert collected == [FilesCollected(contents=1, bytes=8)]
+        assert house.file_disk.contents == {}
+
+    def test_it_is_not_waited_for_without_end(self, house: House) -> None:
+        stranger(house, b"nobody's")
+        house.clock.advance(GRACE_SECONDS)
+        first = self.keep(house)
+        collected = watch(house.realm.garbage.collect("contents:"))
+        house.turn(11)
+        (outcome,) = collected
+        assert outcome.check(Unavailable)
+        self.keep(house).callback(None)
+        first.callback(None)
+        house.turn()
+        assert collect(house) == FilesCollected(contents=1, bytes=8)

@@ -42,7 +42,7 @@ class Files:
     ) -> None:
         self.store = files
         self.busy: set[str] = set()
-        self.pins = Pins()
+        self.pins = Pins(log.clock)
         self._rows = store
         self._writer = writer
         at = files or NoFileStore()

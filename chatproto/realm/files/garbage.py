@@ -26,6 +26,8 @@ _PORTION = 500
 #: If more of a portion than this, and more than half of it, is referred to by nothing, then rather the store
 #: is the wrong one, or an older copy; nobody removes that without being told.
 _FEW = 8
+#: It is waited for so long until no content is being kept. No other one is begun meanwhile.
+_PATIENCE_SECONDS = 10.0
 #: The states of a file of which a part may be here.
 _COMING = frozenset({FileState.WANTED, FileState.OFFERED})
 
@@ -140,7 +142,7 @@ class Garbage:
         return True
 
     async def _contents(self, files: IFileStore, after: str, *, careful: bool) -> tuple[FilesCollected, str]:
-        async with self._files.pins.alone():
+        async with self._files.pins.alone(_PATIENCE_SECONDS):
             found: Sequence[tuple[str, int]] = await files.contents(after, _PORTION)
             needed = await self._store.references([sha256 for sha256, _ in found])
             loose = [(sha256, size) for sha256, size in found if sha256 not in needed]

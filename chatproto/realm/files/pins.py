@@ -7,19 +7,25 @@ from contextlib import asynccontextmanager
 
 from twisted.internet.defer import Deferred
 
+from chatproto.errors import Unavailable
+from chatproto.realm.times import Clock
+
 
 class Pins:
-    """Lets many bring contents at a time, or one remove some."""
+    """Lets many bring contents at a time, or one remove some; whoever comes while that waits is behind it."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._held = 0
         self._alone = False
+        #: How many wait to be alone.
+        self._asking = 0
         self._waiting: list[Deferred[None]] = []
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
         """Go on while nothing is removed: from before a content is kept until its row is durable."""
-        while self._alone:
+        while self._alone or self._asking:
             await self._change()
         self._held += 1
         try:
@@ -29,16 +35,39 @@ class Pins:
             self._changed()
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """Go on while nobody brings a content: what nothing refers to now may be removed."""
-        while self._alone or self._held:
-            await self._change()
-        self._alone = True
+    async def alone(self, patience: float | None = None) -> AsyncIterator[None]:
+        """Go on while nobody brings a content: what nothing refers to now may be removed.
+
+        :raises Unavailable: that was not so for ``patience`` seconds.
+        """
+        await self._ask(patience)
         try:
             yield
         finally:
             self._alone = False
             self._changed()
+
+    async def _ask(self, patience: float | None) -> None:
+        """Wait until nobody is here, while whoever comes now waits behind this one."""
+        late: list[bool] = []
+
+        def give_up() -> None:
+            late.append(True)
+            self._changed()
+
+        call = None if patience is None else self._clock.callLater(patience, give_up)
+        self._asking += 1
+        try:
+            while (self._alone or self._held) and not late:
+                await self._change()
+        finally:
+            self._asking -= 1
+        if late:
+            self._changed()
+            raise Unavailable("files are being kept all the time")
+        if call is not None:
+            call.cancel()
+        self._alone = True
 
     def _change(self) -> Deferred[None]:
         change: Deferred[None] = Deferred()
