@@ -32,9 +32,12 @@ def attend(realm: Realm, links: Mapping[RealmName, PeerLink]) -> None:
     """Let the links of a realm hear of what is to be fetched."""
 
     def wanted(row: FileRow) -> None:
-        link = links.get(RealmName(row.realm))
-        if link is not None:
-            link.fetching.wanted(row)
+        realm.files.rows_changed()  # it may stand where another realm's file was
+        for link in links.values():
+            if link.realm == row.realm:
+                link.fetching.wanted(row)
+            else:
+                link.fetching.elsewhere(row.mid)
 
     realm.offers.on_wanted = realm.files.elsewhere.on_wanted = wanted
 

@@ -108,7 +108,7 @@ class Fetch:
                 await part.keep(row.size, row.sha256)
             except WrongContent:  # it is dropped
                 return Outcome.WRONG
-            await files.arrived(row.mid)
+            await files.arrived(row)
         await part.drop()
         self._say(Got(mid=row.mid))
         return Outcome.STORED

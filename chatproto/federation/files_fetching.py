@@ -133,6 +133,12 @@ class Fetching:
         else:
             self._read_at(self._clock.seconds() + FETCH_PAUSE)
 
+    def elsewhere(self, mid: str) -> None:
+        """Hear that a file is to be fetched from another realm now."""
+        fetch = self._under_way.get(mid)
+        if fetch is not None:
+            fetch.give_up()
+
     def _read_again(self) -> None:
         """Read in the store what is to be fetched, from the beginning."""
         self._call = None
@@ -158,7 +164,7 @@ class Fetching:
         """
         while rows := await self._store.wanted(str(self._realm), 0, FETCH_PAGE):
             for row in rows:
-                await self._files.refused(row.mid, code)
+                await self._files.refused(row, code)
 
     # -- one after the other
 
@@ -170,7 +176,7 @@ class Fetching:
             if row.mid in self._under_way:
                 continue
             now = await self._store.file(row.mid)  # it may be here since
-            if self.way is not None and now is not None and now.state == FileState.WANTED:
+            if self.way is not None and now is not None and self._is_wanted(now):
                 self._begin(now, self.way)
 
     async def _next(self) -> FileRow | None:
@@ -192,6 +198,9 @@ class Fetching:
                 self._after = page[-1].seq
             else:
                 self._reading = False
+
+    def _is_wanted(self, row: FileRow) -> bool:
+        return row.state == FileState.WANTED and row.realm == self._realm
 
     def _begin(self, row: FileRow, way: Way) -> None:
         fetch = self._under_way[row.mid] = Fetch(row, self._files, way, self._clock, self._count)
@@ -246,7 +255,7 @@ class Fetching:
 
     async def _refuse(self, row: FileRow, code: str) -> None:
         """Want a file no more."""
-        await self._files.refused(row.mid, code)
+        await self._files.refused(row, code)
         self._counts.refused += 1
         self._tried.pop(row.mid, None)
         if self.way is not None:

@@ -248,7 +248,7 @@ class Files(Protocol):
         ...
 
     @property
-    def arrived(self) -> Callable[[str], Awaitable[None]]:
+    def arrived(self) -> Callable[[FileRow], Awaitable[None]]:
         """Hears that the bytes of a file are kept; they are known to be here when it returns.
 
         It raises ``Unavailable`` if that cannot be stored now.
@@ -256,7 +256,7 @@ class Files(Protocol):
         ...
 
     @property
-    def refused(self) -> Callable[[str, str], Awaitable[None]]:
+    def refused(self) -> Callable[[FileRow, str], Awaitable[None]]:
         """Hears that the bytes of a file will never come, and why; see :attr:`arrived`."""
         ...
 

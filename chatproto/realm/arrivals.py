@@ -242,7 +242,7 @@ class Arrivals:
         file = None
         if offer is not None:
             file = self._offers.wanted(message, offer, way.to, str(peer))
-            inserts.append(file)
+            puts.append(file)  # instead of what another realm may have said under this mid
         return Arrival(self._log, way, message, inserts, puts, file, self._offers.on_wanted)
 
     def _learn(self, way: _Way, item: Item) -> list[Record]:

@@ -1,7 +1,8 @@
 """Files in copies of groups: what is known here of one whose entry comes, and the row that it gets.
 
 The home says what a file is and has its bytes, unless somebody here has sent it: then its row waits already,
-and the home's word about a mid of this realm counts only where it is the same.
+and the home's word about a mid of this realm counts only where it is the same. A file has the mid that its sender's
+realm gave it, so no home can take mids of others with what its own people send.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from msgspec.structs import replace
 
 from chatproto.frames import Entry
 from chatproto.interfaces import IStore
-from chatproto.names import fold
+from chatproto.names import RealmName, fold
 from chatproto.realm.changes import Change
 from chatproto.realm.conversations import Group
+from chatproto.realm.log import Log
 from chatproto.realm.offers import Offers, take_offer
 from chatproto.records import FILE, FileRow, MessageRow, Offer, ReplicaRow, offer_text
 
@@ -20,19 +22,26 @@ from chatproto.records import FILE, FileRow, MessageRow, Offer, ReplicaRow, offe
 class CopiedFiles:
     """Looks up files, one at a time, and places them."""
 
-    def __init__(self, store: IStore, offers: Offers) -> None:
+    def __init__(self, realm: RealmName, store: IStore, offers: Offers, log: Log) -> None:
+        self._realm = realm
         self._store = store
         self._offers = offers
+        self._log = log
         #: The newest file that was looked up, by group and mid, and what is here of it.
         self._newest: tuple[str, str, FileRow | None] | None = None
+        #: Whether an upload is to be the file with its mid.
+        self._is_reserved = False
 
     def forget(self) -> None:
         """Forget what was read, as it may not hold any more."""
         self._newest = None
 
     def is_fit(self, entry: Entry) -> bool:
-        """Tell whether an entry, if it is a file, offers one."""
-        return entry.kind != FILE or isinstance(take_offer(entry.text, 0), Offer)
+        """Tell whether an entry, if it is a file, offers one under a mid of its sender's realm."""
+        if entry.kind != FILE:
+            return True
+        same = fold(entry.from_).rpartition("@")[2] == entry.mid.partition("/")[0]
+        return same and isinstance(take_offer(entry.text, 0), Offer)
 
     def knows(self, group: str, entry: Entry) -> bool:
         """Tell whether a file was looked up."""
@@ -41,7 +50,10 @@ class CopiedFiles:
     async def look_up(self, group: str, entry: Entry) -> None:
         """Read what is here of a file."""
         if entry.kind == FILE:
-            self._newest = (group, entry.mid, await self._store.file(entry.mid))
+            # The upload first: when it ends, its file is there.
+            reserved = self._is_ours(entry) and await self._store.upload(entry.mid) is not None
+            file = await self._store.file(entry.mid)
+            self._newest, self._is_reserved = (group, entry.mid, file), reserved
 
     def _row(self) -> FileRow | None:
         return self._newest[2] if self._newest is not None else None
@@ -49,7 +61,11 @@ class CopiedFiles:
     def is_at_its_place(self, group: Group, entry: Entry) -> bool:
         """Tell whether nothing else is known of a file's mid than that somebody here has sent it there."""
         file = self._row()
-        if entry.kind != FILE or file is None or file.conversation == group.row.conversation:
+        if entry.kind != FILE:
+            return True
+        if file is None:  # of this realm only what a life before a restored backup sent
+            return not self._is_ours(entry) or not (self._is_reserved or self._log.gives(entry.mid))
+        if file.conversation == group.row.conversation:
             return True
         offer = take_offer(entry.text, 0)
         # It may stand in a conversation of two, if nobody here knew yet that it goes to a group.
@@ -59,6 +75,9 @@ class CopiedFiles:
             and isinstance(offer, Offer)
             and (offer.size, offer.sha256) == (file.size, file.sha256)
         )
+
+    def _is_ours(self, entry: Entry) -> bool:
+        return entry.mid.startswith(f"{self._realm}/")
 
     def text_of(self, entry: Entry) -> str:
         """Return the text of an entry as it is kept: an offer is fit to be shown."""

@@ -145,7 +145,7 @@ class Guests:
         change = self._changes.begin()
         message = change.notice(guest, group, "file", offer_text(offer))
         row = self._offers.wanted(message, offer, group.row.shown_a, fold(guest.address).rpartition("@")[2])
-        change.insert(row)
+        change.put(row)  # instead of what another realm may have said under this mid
         change.then(partial(self._offers.on_wanted, row))
         return self._changes.hand_over(change)
 

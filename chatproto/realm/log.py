@@ -86,6 +86,10 @@ class Log:
         self._mids += 1
         return f"{self._prefix}{self._mids}"
 
+    def gives(self, mid: str) -> bool:
+        """Tell whether a mid is one that this life gave, or may still give."""
+        return mid.startswith(self._prefix)
+
     def entry(
         self,
         conversation: int,

@@ -67,7 +67,7 @@ class Replicas:
         offers: Offers,
         welcome: Welcome,
     ) -> None:
-        self._files = CopiedFiles(store, offers)
+        self._files = CopiedFiles(realm, store, offers, changes.log)
         self._realm = realm
         self._store = store
         self._writer = writer

@@ -198,11 +198,11 @@ class TestElsewhere:
         for client in (henderson, lineker, messi.client):
             client.listen()
         house.wait(house.realm.files.store.put(DATA))  # type: ignore[union-attr]
-        house.wait(house.realm.files.arrived(row.mid))
+        house.wait(house.realm.files.arrived(row))
         assert henderson.pushed == [events.FileChange(file=row.mid, state="stored")]
         assert lineker.pushed == messi.client.pushed == []
         assert may(henderson, row.mid)
-        house.wait(house.realm.files.refused(row.mid, "wrong-content"))
+        house.wait(house.realm.files.refused(row, "wrong-content"))
         assert may(henderson, row.mid)  # what is here stays
 
     @pytest.mark.parametrize("state", [FileState.REFUSED, FileState.GONE])
@@ -211,7 +211,7 @@ class TestElsewhere:
         henderson.listen()
         row = self.offer(house, FileState.WANTED if state is FileState.REFUSED else state)
         del henderson.pushed[:]
-        house.wait(house.realm.files.refused(row.mid, "wrong-content"))
+        house.wait(house.realm.files.refused(row, "wrong-content"))
         with pytest.raises(FileGone):
             Files(henderson).fetch(row.mid)
         told = [events.FileChange(file=row.mid, state="refused")] if state is FileState.REFUSED else []

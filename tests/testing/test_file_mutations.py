@@ -66,7 +66,7 @@ def say_that_it_is_here_before_it_is(patch: pytest.MonkeyPatch) -> None:
     original = Fetch._fill
 
     async def fill(self: Any, part: Any) -> None:
-        await self._files.arrived(self.row.mid)
+        await self._files.arrived(self.row)
         await original(self, part)
 
     patch.setattr(Fetch, "_fill", fill)

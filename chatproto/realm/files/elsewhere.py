@@ -50,36 +50,41 @@ class Elsewhere:
 
         :raises Unavailable: not now.
         """
-        wanted = await self._become(row.mid, FileState.WANTED, {FileState.OFFERED})
+        wanted = await self._become(row, FileState.WANTED, {FileState.OFFERED})
         if wanted is not None:
             self.on_wanted(wanted)
 
-    async def arrived(self, mid: str) -> None:
+    async def arrived(self, file: FileRow) -> None:
         """Hear that a file's content is kept, and tell those who wait for it.
 
         :raises Unavailable: not now; it can be called again.
         """
-        row = await self._become(mid, FileState.STORED, {FileState.WANTED, FileState.OFFERED})
+        row = await self._become(file, FileState.STORED, {FileState.WANTED, FileState.OFFERED})
         if row is not None:
             self._tell(row)
 
-    async def refused(self, mid: str, code: str) -> None:
+    async def refused(self, file: FileRow, code: str) -> None:
         """Hear that a file's bytes will not come, and tell those who wait for it.
 
         :raises Unavailable: not now; it can be called again.
         """
-        row = await self._become(mid, FileState.REFUSED, {FileState.WANTED, FileState.OFFERED})
+        row = await self._become(file, FileState.REFUSED, {FileState.WANTED, FileState.OFFERED})
         if row is not None:
             self._log.warn(
-                "the file {mid} of {realm} does not come: {code}", mid=mid, realm=row.realm, code=code
+                "the file {mid} of {realm} does not come: {code}", mid=row.mid, realm=row.realm, code=code
             )
             self._tell(row)
 
-    async def _become(self, mid: str, state: FileState, before: set[FileState]) -> FileRow | None:
-        """Put a file into a state, if it is in one that comes before, and return its row then."""
-        async with self._turns.alone(mid):
-            row = await self._store.file(mid)
+    async def _become(self, file: FileRow, state: FileState, before: set[FileState]) -> FileRow | None:
+        """Put a file into a state, if it is in one that comes before, and return its row then.
+
+        Another file may have taken the place of one that a realm had no right to name so.
+        """
+        async with self._turns.alone(file.mid):
+            row = await self._store.file(file.mid)
             if row is None or row.state not in before:
+                return None
+            if (row.realm, row.sha256) != (file.realm, file.sha256):
                 return None
             row = replace(row, state=str(state))
             await self._writer.save(puts=(row,))

@@ -1,0 +1,74 @@
+"""Files in copies of groups: which mids the home of a group may use for them."""
+
+from __future__ import annotations
+
+from chatproto import commands
+from chatproto.records import FileRow, FileState, Offer, offer_text
+from tests.realm.circle import ALPHA, BETA, GAMMA, Circle, log, take
+from tests.realm.filing import Files
+from tests.realm.house import House
+from tests.realm.links import arrive, item
+from tests.realm.test_copies import entry
+from tests.realm.test_far_groups import join
+
+OFFER = offer_text(Offer(name="a.txt", size=5, sha256="0" * 64))
+OTHER = offer_text(Offer(name="b.txt", size=6, sha256="1" * 64))
+
+
+def copied() -> tuple[Circle, House]:
+    """Return a circle and the house of beta, which has a copy of a group of alpha."""
+    circle = Circle()
+    circle.client("messi@alpha").ask(commands.Create(group="Fans"))
+    join(circle, circle.client("amsal@beta"))
+    return circle, circle.houses[BETA]
+
+
+def offered(house: House, number: int, mid: str, sender: str) -> str:
+    """Let the home say that somebody sent a file, and return what becomes of it."""
+    assert take(house, ALPHA, entry(number, kind="file", mid=mid, from_=sender, text=OFFER)) == []
+    return log(house, "fans@alpha")[-1][1]
+
+
+def test_one_of_a_sender_has_a_mid_of_its_realm() -> None:
+    _, beta = copied()
+    assert offered(beta, 2, "gamma/1", "messi@alpha") == "void"
+    assert offered(beta, 3, "alpha/1", "lineker@gamma") == "void"
+    assert beta.rows(FileRow) == []
+    assert offered(beta, 4, "gamma/1", "lineker@gamma") == "file"
+
+
+def test_a_mid_that_this_realm_gives_is_not_taken() -> None:
+    circle, beta = copied()
+    budi = Files(circle.client("budi@beta"))
+    begun = budi.upload("amsal", 5)
+    prefix, number = begun.file[:-1], int(begun.file[-1])
+    for step in range(3):
+        assert offered(beta, 2 + step, f"{prefix}{number + step}", "amsal@beta") == "void"
+    budi.chunk(begun.file, 0, b"hello")
+    assert budi.finish(begun.file).mid == begun.file
+    assert budi.send("amsal", b"hallo").mid == f"{prefix}{number + 1}"
+
+
+def test_of_an_earlier_life_only_what_is_uploaded_yet_is_not_taken() -> None:
+    circle, beta = copied()
+    begun = Files(circle.client("budi@beta")).upload("amsal", 5, cid="c")
+    circle.reopen(BETA)
+    assert offered(beta, 2, begun.file, "amsal@beta") == "void"
+    # What was sent before an older copy of the store was put back is known to the home alone.
+    assert offered(beta, 3, "beta/00000000000000001", "amsal@beta") == "file"
+    budi = Files(circle.client("budi@beta"))
+    budi.chunk(begun.file, 0, b"hello")
+    assert budi.finish(begun.file).mid == begun.file
+
+
+def test_the_realm_of_a_mid_has_the_last_word() -> None:
+    _, beta = copied()
+    assert offered(beta, 2, "gamma/1", "lineker@gamma") == "file"
+    (forged,) = beta.rows(FileRow)
+    beta.wait(beta.realm.files.need(forged))
+    sent = item(mid="gamma/1", from_="lineker@gamma", to="amsal@beta", kind="file", text=OTHER)
+    assert arrive(beta, GAMMA, sent) == ""
+    beta.wait(beta.realm.files.arrived(forged))
+    beta.wait(beta.realm.files.refused(forged, "no-such-file"))
+    (row,) = beta.rows(FileRow)
+    assert (row.realm, row.sha256, row.state) == ("gamma", "1" * 64, FileState.WANTED)
