@@ -169,6 +169,8 @@ LOOKED_UP = 64
 REFUSED_PAUSE = 0.05
 #: Seconds after which it may ask again for one that is not here.
 SERVED_LATER = 5.0
-#: Bytes that a gateway holds for one next realm, and of them for one pair of realms.
+#: What a piece of a file costs beside its bytes: of memory where it waits, and of the turn of who sends it.
+PIECE_BYTES = 1024
+#: Bytes of memory that a gateway holds for one next realm, and of them for one pair of realms.
 FORWARDED_BYTES = 4 * 1024 * 1024
 FORWARDED_OF_PAIR = 512 * 1024

@@ -3,7 +3,7 @@
 A piece is read only when it is its turn, and goes out only while nothing else waits to be sent, one in each
 turn of the reactor. So a message never stands behind more than one piece here, whatever else there is; and on
 a slow line pieces are small. Who has something to send is asked in turns, by bytes: who has small pieces is
-not the poorer for it.
+not much the poorer for it, and nobody's turn has so many that others wait long.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
+from chatproto.federation.bounds import PIECE_BYTES
 from chatproto.federation.connection import Connection
 from chatproto.federation.errand import Errand
 from chatproto.frames import CHUNK_BYTES, Chunk, Freight
@@ -99,7 +100,7 @@ class Bulk:
             size = len(piece[1])
             self.sent += size
             if source in self._sources:
-                self._sources[source] -= size
+                self._sources[source] -= size + PIECE_BYTES
             await self._next_turn()
             await self._until_idle()
             self._fit(self._clock.seconds() - began)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 from msgspec import Struct
 
 from chatproto.errors import FileGone, FileNotHere, NoSuchFile, StoreError
-from chatproto.federation.bounds import LOOKED_UP, REFUSED_PAUSE, SERVED, SERVED_LATER
+from chatproto.federation.bounds import LOOKED_UP, PIECE_BYTES, REFUSED_PAUSE, SERVED, SERVED_LATER
 from chatproto.federation.bulk import Bulk, Piece
 from chatproto.federation.counting import FileCounts
 from chatproto.federation.errand import Errand
+from chatproto.federation.holding import Shares
 from chatproto.federation.rules import Files
 from chatproto.frames import Chunk, Frame, Freight, Got, Lacking, Want
 from chatproto.names import RealmName
@@ -178,27 +179,61 @@ class Serving:
 class Forwarding:
     """Bytes that a gateway passes on by one connection; what there is no room for is dropped.
 
-    Who wants them asks again, so nothing depends on it; see :class:`~chatproto.federation.bulk.Source`.
+    Who wants them asks again, so nothing depends on it. Each neighbour that brings some has its share of the
+    room and its turn in the lane, whatever origins it names.
     """
 
-    def __init__(self, most: int, most_of_pair: int) -> None:
-        self._most = most
+    def __init__(self, lane: Bulk, most: int, most_of_pair: int) -> None:
+        self.lane = lane
         self._most_of_pair = most_of_pair
-        self._waiting: dict[tuple[str, str], deque[Piece]] = {}
-        self._bytes = 0
+        self._shares = Shares(most)
+        self._brought: dict[str, _Brought] = {}
         #: Pieces that there was no room for.
         self.dropped = 0
 
-    def add(self, frame: Freight, data: bytes) -> bool:
-        """Let bytes go when there is time; False if there is no room for them."""
-        pair = frame.origin, frame.to
-        queue = self._waiting.get(pair, deque())
-        if self._bytes + len(data) > self._most or sum(len(each) for _, each in queue) > self._most_of_pair:
+    def add(self, hop: str, frame: Freight, data: bytes) -> bool:
+        """Let bytes that a neighbour brought go when there is time; False if there is no room for them."""
+        brought = self._brought.setdefault(hop, _Brought(hop, self._shares))
+        size = _memory(frame, data)
+        if brought.of_pair(frame) + size > self._most_of_pair or self._shares.left(hop) < size:
             self.dropped += 1
             return False
-        self._waiting.setdefault(pair, queue).append((frame, data))
-        self._bytes += len(data)
+        brought.add(frame, data)
+        self.lane.add(brought)
         return True
+
+
+def _memory(frame: Freight, data: bytes) -> int:
+    """Return what a piece takes in memory at most, however few bytes of a file are in it."""
+    texts = (frame.origin, frame.to, frame.mid, frame.nonce, *frame.via)
+    return len(data) + PIECE_BYTES + 4 * sum(map(len, texts))
+
+
+class _Brought:
+    """What one neighbour brought; see :class:`~chatproto.federation.bulk.Source`."""
+
+    def __init__(self, hop: str, shares: Shares) -> None:
+        self._hop = hop
+        self._shares = shares
+        #: By pair of realms; whose turn it is comes first.
+        self._waiting: dict[tuple[str, str], deque[tuple[Freight, bytes]]] = {}
+        self._sizes: Counter[tuple[str, str]] = Counter()
+
+    def of_pair(self, frame: Freight) -> int:
+        """Return how many bytes wait between two realms."""
+        return self._sizes[frame.origin, frame.to]
+
+    def add(self, frame: Freight, data: bytes) -> None:
+        """Keep a piece until it is its turn."""
+        pair = frame.origin, frame.to
+        self._waiting.setdefault(pair, deque()).append((frame, data))
+        self._count(pair, _memory(frame, data))
+
+    def _count(self, pair: tuple[str, str], size: int) -> None:
+        self._shares.add(self._hop, size)
+        self._sizes[pair] += size
+        if not self._sizes[pair]:
+            del self._sizes[pair]
 
     @property
     def ready(self) -> bool:
@@ -214,5 +249,5 @@ class Forwarding:
         del self._waiting[pair]
         if queue:
             self._waiting[pair] = queue  # the others come first now
-        self._bytes -= len(piece[1])
+        self._count(pair, -_memory(*piece))
         return piece

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec.structs import replace
 
 from chatproto.federation.bounds import FORWARDED_BYTES, FORWARDED_OF_PAIR, HELD_EXTRA, RUNS
-from chatproto.federation.bulk import Bulk
 from chatproto.federation.errand import come_to_rest
 from chatproto.federation.files_serving import Forwarding
 from chatproto.federation.holding import Fit, Key, Shares
@@ -76,8 +75,8 @@ class Relaying:
         #: The same by origin, destination and stream.
         self._of_stream: dict[tuple[str, str, str], list[Run]] = {}
         self.verdicts = Verdicts(store, writer, lambda verdict, hop: self._say(self._further(verdict), hop))
-        #: Bytes of files on their way to the next realm, by that, and by which connection they go.
-        self._freight: dict[str, tuple[Bulk, Forwarding]] = {}
+        #: Bytes of files on their way to the next realm, by that.
+        self._freight: dict[str, Forwarding] = {}
         #: Bytes that are held, of all streams.
         self.shares = Shares(limits.held_total_bytes)
 
@@ -293,13 +292,12 @@ class Relaying:
         link = self._ways.onward(freight.to, str(hop.realm))
         if link is None or link.end is None:
             return
-        lane, forwarding = self._freight.get(str(link.realm), (None, None))
-        if forwarding is None or lane is not link.end.lane:
-            forwarding = Forwarding(FORWARDED_BYTES, FORWARDED_OF_PAIR)
-            self._freight[str(link.realm)] = link.end.lane, forwarding
+        forwarding = self._freight.get(str(link.realm))
+        if forwarding is None or forwarding.lane is not link.end.lane:
+            forwarding = Forwarding(link.end.lane, FORWARDED_BYTES, FORWARDED_OF_PAIR)
+            self._freight[str(link.realm)] = forwarding
         via = [*freight.via, str(self._home)]
-        if forwarding.add(replace(freight, via=via, ttl=freight.ttl - 1), data):
-            link.end.lane.add(forwarding)
+        forwarding.add(str(hop.realm), replace(freight, via=via, ttl=freight.ttl - 1), data)
 
     # -- back to the origin
 

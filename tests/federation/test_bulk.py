@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chatproto.federation.bounds import PIECE_BYTES
 from chatproto.federation.bulk import Bulk, Piece
 from chatproto.frames import CHUNK_BYTES, Chunk, Ping
 from tests.federation.town import Port, Town
@@ -65,7 +66,19 @@ def test_turns_are_by_bytes(lane: Lane) -> None:
     lane.town.turn()
     sent = lane.sent()
     assert sent.total() == lane.bulk.sent
-    assert abs(sent["large"] - sent["small"]) <= 2 * CHUNK_BYTES
+    small = sent["small"] // 1000 * (1000 + PIECE_BYTES)
+    large = sent["large"] // CHUNK_BYTES * (CHUNK_BYTES + PIECE_BYTES)
+    assert abs(large - small) <= 2 * CHUNK_BYTES
+
+
+def test_nobody_waits_for_many_tiny_pieces(lane: Lane) -> None:
+    lane.bulk.add(Supply("tiny", 1, 100_000))
+    lane.bulk.add(Supply("large", CHUNK_BYTES, 1000))
+    lane.port.room = 200
+    lane.town.turn()
+    sent = lane.sent()
+    assert sent["tiny"] <= 4 * CHUNK_BYTES // PIECE_BYTES
+    assert sent["large"] >= CHUNK_BYTES
 
 
 def test_who_has_nothing_is_in_nobodys_way(lane: Lane) -> None:

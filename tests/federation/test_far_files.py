@@ -8,10 +8,12 @@ import pytest
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
-from chatproto.federation.bounds import FILE_WINDOW_ROUTED, SERVED
+from chatproto.federation.bounds import FILE_WINDOW_ROUTED, FORWARDED_BYTES, FORWARDED_OF_PAIR, SERVED
+from chatproto.federation.bulk import Bulk
 from chatproto.federation.files_serving import Forwarding
 from chatproto.frames import Freight, Got, Pass
 from chatproto.frames.routing import TTL, Slip
+from chatproto.records import FileRow
 from chatproto.wire.letters import decode_body
 from tests.federation.cargo import MIB, came, content, kept, link, send_file, state
 from tests.federation.country import Country
@@ -106,9 +108,9 @@ def test_ends_that_are_lost_on_the_way_are_in_nobodys_way(
 
     monkeypatch.setattr(gateway, "passing", lossy)
     for number in range(SERVED + 2):
-        mid = send_file(country, "messi@alpha", "amsal@beta", content(1000, number))
-        country.network.until(lambda mid=mid: state(country, "beta", mid) == "stored", 60)
-    country.network.run(1)
+        send_file(country, "messi@alpha", "amsal@beta", content(1000, number))
+        country.network.run(5)
+    assert [row.state for row in country.rows("beta", FileRow)] == ["stored"] * (SERVED + 2)
     assert lost == SERVED + 2
 
 
@@ -173,18 +175,45 @@ def test_what_has_been_everywhere_goes_no_further(country: Country, raw: bool) -
     assert link(country, "gamma", "beta").end is not None
 
 
-def test_a_gateway_holds_little(country: Country) -> None:
-    forwarding = Forwarding(10_000, 4_000)
-    for number in range(100):
-        frame = Freight(
-            origin="alpha", to=f"r{number % 5}", mid="alpha/1", offset=number, size=1000, nonce=""
+class TestForwarding:
+    @pytest.fixture
+    def lane(self, country: Country) -> Bulk:
+        """A lane that sends nothing, as its turn does not come."""
+        end = link(country, "gamma", "beta").end
+        assert end is not None
+        return end.lane
+
+    def freight(self, origin: str, to: str = "beta", offset: int = 0, size: int = 1) -> Freight:
+        return Freight(origin=origin, to=to, mid="alpha/1", offset=offset, size=size, nonce="")
+
+    def test_a_gateway_holds_little(self, country: Country, lane: Bulk) -> None:
+        forwarding = Forwarding(lane, 50_000, 8_000)
+        for number in range(100):
+            forwarding.add("alpha", self.freight("alpha", f"r{number % 5}", number, 1000), bytes(1000))
+        assert forwarding.dropped == 88
+        (brought,) = forwarding._brought.values()
+        sent = []
+        while brought.ready:
+            piece = country.network.wait(Deferred.fromCoroutine(brought.next(10**6)))
+            assert piece is not None
+            assert isinstance(piece[0], Freight)
+            sent.append(piece[0].to)
+        assert sent == [f"r{number % 5}" for number in range(12)]
+        assert forwarding._shares.bytes == 0
+
+    def test_tiny_pieces_take_no_more_memory_than_others(self, lane: Bulk) -> None:
+        forwarding = Forwarding(lane, FORWARDED_BYTES, FORWARDED_OF_PAIR)
+        assert sum(forwarding.add("alpha", self.freight("alpha"), b"x") for _ in range(10_000)) < 512
+        more = (forwarding.add("alpha", self.freight(f"m{number}"), b"x") for number in range(10_000))
+        assert 512 < sum(more) < 2048
+
+    def test_who_brings_much_for_whoever_it_names_leaves_room_for_others(self, lane: Bulk) -> None:
+        forwarding = Forwarding(lane, FORWARDED_BYTES, FORWARDED_OF_PAIR)
+        for number in range(1000):
+            forwarding.add("mallory", self.freight(f"m{number % 20}", size=60_000), bytes(60_000))
+        while forwarding.add("mallory", self.freight("alpha", size=60_000), bytes(60_000)):
+            pass
+        mine = sum(
+            forwarding.add("alpha", self.freight("alpha", size=16384), bytes(16384)) for _ in range(16)
         )
-        forwarding.add(frame, bytes(1000))
-    assert forwarding.dropped == 90
-    sent = []
-    while forwarding.ready:
-        piece = country.network.wait(Deferred.fromCoroutine(forwarding.next(10**6)))
-        assert piece is not None
-        assert isinstance(piece[0], Freight)
-        sent.append(piece[0].to)
-    assert sent == [f"r{number % 5}" for number in range(10)]
+        assert mine * 16384 == FILE_WINDOW_ROUTED
