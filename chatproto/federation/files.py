@@ -9,6 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from chatproto.errors import ChatError, NoSuchRealm, StoreError
+from chatproto.faults import Discreet
 from chatproto.federation.bounds import FILES, ROUTES, UNASKED_BYTES
 from chatproto.federation.bulk import Bulk
 from chatproto.federation.files_serving import Serving
@@ -23,6 +29,9 @@ if TYPE_CHECKING:
     from chatproto.federation.link import PeerLink
 
 
+_log = Logger()
+
+
 def abilities(realm: Realm) -> tuple[str, ...]:
     """Return what a realm can do beyond the least, as its hello says it."""
     return (CAPABILITY, ROUTES) if realm.files.store is None else (CAPABILITY, ROUTES, FILES)
@@ -34,12 +43,21 @@ def attend(realm: Realm, links: Mapping[RealmName, PeerLink]) -> None:
     def wanted(row: FileRow) -> None:
         realm.files.rows_changed()  # it may stand where another realm's file was
         for link in links.values():
-            if link.realm == row.realm:
-                link.fetching.wanted(row)
-            else:
+            if link.realm != row.realm:
                 link.fetching.elsewhere(row.mid)
+        source = links.get(RealmName(row.realm))
+        if source is not None and source.standing is not Standing.DROPPED:
+            source.fetching.wanted(row)
+        else:  # if that cannot be stored now, it is done with what else the realm had
+            refusing = Deferred.fromCoroutine(realm.files.refused(row, NoSuchRealm.code))
+            refusing.addErrback(_not_refused, realm)
 
     realm.offers.on_wanted = realm.files.elsewhere.on_wanted = wanted
+
+
+def _not_refused(failure: Failure, realm: Realm) -> None:
+    if realm.writer.failure is None and not failure.check(ChatError, StoreError):
+        _log.failure("a file of a realm that was dropped was not refused", failure=Discreet(failure))
 
 
 class FileEnd:

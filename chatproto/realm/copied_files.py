@@ -1,8 +1,8 @@
 """Files in copies of groups: what is known here of one whose entry comes, and the row that it gets.
 
 The home says what a file is and has its bytes, unless somebody here has sent it: then its row waits already,
-and the home's word about a mid of this realm counts only where it is the same. A file has the mid that its sender's
-realm gave it, so no home can take mids of others with what its own people send.
+and the home's word about a mid of this realm counts only where it is the same. A file has the mid that its
+sender's realm gave it, so no home can take mids of others with what its own people send.
 """
 
 from __future__ import annotations

@@ -143,3 +143,13 @@ def test_each_of_several_is_asked_for_again_that_were_not_here_yet(
     country.network.run(0.5)
     missing.clear()
     country.network.until(lambda: all(state(country, "beta", mid) == "stored" for mid in mids), 30)
+
+
+def test_one_of_a_realm_that_was_dropped_is_not_waited_for(country: Country) -> None:
+    mid = send_file(country, "messi@alpha", "room", content(1000))
+    country.network.until(lambda: state(country, "gamma", mid) == "offered")
+    links = country.hosts["gamma"].links
+    assert links is not None
+    country.network.wait(Deferred.fromCoroutine(links.peers.drop(RealmName("alpha"))))
+    need(country, "gamma", mid)
+    country.network.until(lambda: state(country, "gamma", mid) == "refused", 10)
