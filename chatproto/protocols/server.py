@@ -313,10 +313,12 @@ class ChatServerProtocol(RawFraming):
             self._large.answered()
         if self._stranger is not None:
             self.look_at_trust()
-        if outbox.unsent >= self._limits.push_bytes:
+        if outbox.unsent >= self._limits.push_bytes or self.session.boxes is not None:
             outbox.flush()
             if outbox.full:
                 self.pause(Pause.OUTBOX)
+            elif not slots:
+                self.session.took_boxes()
         if self.paused:
             self._go_on(outbox)
 
@@ -354,4 +356,4 @@ class ChatServerProtocol(RawFraming):
     def _drained(self) -> None:
         """Hear that everything sent was taken."""
         self.resume(Pause.OUTBOX)
-        self.session.drained()
+        self.session.drained(all_taken=not self._slots and not self.unsent)

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Protocol
 
-from twisted.internet.defer import DeferredSemaphore
-
 from chatproto.errors import NoSuchFile, Unavailable
 from chatproto.events import InboxFile
 from chatproto.interfaces import IFileStore
+from chatproto.realm.boxroom import BoxRoom, Share
 from chatproto.realm.contents import encode_content, encoded_size
 from chatproto.realm.meters import Meters
 from chatproto.realm.times import Clock
@@ -24,8 +23,6 @@ from chatproto.records import FileRow, FileState, MessageRow, read_offer
 _WAIT_SECONDS = 60.0
 #: Files that keep their places; of more, the one asked for longest ago begins again.
 _WAITED_FOR = 1000
-#: Boxes with files that are read at a time: each is up to 16 MiB in memory.
-_READING = 4
 _GONE = "not kept any more"
 
 
@@ -51,7 +48,7 @@ class FileBox:
         self._meters = meters
         self._clock = clock
         self._most = most
-        self._reading = DeferredSemaphore(_READING)
+        self.room = BoxRoom(clock)
         #: Since when an account asks for a file that is not here, by account and mid.
         self._asked: OrderedDict[tuple[str, str], float] = OrderedDict()
 
@@ -60,8 +57,11 @@ class FileBox:
         offer = read_offer(row.text)
         return 0 if offer is None or offer.size > self._most else encoded_size(offer.size)
 
-    async def open(self, account: str, row: MessageRow) -> InboxFile | str | None:
-        """Return a message's file, a notice that stands for it, or None while it is worth to wait for it."""
+    async def open(self, account: str, row: MessageRow, share: Share) -> InboxFile | str | None:
+        """Return a message's file, a notice that stands for it, or None while it is worth to wait for it.
+
+        ``share`` is of the connection that asks: what it has for the file, it has until the file was sent.
+        """
         offer = read_offer(row.text)
         # What is said of it in the log of a group may be the word of another realm; its own row is ours.
         found = await self._files.row(row.mid)
@@ -75,21 +75,20 @@ class FileBox:
             await self._files.need(found)
         if found.state != FileState.STORED:
             return self._wait(account, found, "still on its way from another realm")
+        if not await share.take(encoded_size(found.size)):
+            return None
         return await self._read(account, found, offer.plain)
 
     async def _read(self, account: str, row: FileRow, plain: bool) -> InboxFile | str | None:
         store = self._files.store
         if store is None:
             return _notice(row, _GONE)
-        await self._reading.acquire()
         try:
             content = await encode_content(store, row.sha256, row.size)
         except NoSuchFile:
             return _notice(row, _GONE)
         except Unavailable:
             return self._wait(account, row, "it cannot be read now")
-        finally:
-            self._reading.release()
         self._asked.pop((account, row.mid), None)
         self._meters.file_bytes_out += row.size
         return InboxFile(name=row.name, content=content, plain=plain)

@@ -17,6 +17,7 @@ from chatproto.limits import INBOX_BYTES, PAGE_ITEMS
 from chatproto.names import fold
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.blocks import Blocks
+from chatproto.realm.boxroom import Share
 from chatproto.realm.cursors import Cursors, Key
 from chatproto.realm.filebox import FileBox
 from chatproto.realm.logins import Login
@@ -47,6 +48,7 @@ class Inboxes:
     ) -> None:
         self._others = others
         self._files = files
+        self.room = files.room
         self._store = store
         self._routes = routes
         self._blocks = blocks
@@ -54,11 +56,12 @@ class Inboxes:
         self._cursors = cursors
         self._locks: dict[str, DeferredLock] = {}
 
-    async def take_all(self, login: Login) -> InboxTaken:
+    async def take_all(self, login: Login, share: Share) -> InboxTaken:
         """Take everything received in any conversation, up to what one reply carries."""
-        return InboxTaken(entries=await self._alone(login, (login.account, "inbox", 0), None, _is_mail))
+        key = (login.account, "inbox", 0)
+        return InboxTaken(entries=await self._alone(login, key, None, _is_mail, share))
 
-    async def take_group(self, login: Login, name: str) -> InboxTaken:
+    async def take_group(self, login: Login, name: str, share: Share) -> InboxTaken:
         """Take what was said in one group, independently of :meth:`take_all`.
 
         :raises NoSuchGroup: there is no such group.
@@ -67,27 +70,28 @@ class Inboxes:
         group = await self._routes.any_group(name)
         number = group.row.conversation
         key = (login.account, "inboxgroup", number)
-        return InboxTaken(entries=await self._alone(login, key, group.row, _is_mail))
+        return InboxTaken(entries=await self._alone(login, key, group.row, _is_mail, share))
 
-    async def take_files(self, login: Login) -> FilesTaken:
+    async def take_files(self, login: Login, share: Share) -> FilesTaken:
         """Take the files that others sent, independently of :meth:`take_all`."""
-        return FilesTaken(entries=await self._alone(login, (login.account, "files", 0), None, _is_file))
+        key = (login.account, "files", 0)
+        return FilesTaken(entries=await self._alone(login, key, None, _is_file, share))
 
     async def _alone(
-        self, login: Login, key: Key, group: ConversationRow | None, belongs: Belongs
+        self, login: Login, key: Key, group: ConversationRow | None, belongs: Belongs, share: Share
     ) -> list[InboxEntry]:
         """Take from a box while nobody else takes from a box of this account."""
         lock = self._locks.setdefault(login.account, DeferredLock())
         await lock.acquire()
         try:
-            return await self._take(login, key, group, belongs)
+            return await self._take(login, key, group, belongs, share)
         finally:
             if not lock.waiting:
                 self._locks.pop(login.account, None)
             lock.release()
 
     async def _take(
-        self, login: Login, key: Key, group: ConversationRow | None, belongs: Belongs
+        self, login: Login, key: Key, group: ConversationRow | None, belongs: Belongs, share: Share
     ) -> list[InboxEntry]:
         start = position = await self._cursors.load(key)
         blocked = await self._blocks.of(login.account)
@@ -102,7 +106,7 @@ class Inboxes:
                     conversation.is_group and fold(row.sender) in blocked
                 ):
                     fits = not entries or row.kind != FILE or self._files.size(row) <= room
-                    entry = await self._entry(row, conversation, login) if fits else None
+                    entry = await self._entry(row, conversation, login, share) if fits else None
                     room -= 0 if entry is None else _most_bytes(entry)
                     if entry is None or (room < 0 and entries):
                         complete = True
@@ -129,12 +133,14 @@ class Inboxes:
         )
         return rows, {group.conversation: group}, len(rows) < PAGE_ITEMS
 
-    async def _entry(self, row: MessageRow, conversation: ConversationRow, login: Login) -> InboxEntry | None:
+    async def _entry(
+        self, row: MessageRow, conversation: ConversationRow, login: Login, share: Share
+    ) -> InboxEntry | None:
         """Return the entry of a message; None if it is a file that is still worth waiting for."""
         file = None
         text = row.text if row.kind == "text" else f"(not delivered: {row.text.partition(' ')[0]})"
         if row.kind == FILE:
-            found = await self._files.open(login.account, row)
+            found = await self._files.open(login.account, row, share)
             if found is None:
                 return None
             text, file = (found, None) if isinstance(found, str) else ("", found)

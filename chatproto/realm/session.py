@@ -17,6 +17,7 @@ from chatproto.errors import BadToken, NotAllowed, NotLoggedIn
 from chatproto.events import Reply
 from chatproto.limits import Limits
 from chatproto.realm.attempts import Delay
+from chatproto.realm.boxroom import Share
 from chatproto.realm.handlers import DIRECT, REPLIES
 from chatproto.realm.listening import Listener, Sink
 from chatproto.realm.live import Visit
@@ -74,6 +75,8 @@ class ClientSession:
         #: An attempt to log in that has to wait.
         self._delay: Delay | None = None
         self._closed = False
+        #: What it has of the memory for files in boxes.
+        self.boxes: Share | None = None
         self._believed_until = 0.0
         self._expiry: IDelayedCall | None = None
 
@@ -219,14 +222,29 @@ class ClientSession:
         for visit in visits.values():
             self.realm.live.exit(visit)
 
-    def drained(self) -> None:
-        """Hear that the connection has room for events again."""
+    def drained(self, *, all_taken: bool = False) -> None:
+        """Hear that the connection has room for events again, and whether nothing else is on its way."""
+        if all_taken:
+            self.took_boxes()
         if self.listener is not None:
             self.listener.drained()
+
+    def share(self) -> Share:
+        """Return what the connection has of the memory for files in boxes, until :meth:`took_boxes`."""
+        if self.boxes is None:
+            self.boxes = Share(self.realm.inboxes.room, closed=self._closed)
+        return self.boxes
+
+    def took_boxes(self) -> None:
+        """Hear that the client has all that it asked for, or never will."""
+        boxes, self.boxes = self.boxes, None
+        if boxes is not None:
+            boxes.close()
 
     def closed(self) -> None:
         """Hear that the connection is gone."""
         self._closed = True
+        self.took_boxes()
         if self._delay is not None:
             self._delay.cancel()
         self.stop_listening()

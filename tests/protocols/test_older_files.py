@@ -247,6 +247,36 @@ class TestReceiving:
         assert box(henderson) == {}
         assert len(box(henderson, "receivefile")) == 1
 
+    def test_who_does_not_take_a_file_keeps_the_memory_that_others_wait_for(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("chatproto.realm.boxroom._ALL_BYTES", 500_000)
+        served = serve()
+        room = served.house.realm.inboxes.room
+        messi, henderson = two(served)
+        lineker, _ = auth(served, "lineker")
+        content = base64.b64encode(bytes(300_000)).decode()
+        assert messi.ask(f"sendgroupfile henderson,lineker a.bin {content}") == SENT
+        assert messi.ask(f"sendfile lineker b.bin {content}") == SENT
+        henderson.wire.reading = False
+        henderson.say("inbox")
+        assert room.taken == 400_000
+        lineker.say("inbox")
+        assert lineker.heard() == []
+        served.house.turn(11)
+        assert lineker.heard() == [{"status": "OK", "messages": {}}]
+        lineker.say("inbox")
+        while henderson.wire.waiting:
+            henderson.wire.take()
+        served.house.turn()
+        assert len(lineker.heard()[0]["messages"]["messi"]) == 1
+        assert room.taken == 0
+        lineker.wire.reading = False
+        lineker.say("inbox")
+        assert room.taken == 400_000
+        lineker.lose()
+        assert room.taken == 0
+
     def test_a_reply_has_what_fits_and_the_rest_comes_with_the_next(
         self, served: Served, monkeypatch: pytest.MonkeyPatch
     ) -> None:
