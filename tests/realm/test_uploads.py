@@ -176,6 +176,17 @@ class TestOnce:
         with pytest.raises(BadName):
             messi.upload("henderson", 1, cid="a b")
 
+    def test_a_message_that_takes_the_cid_meanwhile_removes_nothing(self, house: House, messi: Files) -> None:
+        file = messi.upload("henderson", 1, cid="c").file
+        messi.chunk(file, 0, b"x")
+        messi.client.send("henderson", cid="c")
+        for _ in range(2):
+            with pytest.raises(CidReused):
+                messi.finish(file)
+        assert [(state.file, state.offset) for state in messi.uploads()] == [(file, 1)]
+        messi.client.ask(commands.Cancel(file=file))
+        assert messi.uploads() == []
+
     def test_counted_cids_may_be_finished_in_any_order(self, house: House, messi: Files) -> None:
         files = [messi.upload("henderson", 1, cid=f"m:{number}").file for number in (1, 2)]
         messi.client.send("henderson", cid="m:3")

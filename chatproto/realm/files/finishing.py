@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from chatproto import commands
 from chatproto.errors import (
     ChatError,
+    CidReused,
     FileTooLarge,
     InternalError,
     NoSuchFile,
@@ -41,8 +42,9 @@ from chatproto.realm.sending import Answer, Filing, Sending
 from chatproto.realm.writer import Writer
 from chatproto.records import NOWHERE, FileRow, FileState, MessageRow, Offer, offer_text
 
-#: Refusals after which the same upload can be finished later.
-_PASSING = (Unavailable, InternalError)
+#: Refusals after which the same upload can be finished later; and what a message that took its cid meanwhile
+#: leads to, which is no reason to throw its bytes away unasked.
+_PASSING = (Unavailable, InternalError, CidReused)
 #: Fires with the answer to a command.
 _Sending = Deferred[Reply | ChatError]
 
