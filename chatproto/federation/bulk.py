@@ -26,6 +26,9 @@ _LEAST_BYTES = 4 * 1024
 _SLOW_SECONDS = 0.02
 _FAST_SECONDS = 0.005
 
+#: What one turn of a source may cost: not less than a piece, so that after one it always has another.
+_TURN_BYTES = CHUNK_BYTES + PIECE_BYTES
+
 #: A frame, and the raw bytes that follow it.
 Piece = tuple[Chunk | Freight, bytes]
 
@@ -119,7 +122,7 @@ class Bulk:
             if source.ready and left > 0:
                 return source
             del self._sources[source]
-            self._sources[source] = min(left, 0) + CHUNK_BYTES if source.ready else 0
+            self._sources[source] = min(left, 0) + _TURN_BYTES if source.ready else 0
         return next((source for source, left in self._sources.items() if left > 0), None)
 
     async def _until_idle(self) -> None:

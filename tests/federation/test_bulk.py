@@ -71,6 +71,12 @@ def test_turns_are_by_bytes(lane: Lane) -> None:
     assert abs(large - small) <= 2 * CHUNK_BYTES
 
 
+def test_who_is_alone_goes_on_to_the_end(lane: Lane) -> None:
+    lane.bulk.add(Supply("large", CHUNK_BYTES, 300))
+    lane.town.turn()
+    assert lane.bulk.sent > 290 * CHUNK_BYTES
+
+
 def test_nobody_waits_for_many_tiny_pieces(lane: Lane) -> None:
     lane.bulk.add(Supply("tiny", 1, 100_000))
     lane.bulk.add(Supply("large", CHUNK_BYTES, 1000))
