@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -36,6 +37,8 @@ _ENDING_SECONDS = 5.0
 #: The exit code of one that is not done, and that the same command goes on with.
 UNFINISHED = 3
 _AGAIN = "the same command goes on with it"
+#: What passes as soon as somebody makes room.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _OPTIONS = (
     click.option("--user", required=True, metavar="NAME", help="Who you are."),
@@ -154,7 +157,9 @@ class Errand:
             reason = f"{step.reason or 'nothing came'} for {self._patience:g} s"
             raise Unfinished(f"{title}: {reason}; {_AGAIN}") from None
         except OSError as error:
-            raise click.ClickException(says(error)) from None
+            if error.errno in _FULL:
+                raise Unfinished(f"{title}: {says(error, name=False)}; {_AGAIN}") from None
+            raise click.ClickException(says(error) if error.filename else f"{title}: {says(error)}") from None
         except ConnectionUnavailable as error:
             raise Unfinished(f"{title}: {error.text}; {_AGAIN}") from None
         except ChatError as error:

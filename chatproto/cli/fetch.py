@@ -10,6 +10,7 @@ import click
 from chatproto.cli.errand import Entry, Errand, errand_options, run_errand
 from chatproto.cli.finding import file_of_id, newest_file
 from chatproto.client import FileInfo
+from chatproto.names import clean_file_name
 
 
 @click.command()
@@ -39,9 +40,10 @@ def fetch(place: str, words: tuple[str, ...], from_: str | None, *, overwrite: b
         else:
             found = await newest_file(client, from_, client.address or "", word=file)
         if found is None:
-            raise click.ClickException(f"there is no file {file} from {from_}".replace("  ", " "))
+            where = "that you may read" if from_ is None else f"from {from_}"
+            raise click.ClickException(" ".join(filter(None, ("there is no file", file, where))))
         path = await errand.follow(
-            found.name,
+            str(folder / clean_file_name(found.name)),
             lambda progress: client.save(found, folder, overwrite=overwrite, progress=progress),
         )
         click.echo(str(path))

@@ -11,6 +11,7 @@ import click
 from twisted.internet.defer import Deferred
 
 from chatproto.cli.errand import Entry, Errand, errand_options, run_errand
+from chatproto.cli.printing import printable
 from chatproto.client import Progress, Sent
 
 
@@ -38,7 +39,7 @@ def send_file(
         send = partial(errand.client.send_file, to, name=name, cid=cid)
         for path in paths:
             sent = await errand.follow(str(path), partial(_begin, send, path))
-            click.echo(f"{sent.mid}\t{path}")
+            click.echo(f"{sent.mid}\t{printable(str(path))}")
 
     return run_errand(entry, work)
 

@@ -55,8 +55,7 @@ class Transfers:
             def sent(result: Sent) -> str:
                 if not talk.patient:
                     return ""  # it comes back as a message that is shown
-                number = "" if result.seq is None else f" as {result.seq}"
-                return f"sent {path.name} to {to}{number}"
+                return f"sent {path.name} to {to} as {result.mid}"  # which /save takes
 
             return talk.client.send_file(to, path, progress=progress).addCallback(sent)
 
@@ -135,9 +134,9 @@ class Transfers:
 _BEGIN = Progress(Stage.READING, 0, 0)
 
 
-def says(error: OSError) -> str:
-    """Return in words what the system says of a file."""
+def says(error: OSError, *, name: bool = True) -> str:
+    """Return in words what the system says of a file, with its name if it knows it."""
     if isinstance(error, BlockingIOError):
         return f"{error.filename or 'the file'} is being saved already"
     reason = (error.strerror or type(error).__name__).lower()
-    return f"{error.filename}: {reason}" if error.filename else reason
+    return f"{error.filename}: {reason}" if name and error.filename else reason

@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -163,6 +164,17 @@ def test_a_script_leads_a_group_and_an_account(place: str) -> None:
     ]
     assert ran.returncode == 0
     assert chat(place, "amsal", "/who", password="new one").returncode == 1
+
+
+def test_a_script_that_sends_a_file_is_told_the_id_that_saves_it(place: str, tmp_path: Path) -> None:
+    path, folder = tmp_path / "plan.pdf", tmp_path / "in"
+    path.write_text("halo")
+    folder.mkdir()
+    sent = chat(place, "messi", "/to lineker", f"/file {path}")
+    (file,) = re.findall("-- sent plan.pdf to lineker as (.*)", sent.stdout)
+    saved = chat(place, "lineker", f"/save {file} {folder}")
+    assert (saved.returncode, saved.stderr) == (0, "")
+    assert (folder / "plan.pdf").read_text() == "halo"
 
 
 def test_scripts_leave_no_sessions(place: str) -> None:

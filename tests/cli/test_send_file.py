@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.serving import COMMAND, SECONDS, Server, environment, on_terminal
+from tests.small_disk import small_disk
 from tests.system.running import RunningRealm
 
 #: Large enough to be killed on the way, several times.
@@ -101,7 +102,10 @@ def test_what_cannot_be_done_is_one_line_and_an_exit_code(place: str, path: Path
     )
     code, _, complained = send(place, "henderson", folder / "nothing")
     assert (code, complained) == (1, f"chatproto: {folder / 'nothing'}: no such file or directory\n")
-    assert fetch(place, "alpha/0", folder)[0] == 1
+    assert fetch(place, "alpha/0", folder)[::2] == (
+        1,
+        "chatproto: there is no file alpha/0 that you may read\n",
+    )
     code, _, complained = fetch(place, "--from", "henderson", "x", folder)
     assert (code, complained) == (1, "chatproto: there is no file x from henderson\n")
     assert fetch(place, folder)[0] == 2
@@ -111,6 +115,31 @@ def test_what_cannot_be_done_is_one_line_and_an_exit_code(place: str, path: Path
     assert send("192.0.2.1:8889", "henderson", path)[0] == 2  # without TLS
     code, _, complained = send("127.0.0.1:1", "henderson", path, "--patience", "0.3")
     assert (code, complained) == (3, "chatproto: 127.0.0.1:1 did not answer in 0.3 s\n")
+
+
+def test_a_disk_that_is_full_is_told_and_gone_on_with_when_it_has_room(place: str, tmp_path: Path) -> None:
+    path = tmp_path / "plan.pdf"
+    path.write_bytes(BYTES[: 4 * 1024 * 1024])
+    assert send(place, "henderson", path)[0] == 0
+    with small_disk(tmp_path / "small", "2m") as disk:
+        assert fetch(place, "--from", "messi", "plan.pdf", disk) == (
+            3,
+            "",
+            f"chatproto: {disk / 'plan.pdf'}: no space left on device; the same command goes on with it\n",
+        )
+        [part] = disk.iterdir()
+        assert part.stat().st_size > 1024 * 1024
+        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+        assert fetch(place, "--from", "messi", "plan.pdf", disk) == (0, f"{disk / 'plan.pdf'}\n", "")
+        assert (disk / "plan.pdf").read_bytes() == path.read_bytes()
+
+
+def test_a_path_that_would_move_the_cursor_is_printed_escaped(place: str, tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[31m\u202eb.txt"
+    path.write_text("halo")
+    code, said, complained = send(place, "henderson", path)
+    assert (code, complained) == (0, "")
+    assert said.split("\t")[1] == f"{tmp_path}/a\\x1b[31m\\u202eb.txt\n"
 
 
 def test_the_password_may_come_from_a_file(place: str, tmp_path: Path) -> None:
