@@ -11,7 +11,7 @@ class StoredFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One file as an administrator sees it; ``realm`` is where it is fetched, if it was not sent here.
 
     ``state`` is ``stored``, ``wanted`` (it is being fetched), ``offered`` (it is fetched when somebody asks
-    for it), ``refused`` (it did not come as was said) or ``gone`` (it was removed).
+    for it), ``refused`` (it did not come as was said) or ``gone`` (it was removed, or is lost).
     """
 
     seq: int

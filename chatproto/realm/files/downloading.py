@@ -54,6 +54,7 @@ class Downloads:
         self._meters: Meters = writer.meters
         #: Files that are here, by account and mid, with the generation of the rules they were found by.
         self._known: dict[tuple[str, str], tuple[int, FileRow]] = {}
+        self._missed = False
 
     def forget(self) -> None:
         """Hear that rows of files have changed."""
@@ -89,9 +90,26 @@ class Downloads:
     def _failed(self, failure: Failure, row: FileRow, answer: Answer) -> None:
         if failure.check(NoSuchFile):
             self.forget()
+            self._miss(row)
             answer(FileGone())
         else:
             answer_failure(failure, answer, self._writer)
+
+    def _miss(self, row: FileRow) -> None:
+        """Tell the log that the folder lacks what the store has: once, as it is so for many files."""
+        if not self._missed:
+            self._missed = True
+            self._log.error(
+                "the content of {mid} is not there, and perhaps not that of other files; is the folder "
+                "an older copy? `chatproto check` tells more",
+                mid=row.mid,
+            )
+
+    async def state(self, row: FileRow) -> str:
+        """Return the state of a file by what is there: an older copy of the folder has less."""
+        if row.state == FileState.STORED and not await self._files.has(row.sha256):
+            return str(FileState.GONE)
+        return row.state
 
     async def find_and_read(self, login: Login, command: commands.Download, answer: Answer) -> None:
         """Find out whether an account may read a file, and answer with a piece of it.

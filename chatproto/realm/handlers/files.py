@@ -58,13 +58,14 @@ async def uploads(session: ClientSession, login: Login, command: commands.Upload
 
 async def about(session: ClientSession, login: Login, command: commands.About) -> Reply:
     """Tell about a file that the account may read the message of."""
-    row = await session.realm.files.downloads.find(login, command.file)
+    downloads = session.realm.files.downloads
+    row = await downloads.find(login, command.file)
     return events.AboutFile(
         file=events.FileInfo(id=row.mid, name=row.name, size=row.size, sha256=row.sha256, type=row.type),
         from_=row.sender,
         to=row.recipient,
         at=Timestamps().text(row.at),
-        state=row.state,
+        state=await downloads.state(row),
         seq=None if row.conversation == NOWHERE else row.seq,
     )
 

@@ -24,11 +24,12 @@ async def files_list(session: ClientSession, _: Login | None, command: commands.
     limit = min(command.limit or _FILES, _FILES)
     rows = await session.realm.files.page(command.after, limit + 1)
     text = Timestamps().text
-    found = [_stored(row, text(row.at)) for row in rows[:limit]]
+    state = session.realm.files.downloads.state
+    found = [_stored(row, text(row.at), await state(row)) for row in rows[:limit]]
     return events.StoredFilePage(files=found, complete=len(rows) <= limit)
 
 
-def _stored(row: FileRow, at: str) -> events.StoredFile:
+def _stored(row: FileRow, at: str, state: str) -> events.StoredFile:
     return events.StoredFile(
         seq=row.seq,
         file=row.mid,
@@ -39,7 +40,7 @@ def _stored(row: FileRow, at: str) -> events.StoredFile:
         sha256=row.sha256,
         type=row.type,
         at=at,
-        state=row.state,
+        state=state,
         realm=row.realm,
     )
 
@@ -54,8 +55,9 @@ async def files_export(session: ClientSession, _: Login | None, command: command
     row = await files.row(command.file)
     if row is None:
         raise NoSuchFile
-    if row.state != FileState.STORED:
-        raise FileNotHere if row.state in (FileState.WANTED, FileState.OFFERED) else FileGone
+    state = await files.downloads.state(row)
+    if state != FileState.STORED:
+        raise FileNotHere if state in (FileState.WANTED, FileState.OFFERED) else FileGone
     return events.FileExported(size=await files.store.export(row.sha256, command.path))
 
 
