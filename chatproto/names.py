@@ -194,11 +194,13 @@ def is_sha256(text: str) -> bool:
 def clean_file_name(text: str) -> str:
     """Return text as the name of a file, safe to create in a folder on any system; never empty.
 
-    What stands before the last ``/`` or ``\\`` is no part of it.
+    What stands before the last ``/`` or ``\\`` is no part of it. It does not begin as options of programs do.
     """
     last = text.replace("\\", "/").rpartition("/")[2]
     seen = "".join(character for character in last if unicodedata.category(character) not in _UNSEEN)
     name = unicodedata.normalize("NFC", seen).translate(_RESERVED).strip().lstrip(". ").rstrip(". ")
+    if name.startswith("-"):
+        name = f"_{name[1:]}"
     if _DEVICE.match(name):
         name = f"_{name}"
     return cut_file_name(name).rstrip(". ") or "file"

@@ -29,6 +29,10 @@ from chatproto.names import FILE_NAME_BYTES, clean_file_name, cut_file_name
         ("gpj.\u202eexe", "gpj.exe"),
         ("e\u0301t\u200de\u0301", "\u00e9t\u00e9"),
         ("\udcff.txt", "txt"),
+        ("-rf", "_rf"),
+        (". -rf", "_rf"),
+        ("--", "_-"),
+        ("a-b.txt", "a-b.txt"),
         ("nul", "_nul"),
         ("COM1.tar.gz", "_COM1.tar.gz"),
         ("console", "console"),
@@ -43,7 +47,7 @@ def test_names_are_cleaned(said: str, name: str) -> None:
     assert clean_file_name(said) == name
 
 
-_TEXT = st.text(st.characters() | st.sampled_from("./\\ \u200d\u202e\u0301conCON1"), max_size=300)
+_TEXT = st.text(st.characters() | st.sampled_from("./\\- \u200d\u202e\u0301conCON1"), max_size=300)
 
 
 @given(_TEXT)
@@ -53,7 +57,7 @@ def test_whatever_is_said_can_be_created_and_stays_as_it_is(said: str) -> None:
     assert 1 <= len(name.encode()) <= FILE_NAME_BYTES
     assert Path("folder", name).name == name
     assert name == unicodedata.normalize("NFC", name)
-    assert not name.startswith(".")
+    assert not name.startswith((".", "-"))
     assert not {unicodedata.category(character) for character in name} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
