@@ -282,7 +282,7 @@ class IStore(Interface):
         """Return the sizes of the files, summed, that an address as shown sent here since a time."""
 
     def came_bytes(realm: str, since: int) -> Deferred[int]:
-        """Return the sizes of the files, summed, that were offered by a realm since a time."""
+        """Return the sizes of the files, summed, that are wanted of a realm or came from it, since a time."""
 
     def upload(mid: str) -> Deferred[UploadRow | None]:
         """Return an upload that is not finished."""

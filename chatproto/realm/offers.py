@@ -93,6 +93,13 @@ class Offers:
             return None
         return offer if prepared[1] + offer.size <= most else QuotaReached.code
 
+    async def has_room(self, file: FileRow) -> bool:
+        """Tell whether a file that was only offered may be fetched today."""
+        most = self.limits.peer_file_bytes_a_day
+        if not most:
+            return True
+        return await self._store.came_bytes(file.realm, self._now() - _DAY) + file.size <= most
+
     def wanted(self, message: MessageRow, offer: Offer, recipient: str, realm: str) -> FileRow:
         """Return the row of a file that is to be fetched as soon as its message is durable."""
         return file_row(message, offer, recipient, realm, self._now(), FileState.WANTED)

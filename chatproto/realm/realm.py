@@ -137,6 +137,7 @@ class Realm:
         box = FileBox(self.files, self.meters, clock, limits.sendfile_bytes)
         self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors, self.others, box)
         self.offers = Offers(store, clock, limits, keeps=files is not None)
+        self.files.elsewhere.has_room = self.offers.has_room
         self._guests = Guests(
             name,
             self.accounts,

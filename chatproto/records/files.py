@@ -64,7 +64,7 @@ class FileRow(Record, frozen=True):
 
     ``conversation`` is 0 of one that waits for a group elsewhere. ``realm`` is where to fetch it, ``""`` if a
     client brought it here. ``sender`` and ``recipient`` are addresses as shown. ``at`` is when it was stored,
-    or its message came.
+    or its message came, or, if it was only offered then, when somebody asked for it.
     """
 
     mid: str

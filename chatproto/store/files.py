@@ -51,7 +51,8 @@ def references(connection: Connection, sha256s: Sequence[str]) -> dict[str, int]
 _SUM = select(cast(func.coalesce(func.sum(files.c.size), 0), BigInteger))
 _SINCE = files.c.at >= bindparam("since")
 _SENT = _SUM.where(IS_OURS, files.c.sender == bindparam("sender"), _SINCE)
-_CAME = _SUM.where(IS_THEIRS, files.c.realm == bindparam("realm"), _SINCE)
+_TAKES = files.c.state.in_([FileState.WANTED.value, FileState.STORED.value])
+_CAME = _SUM.where(IS_THEIRS, files.c.realm == bindparam("realm"), _SINCE, _TAKES)
 
 
 def sent_bytes(connection: Connection, sender: str, since: int) -> int:
@@ -60,7 +61,7 @@ def sent_bytes(connection: Connection, sender: str, since: int) -> int:
 
 
 def came_bytes(connection: Connection, realm: str, since: int) -> int:
-    """Sum up what a realm offered."""
+    """Sum up what is fetched from a realm."""
     return int(connection.execute(_CAME, {"realm": realm, "since": since}).scalar_one())
 
 

@@ -17,6 +17,9 @@ from chatproto.store.tables import MemoryTables
 
 T = TypeVar("T")
 
+#: What takes room here, or will.
+_FETCHED = (FileState.WANTED, FileState.STORED)
+
 _by_seq = attrgetter("seq", "mid")
 
 
@@ -70,7 +73,7 @@ class MemoryFiles(ABC):
             lambda tables: sum(
                 row.size
                 for row in tables.every(FileRow)
-                if row.realm and row.realm == realm and row.at >= since
+                if row.realm and row.realm == realm and row.at >= since and row.state in _FETCHED
             )
         )
 

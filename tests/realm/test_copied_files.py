@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from chatproto import commands
 from chatproto.records import FileRow, FileState, Offer, offer_text
 from tests.realm.circle import ALPHA, BETA, GAMMA, Circle, log, take
 from tests.realm.filing import Files
-from tests.realm.house import House
+from tests.realm.house import House, watch
 from tests.realm.links import arrive, item
 from tests.realm.test_copies import entry
 from tests.realm.test_far_groups import join
 
+DAY = 86400
+
 OFFER = offer_text(Offer(name="a.txt", size=5, sha256="0" * 64))
+SMALL = offer_text(Offer(name="c.txt", size=3, sha256="2" * 64))
 OTHER = offer_text(Offer(name="b.txt", size=6, sha256="1" * 64))
 
 
@@ -72,3 +77,27 @@ def test_the_realm_of_a_mid_has_the_last_word() -> None:
     beta.wait(beta.realm.files.refused(forged, "no-such-file"))
     (row,) = beta.rows(FileRow)
     assert (row.realm, row.sha256, row.state) == ("gamma", "1" * 64, FileState.WANTED)
+
+
+def test_only_what_is_asked_for_uses_up_the_quota_of_the_home() -> None:
+    _, beta = copied()
+    beta.realm.offers.limits = replace(beta.realm.offers.limits, peer_file_bytes_a_day=8)
+    rows = []
+    for number in (2, 3):
+        assert offered(beta, number, f"alpha/{number}", "messi@alpha") == "file"
+        rows = beta.rows(FileRow)
+    beta.clock.advance(2 * DAY)
+    private = item(mid="alpha/9", from_="messi@alpha", to="amsal@beta", kind="file", text=SMALL)
+    assert arrive(beta, ALPHA, private) == ""
+    asked = [watch(beta.realm.files.need(row)) for row in rows]
+    beta.turn()
+    assert asked == [[None], [None]]
+    states = {row.mid: row.state for row in beta.rows(FileRow)}
+    assert states == {
+        "alpha/2": FileState.WANTED,
+        "alpha/3": FileState.OFFERED,
+        "alpha/9": FileState.WANTED,
+    }
+    beta.clock.advance(DAY + 1)
+    beta.wait(beta.realm.files.need(rows[1]))
+    assert {row.state for row in beta.rows(FileRow)} == {FileState.WANTED}

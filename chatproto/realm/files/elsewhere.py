@@ -5,7 +5,7 @@ Whoever fetches them is told what is wanted; it tells when something is here, or
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from msgspec.structs import replace
 from twisted.logger import Logger
@@ -21,6 +21,10 @@ from chatproto.realm.writer import Writer
 from chatproto.records import FileRow, FileState
 
 
+async def _always(file: FileRow) -> bool:
+    return True
+
+
 class Elsewhere:
     """The rows of files that are fetched. ``changed`` is called when one is another."""
 
@@ -34,7 +38,10 @@ class Elsewhere:
         router: Router,
         copies: Copies,
         changed: Callable[[], None],
+        now: Callable[[], int],
     ) -> None:
+        #: Tells whether an offered file may be fetched by the quota of its realm; replaced once.
+        self.has_room: Callable[[FileRow], Awaitable[bool]] = _always
         #: Hears of each file that is to be fetched from now on; replaced once, by whoever fetches.
         self.on_wanted: Callable[[FileRow], None] = lambda row: None
         self._realm = realm
@@ -43,14 +50,18 @@ class Elsewhere:
         self._router = router
         self._copies = copies
         self._changed = changed
+        self._now = now
         self._turns = Turns()
 
     async def need(self, row: FileRow) -> None:
-        """Have a file fetched that was only offered.
+        """Have a file fetched that was only offered; not before its realm's quota has room for it.
 
         :raises Unavailable: not now.
         """
-        wanted = await self._become(row, FileState.WANTED, {FileState.OFFERED})
+        async with self._turns.alone(row.realm):  # else several would have the room of one
+            if not await self.has_room(row):
+                return
+            wanted = await self._become(row, FileState.WANTED, {FileState.OFFERED})
         if wanted is not None:
             self.on_wanted(wanted)
 
@@ -86,7 +97,8 @@ class Elsewhere:
                 return None
             if (row.realm, row.sha256) != (file.realm, file.sha256):
                 return None
-            row = replace(row, state=str(state))
+            at = self._now() if state is FileState.WANTED else row.at
+            row = replace(row, state=str(state), at=at)
             await self._writer.save(puts=(row,))
         self._changed()
         return row

@@ -47,7 +47,7 @@ class Files:
         self._writer = writer
         at = files or NoFileStore()
         self._at = at
-        self.elsewhere = Elsewhere(realm, store, writer, log.router, copies, self.rows_changed)
+        self.elsewhere = Elsewhere(realm, store, writer, log.router, copies, self.rows_changed, log.now)
         self.need, self.source = self.elsewhere.need, self.elsewhere.source
         self.arrived, self.refused = self.elsewhere.arrived, self.elsewhere.refused
         self.downloads = Downloads(at, store, writer, sending.routes, blocks, self.need)

@@ -86,6 +86,8 @@ class Files:
             file(5, size=200, realm="beta"),
             file(6, size=300, realm="beta", at=4),
             file(7, size=400, realm="gamma", state=FileState.WANTED),
+            file(8, size=500, realm="beta", state=FileState.OFFERED),
+            file(9, size=600, realm="beta", state=FileState.REFUSED),
         )
         await store.commit(batch(1, entry(*rows)))
         assert await store.sent_bytes("messi@alpha", 5) == 2**41 + 3
