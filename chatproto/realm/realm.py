@@ -129,15 +129,24 @@ class Realm:
         self.reading = Reading(store, self.routes, self.blocks, self.cursors, self.others, progress)
         cids = Cids(store, self.writer, size)
         self.sending = Sending(self.routes, log, cids, self.writer, self.outbound)
+        self.offers = Offers(store, clock, limits, keeps=files is not None)
         self.files = Files(
-            name, files, store, self.writer, self.accounts, self.blocks, self.copies, log, cids, self.sending
+            name,
+            files,
+            store,
+            self.writer,
+            self.accounts,
+            self.blocks,
+            self.copies,
+            log,
+            cids,
+            self.sending,
+            self.offers,
         )
         self.garbage = Garbage(self.files, store, self.writer, clock, limits)
         self._upkeep = Upkeep(store, self.writer, clock, limits, self.garbage)
         box = FileBox(self.files, self.meters, clock, limits.sendfile_bytes)
         self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors, self.others, box)
-        self.offers = Offers(store, clock, limits, keeps=files is not None)
-        self.files.elsewhere.has_room = self.offers.has_room
         self._guests = Guests(
             name,
             self.accounts,

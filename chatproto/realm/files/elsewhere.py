@@ -5,7 +5,7 @@ Whoever fetches them is told what is wanted; it tells when something is here, or
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from msgspec.structs import replace
 from twisted.logger import Logger
@@ -15,14 +15,11 @@ from chatproto.events import FileChange
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName, fold
 from chatproto.realm.copies import Copies
+from chatproto.realm.offers import Offers
 from chatproto.realm.router import Audience, Router
 from chatproto.realm.turns import Turns
 from chatproto.realm.writer import Writer
 from chatproto.records import FileRow, FileState
-
-
-async def _always(file: FileRow) -> bool:
-    return True
 
 
 class Elsewhere:
@@ -37,11 +34,10 @@ class Elsewhere:
         writer: Writer,
         router: Router,
         copies: Copies,
+        offers: Offers,
         changed: Callable[[], None],
         now: Callable[[], int],
     ) -> None:
-        #: Tells whether an offered file may be fetched by the quota of its realm; replaced once.
-        self.has_room: Callable[[FileRow], Awaitable[bool]] = _always
         #: Hears of each file that is to be fetched from now on; replaced once, by whoever fetches.
         self.on_wanted: Callable[[FileRow], None] = lambda row: None
         self._realm = realm
@@ -49,6 +45,7 @@ class Elsewhere:
         self._writer = writer
         self._router = router
         self._copies = copies
+        self._offers = offers
         self._changed = changed
         self._now = now
         self._turns = Turns()
@@ -59,7 +56,7 @@ class Elsewhere:
         :raises Unavailable: not now.
         """
         async with self._turns.alone(row.realm):  # else several would have the room of one
-            if not await self.has_room(row):
+            if not await self._offers.has_room(row):
                 return
             wanted = await self._become(row, FileState.WANTED, {FileState.OFFERED})
         if wanted is not None:

@@ -15,6 +15,7 @@ from chatproto.realm.files.nowhere import NoFileStore
 from chatproto.realm.files.pins import Pins
 from chatproto.realm.files.uploading import Uploads
 from chatproto.realm.log import Log
+from chatproto.realm.offers import Offers
 from chatproto.realm.sending import Sending
 from chatproto.realm.writer import Writer
 from chatproto.records import FileRow
@@ -39,6 +40,7 @@ class Files:
         log: Log,
         cids: Cids,
         sending: Sending,
+        offers: Offers,
     ) -> None:
         self.store = files
         self.busy: set[str] = set()
@@ -47,7 +49,9 @@ class Files:
         self._writer = writer
         at = files or NoFileStore()
         self._at = at
-        self.elsewhere = Elsewhere(realm, store, writer, log.router, copies, self.rows_changed, log.now)
+        self.elsewhere = Elsewhere(
+            realm, store, writer, log.router, copies, offers, self.rows_changed, log.now
+        )
         self.need, self.source = self.elsewhere.need, self.elsewhere.source
         self.arrived, self.refused = self.elsewhere.arrived, self.elsewhere.refused
         self.downloads = Downloads(at, store, writer, sending.routes, blocks, self.need)
