@@ -1,4 +1,4 @@
-"""Files whose contents are not there, as in an older copy of their folder: wherever one asks it is the same."""
+"""Files whose contents are not there, as in an older copy of their folder: whoever asks hears the same."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from twisted.logger import capturedLogs
 
 from chatproto import commands
 from chatproto.errors import FileGone
+from chatproto.events import StoredFilePage
 from chatproto.realm.handlers import storage
 from tests.realm.filing import Files
 from tests.realm.house import House
@@ -24,6 +25,7 @@ def test_a_file_without_its_content_is_gone_for_all_and_the_log_says_so_once(
 
     def states() -> list[str]:
         listed = house.wait(storage.files_list(session, None, commands.FilesList()))
+        assert isinstance(listed, StoredFilePage)
         assert [each.state for each in listed.files] == [
             henderson.client.ask(commands.About(file=mid)).state for mid in sent
         ]
