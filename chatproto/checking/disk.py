@@ -34,7 +34,7 @@ def check_disk(setup: Setup) -> Iterator[Finding]:
     what = f"disk {folder}"
     kind = file_system(folder)
     yield _kind(what, kind, sqlite=setup.database is not None)
-    yield from room_of(what, folder)
+    yield from room_of(what, folder, "messages")
     if setup.database is not None and os.access(folder, os.W_OK):
         yield _sync(what, folder, kind)
 
@@ -83,13 +83,13 @@ def _kind(what: str, kind: str, *, sqlite: bool) -> Finding:
     return ok(what, f"is on {kind or 'an unknown file system'}")
 
 
-def room_of(what: str, folder: Path) -> Iterator[Finding]:
-    """Look at how much room there is where a folder is."""
+def room_of(what: str, folder: Path, stored: str) -> Iterator[Finding]:
+    """Look at how much room there is where a folder is, in which ``stored`` are."""
     status = os.statvfs(folder)
     free = status.f_bavail * status.f_frsize
     shown = f"{free // 1024**2:,} MiB free"
     if free < _NONE_BYTES:
-        yield fail(what, f"{shown}; a realm that cannot store refuses messages; make room")
+        yield fail(what, f"{shown}; a realm that cannot store refuses {stored}; make room")
     elif free < _LITTLE_BYTES:
         yield warn(what, f"{shown}; make room")
     else:

@@ -113,7 +113,7 @@ def _disk(setup: Setup, what: str, folder: Path) -> Iterator[Finding]:
     if is_network(kind):
         yield warn(what, f"{kind} is a network file system, which may not keep what it confirms")
     if setup.folder is None or not setup.folder.is_dir() or _device(setup.folder) != _device(folder):
-        yield from room_of(what, folder)
+        yield from room_of(what, folder, "files")
 
 
 def _device(folder: Path) -> int:

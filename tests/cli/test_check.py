@@ -452,9 +452,14 @@ def test_a_disk_in_memory_is_told() -> None:
 
 def test_a_full_disk_and_one_that_takes_no_file_are_told() -> None:
     failures = found(store="sqlite:////proc/alpha.db").texts(Level.FAIL, "disk /proc")
-    assert any("0 MiB free" in text for text in failures)
+    assert "0 MiB free; a realm that cannot store refuses messages; make room" in failures
     if os.geteuid() == 0:
         assert any("cannot be written and synced" in text for text in failures)
+
+
+def test_a_full_disk_for_files_refuses_files(store: str) -> None:
+    failures = found(store=store, files="/proc/files").texts(Level.FAIL, "files")
+    assert "0 MiB free; a realm that cannot store refuses files; make room" in failures
 
 
 def test_network_file_systems_are_no_place_for_sqlite() -> None:
