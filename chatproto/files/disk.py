@@ -162,7 +162,11 @@ class DiskFileStore:
             return failure
         if abs(self._now() - self._told_at) >= _TELL_SECONDS:
             self._told_at = self._now()
-            self._log.error("files cannot be stored or read: {reason}", reason=_reason(error))
+            self._log.error(
+                "files in {folder} cannot be stored or read: {reason}",
+                folder=str(self._layout.folder),
+                reason=_reason(error),
+            )
         if error.errno in _FULL:
             return Failure(StoreFull(retry_after=RETRY_SECONDS))
         return Failure(Unavailable("the realm cannot use its files now", retry_after=RETRY_SECONDS))

@@ -304,8 +304,8 @@ async def test_a_disk_that_fails_is_told_to_the_log_once(
             with pytest.raises(Unavailable) as caught:
                 await part.write(b"!")
             assert "Input" not in str(caught.value)
-    reasons = [event["reason"] for event in events if "reason" in event]
-    assert reasons == ["Input/output error"]
+    told = [(event["folder"], event["reason"]) for event in events if "reason" in event]
+    assert told == [(str(place.folder), "Input/output error")]
     monkeypatch.setattr(os, "pwrite", pwrite)
     assert await part.write(b"!") == 5
     assert await part.keep(5, "") == sha256(b"halo!")

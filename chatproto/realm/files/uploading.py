@@ -39,6 +39,8 @@ from chatproto.records import UploadRow
 _OPEN = 256
 #: One that is not used for so long is closed.
 _IDLE_SECONDS = 60.0
+#: That a file was refused as there is no room for it is told to the log so often.
+_TELL_SECONDS = 60.0
 
 _encode = msgspec.json.Encoder().encode
 
@@ -77,6 +79,7 @@ class Uploads:
         #: One decision at a time for each account: what is open, what is finished, what is cancelled.
         self.turns = Turns()
         self._sweep: IDelayedCall | None = None
+        self._told_full_at = float("-inf")
         self._closed = False
 
     def __len__(self) -> int:
@@ -144,11 +147,19 @@ class Uploads:
             raise QuotaReached(f"one may have {limits.uploads} uploads that are not finished")
         await check_quota(self._store, login, limits, row.size, row.began, rows)
         await self._sending.file_way(login, row.to, row.size)
-        if row.size > await self._files.room():
+        room = await self._files.room()
+        if row.size > room:
+            self._tell_full(row.size, room)
             raise StoreFull
         row = msgspec.structs.replace(row, mid=self._log.next_mid())
         await self._writer.save(inserts=(row,))
         return await self._open_part(row)
+
+    def _tell_full(self, size: int, room: int) -> None:
+        now = self._clock.seconds()
+        if now - self._told_full_at >= _TELL_SECONDS:
+            self._told_full_at = now
+            self._logger.error("no room for a file of {size} bytes, but for {room}", size=size, room=room)
 
     async def _open_part(self, row: UploadRow) -> Upload:
         self._busy.add(row.mid)
