@@ -25,7 +25,7 @@ from chatproto.files.exporting import export_bytes, pieces_of
 from chatproto.files.handles import Handle, Handles
 from chatproto.files.layout import GRACE_SECONDS, Layout, sync_folder
 from chatproto.files.parts import DiskPart
-from chatproto.files.writing import PartFile, room
+from chatproto.files.writing import PartFile, capacity, room
 from chatproto.interfaces import IExecutor, IFilePart, IFileStore
 from chatproto.names import is_sha256
 
@@ -273,6 +273,9 @@ class DiskFileStore:
 
     def room(self) -> Deferred[int]:
         return self._run(room, self._layout.folder)
+
+    def capacity(self) -> Deferred[int]:
+        return self._run(capacity, self._layout.folder)
 
 
 def _nothing() -> None:

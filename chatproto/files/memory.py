@@ -51,6 +51,8 @@ class MemoryFileDisk:
     def __init__(self, capacity: int = CAPACITY) -> None:
         #: Bytes that it can have; whoever makes it smaller has filled it.
         self.capacity = capacity
+        #: Bytes that it can have when it is empty.
+        self.size = capacity
         self.contents: dict[str, Content] = {}
         self.parts: dict[str, PartBytes] = {}
         #: Who has the disk open.
@@ -181,6 +183,9 @@ class MemoryFileStore:
 
     def room(self) -> Deferred[int]:
         return self.work(lambda: max(0, self.disk.capacity - self.disk.used))
+
+    def capacity(self) -> Deferred[int]:
+        return self.work(lambda: self.disk.size)
 
     def work(self, work: Callable[[], T]) -> Deferred[T]:
         """Do it, if the disk still is ours."""

@@ -32,7 +32,18 @@ def room(path: int | Path) -> int:
     """Return how many bytes may be written where a file is."""
     found = os.statvfs(path)
     total, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
-    return max(0, free - min(_RESERVE_BYTES, total // _RESERVE_SHARE))
+    return max(0, free - _reserve(total))
+
+
+def capacity(path: Path) -> int:
+    """Return how many bytes might be written there if nothing were."""
+    found = os.statvfs(path)
+    total = found.f_blocks * found.f_frsize
+    return total - _reserve(total)
+
+
+def _reserve(total: int) -> int:
+    return min(_RESERVE_BYTES, total // _RESERVE_SHARE)
 
 
 class PartFile:

@@ -89,3 +89,6 @@ class IFileStore(Interface):
 
     def room() -> Deferred[int]:
         """Return how many bytes there is room for, as far as is known."""
+
+    def capacity() -> Deferred[int]:
+        """Return how many there would be room for if nothing were there: a larger file never fits."""

@@ -270,6 +270,7 @@ async def test_a_full_disk_refuses_for_now_and_loses_nothing(
     assert part.size % CHUNK == 0
     with pytest.raises(StoreFull):
         await files.put(content(3_000_000))
+    assert await files.room() < 3_000_000 < await files.capacity() < 4 * 1024 * 1024
     # There is room left for others, and what is there is as it was.
     assert os.statvfs(small).f_bavail > 0
     assert await whole(files, kept) == content(500_000)

@@ -59,5 +59,9 @@ class NoFileStore:
         """Refuse: see :meth:`IFileStore.room`."""
         self._refuse()
 
+    def capacity(self) -> Deferred[int]:
+        """Refuse: see :meth:`IFileStore.capacity`."""
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         raise NotSupported("this realm keeps no files")

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from chatproto import commands
-from chatproto.errors import Busy, ChatError, CidReused, NoSuchFile, QuotaReached, StoreFull
+from chatproto.errors import Busy, ChatError, CidReused, FileTooLarge, NoSuchFile, QuotaReached, StoreFull
 from chatproto.events import Reply, Uploading, UploadList, UploadState
 from chatproto.faults import Discreet
 from chatproto.interfaces import IFilePart, IFileStore, IStore
@@ -149,6 +149,9 @@ class Uploads:
         await self._sending.file_way(login, row.to, row.size)
         room = await self._files.room()
         if row.size > room:
+            most = await self._files.capacity()
+            if row.size > most:
+                raise FileTooLarge(f"there is never room for more than {most} bytes here")
             self._tell_full(row.size, room)
             raise StoreFull
         row = msgspec.structs.replace(row, mid=self._log.next_mid())
