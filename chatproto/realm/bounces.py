@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from chatproto.errors import NotMember
 from chatproto.frames import Receipt
 from chatproto.names import RealmName, fold
 from chatproto.realm.audit import Audit
@@ -110,8 +109,8 @@ class Bounces:
         dead = DeadRow(
             row.mid, row.realm, row.number, row.seq, message.sender, outgoing.to, code, self._log.now()
         )
-        # An invitation was the group's; who is no member need not leave, and perhaps never asked to.
-        if message.kind == "invitation" or (message.kind, code) == ("leave", NotMember.code):
+        # An invitation was the group's; and whom the realm lets leave, on no device, never asked to.
+        if message.kind == "invitation" or (message.kind == "leave" and not message.device):
             return Ending(lambda: None, dead, told)
         rows, notice = self._notice(outgoing, "bounce", f"{code} {row.mid}")
         return Bounce(self, notice, message.sender, *rows, dead, told)

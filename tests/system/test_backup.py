@@ -43,7 +43,11 @@ def test_a_backup_is_what_was_stored_up_to_some_moment_and_is_told_as_an_older_c
     assert realm.terminate() == 0
 
     if kind == "sqlite":
-        assert sorted(path.name for path in tmp_path.glob("alpha.db*")) == ["alpha.db", "alpha.db.lock"]
+        assert sorted(path.name for path in tmp_path.glob("alpha.db*")) == [
+            "alpha.db",
+            "alpha.db.files",
+            "alpha.db.lock",
+        ]
         (tmp_path / "backup.db").replace(tmp_path / "alpha.db")
     else:
         url = postgres.url(schema=postgres.new_schema())
