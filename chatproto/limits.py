@@ -152,7 +152,8 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     upload_seconds: Time = 7 * 86400.0
     #: Bytes of a file in one line of an older client; the line is half as long again.
     sendfile_bytes: Count = 8 * 1024 * 1024
-    #: Bytes of files that one other realm offers in a day. 0: no bound.
+    #: Bytes of files that are fetched from one other realm in a day. A file of a group counts from when
+    #: somebody asks for it; beyond the bound it is not fetched before there is room again. 0: no bound.
     peer_file_bytes_a_day: Optional = 2 * 1024 * 1024 * 1024
     #: Files that are fetched from one other realm at a time.
     fetches: Count = 4
