@@ -44,6 +44,7 @@ class Change(Work):
         "_changes",
         "_ends",
         "_entered",
+        "_first",
         "_inserts",
         "_puts",
         "_removes",
@@ -68,6 +69,8 @@ class Change(Work):
         self._touched: dict[tuple[Group, str], int] = {}
         #: The numbers of notices in their groups, by seq.
         self._ends: dict[int, int] = {}
+        #: What whoever waits for the change relies on.
+        self._first: list[Callable[[], None]] = []
         #: What is told, and who hears no more of it, in order: nobody hears more than it may read.
         self._steps: list[Callable[[], None]] = []
         #: Accounts that come or go by it.
@@ -117,6 +120,10 @@ class Change(Work):
     def publish(self, row: MessageRow, to: str, audiences: Sequence[Hearer]) -> None:
         """Tell listeners of a message when it is durable."""
         self.then(partial(self._changes.log.publish, row, to, audiences))
+
+    def first(self, step: Callable[[], None]) -> None:
+        """Do something when the change is durable, before anybody is answered."""
+        self._first.append(step)
 
     def then(self, step: Callable[[], None]) -> None:
         """Do something when the change is durable, after what was said before."""
@@ -181,6 +188,8 @@ class Change(Work):
         """Let newcomers hear; answer; then tell everybody, also those who leave, up to that."""
         for account, conversation in self._entered:
             self._changes.router.enter(account, conversation)
+        for step in self._first:
+            step()
         self.done.callback(None)
         try:
             for step in self._steps:

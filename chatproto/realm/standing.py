@@ -47,7 +47,7 @@ class Standing:
         """Let a change move a copy."""
         self._open[row.group] = row
         change.put(row)
-        change.then(partial(self._stored, row))
+        change.first(partial(self._stored, row))
 
     def _stored(self, row: ReplicaRow) -> None:
         if self._open.get(row.group) is row:
