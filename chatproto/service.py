@@ -28,6 +28,7 @@ from chatproto.frames import Goodbye
 from chatproto.limits import LOOPBACK, Limits
 from chatproto.listeners import METRICS, PEER, Listener
 from chatproto.loop import LoopWatch
+from chatproto.older import MAKERS
 from chatproto.opening import LAB_PASSWORD, LAB_USERS, CannotServe, OpenRealm, add_lab_users, open_realm
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.protocols.peer_factory import RealmPeerFactory
@@ -196,19 +197,25 @@ class RealmService(Service):
             return self._metrics(opened)
         if listener.name == PEER:
             return self._peer_factory(opened, listener.limits)
-        realm = opened.realm
-        factory = ChatServerFactory(
-            realm,
-            self._reactor,
-            limits=listener.limits,
-            exact_bodies=self._config.exact_bodies,
-            file_entries=self._config.file_entries,
-            tls=listener.tls is not None,
-            proxied=listener.opens.startswith("haproxy:"),
-        )
+        make = MAKERS.get(listener.name, self._client_factory)
+        factory = make(opened.realm, self._reactor, listener, self._config)
         self._serving.append((listener.name, factory))
         self._drains.append(factory.drain)
         return factory
+
+    def _client_factory(
+        self, realm: Realm, reactor: PosixReactorBase, listener: Listener, config: Config
+    ) -> ChatServerFactory:
+        return ChatServerFactory(
+            realm,
+            reactor,
+            limits=listener.limits,
+            exact_bodies=config.exact_bodies,
+            file_entries=config.file_entries,
+            live_lines=config.older.live_lines,
+            tls=listener.tls is not None,
+            proxied=listener.opens.startswith("haproxy:"),
+        )
 
     def _peer_factory(self, opened: OpenRealm, limits: Limits) -> RealmPeerFactory:
         """Return a factory of connections to other realms, which end with the store."""

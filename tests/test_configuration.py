@@ -66,6 +66,8 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> N
         registration = "closed"
         exact_bodies = true
         file_entries = "object"
+        [older]
+        live_lines = true
         [limits]
         pipeline = 7
         connections = 8
@@ -78,6 +80,7 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> N
     assert file_only.registration is Registration.CLOSED
     assert file_only.exact_bodies
     assert file_only.file_entries is FileEntries.OBJECT
+    assert file_only.older.live_lines
     assert [each.endpoint[:8] for each in file_only.listeners] == ["tcp:1000", "tcp:1001"]
     flags = settings_from_flags(
         realm="beta", registration="open", limit=["pipeline=9"], listen=["client=tcp:0:interface=127.0.0.1"]

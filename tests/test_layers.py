@@ -29,6 +29,7 @@ ORDER = (
         "listeners",
         "loop",
         "metrics",
+        "older",
         "opening",
         "operating",
         "process",

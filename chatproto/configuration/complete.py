@@ -13,7 +13,7 @@ from chatproto.configuration.mistakes import EXPECTED, expected_and_key, unknown
 from chatproto.configuration.peers import peer_settings
 from chatproto.configuration.places import locate
 from chatproto.configuration.routes import route_table
-from chatproto.configuration.settings import Settings, WithSecrets
+from chatproto.configuration.settings import OlderTable, Settings, WithSecrets
 from chatproto.errors import ConfigError
 from chatproto.federation.setting import PeerSetting, RouteTable
 from chatproto.interfaces import IAuthenticator
@@ -44,6 +44,7 @@ class Config(WithSecrets, frozen=True, kw_only=True):
     exact_bodies: bool
     #: What a file in an older client's box is.
     file_entries: FileEntries
+    older: OlderTable = OlderTable()
     lab: bool
     insecure: bool = False
     #: The realms to be linked with, in the order of the file.
@@ -83,6 +84,7 @@ def configure(settings: Settings) -> Config:
         authenticator=_authenticator(settings, lab=lab),
         exact_bodies=bool(settings.exact_bodies),
         file_entries=settings.file_entries or FileEntries.STRING,
+        older=settings.older or OlderTable(),
         lab=lab,
         insecure=insecure,
         peers=peer_settings(settings.peers, where.realm, lab=lab, insecure=insecure),

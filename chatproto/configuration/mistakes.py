@@ -26,6 +26,7 @@ EXPECTED = {
     "insecure": "true or false",
     "relay": "true or false",
     "routes": 'a table such as default = "gamma"',
+    "older": "a table such as live_lines = true",
     "limits": "a table of numbers",
     "listen": 'a table such as client = "tcp:8889:interface=127.0.0.1"',
     "peers": "a table for each realm, such as [peers.beta]",

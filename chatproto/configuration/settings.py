@@ -56,6 +56,13 @@ class PeerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"PeerTable({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
 
 
+class OlderTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How older clients are spoken to, where their systems differ or leave it open."""
+
+    #: Whether what is shown in live mode ends with a line feed, for people at a terminal.
+    live_lines: bool = False
+
+
 class Settings(WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one source says, unchecked but for types; ``None`` and empty where it says nothing."""
 
@@ -70,6 +77,7 @@ class Settings(WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     lab: bool | None = None
     insecure: bool | None = None
     relay: bool | None = None
+    older: OlderTable | None = None
     limits: dict[str, int | float] = {}
     listen: dict[str, str | list[str]] = {}
     #: By the names of the realms, in the order in which bare names are looked for there.

@@ -7,32 +7,26 @@ any other is text, unless the factory was given others), and each line is answer
 
 from __future__ import annotations
 
-from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from chatproto.commands import Chunk, Download, EnterGroup, ExitGroup, Listen, Request
+from chatproto.commands import Chunk
 from chatproto.errors import BadRequest, ChatError, LineTooLong, LoginTimeout
 from chatproto.events import EnteredGroup, Event, ExitedGroup, Goodbye, Reply
+from chatproto.protocols.carrying import CommandFraming
 from chatproto.protocols.haste import Haste, is_hasty
 from chatproto.protocols.large_lines import LargeLine
 from chatproto.protocols.lingering import Linger, in_handshake
 from chatproto.protocols.live import LiveMode
-from chatproto.protocols.order import Pause, Slot, may_follow
+from chatproto.protocols.order import Pause, Slot
 from chatproto.protocols.outbox import Outbox, Transport
-from chatproto.protocols.raw import RawFraming
 from chatproto.protocols.spaced import Spaced
 from chatproto.protocols.stranger import Stranger, is_http, is_tls
 from chatproto.realm import ClientSession
-from chatproto.realm.failing import answer_failure
-from chatproto.realm.sending import Answer
-from chatproto.realm.session import Waiting
 from chatproto.wire.dialect import Dialect, TagValue
 from chatproto.wire.json import JsonDialect, chunk_size
 
@@ -41,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @implementer(IHalfCloseableProtocol)
-class ChatServerProtocol(RawFraming):
+class ChatServerProtocol(CommandFraming):
     """One client's connection."""
 
     #: Of the class until it is needed: from 30 attributes on an object takes five times the memory.
@@ -49,9 +43,7 @@ class ChatServerProtocol(RawFraming):
     _large: LargeLine | None = None
 
     def __init__(self, factory: ChatServerFactory, address: str) -> None:
-        super().__init__()
-        self._factory = factory
-        self._limits = factory.limits
+        super().__init__(factory)
         self.traffic = factory.traffic
         self.session = ClientSession(
             factory.realm, self, administrator=factory.administrator, limits=self._limits, address=address
@@ -60,8 +52,6 @@ class ChatServerProtocol(RawFraming):
         self._stranger: Stranger | None = None
         self._dialect: Dialect | None = None  # that of the newest line
         self._heard_in: Dialect = factory.dialect  # that of the newest ``listen``
-        self._slots: deque[Slot] = deque()
-        self._held: tuple[Dialect, Request] | None = None
         self._outbox: Outbox | Spaced | None = None
         self._live = LiveMode(self, factory.clock, factory.live_line_end)
         self._goodbye: str | None = None
@@ -179,15 +169,6 @@ class ChatServerProtocol(RawFraming):
         else:
             self.take(dialect, request)
 
-    def take(self, dialect: Dialect, request: Request) -> None:
-        """Carry out a command now, or as soon as it may."""
-        if self._factory.realm.writer.full or not may_follow(request.command, self._slots):
-            self._held = (dialect, request)
-            self.pause(Pause.HELD)
-            self._look_for_room()
-        else:
-            self._start(dialect, request)
-
     def _dialect_of(self, line: bytes) -> Dialect:
         return self._live.dialect or self._factory.dialect_of(line)
 
@@ -224,57 +205,11 @@ class ChatServerProtocol(RawFraming):
     def _refuse(self, dialect: Dialect, error: ChatError, tag: TagValue = None) -> None:
         self._take_slot(dialect, tag)(error)
 
-    def _take_slot(self, dialect: Dialect, tag: TagValue) -> Slot:
-        slot = Slot(self, dialect, tag)
-        self._slots.append(slot)
-        if len(self._slots) >= self._limits.pipeline:
-            self.pause(Pause.PIPELINE)
-        return slot
+    def will_listen(self, dialect: Dialect) -> None:
+        """See :meth:`CommandFraming.will_listen`."""
+        self._heard_in = dialect
 
-    def _look_for_room(self) -> None:
-        """Ask to be told when the realm can hold more, if it is full."""
-        writer = self._factory.realm.writer
-        if writer.full and not self._pause & Pause.WRITER:
-            self.pause(Pause.WRITER)
-            writer.when_room(self._has_room)
-
-    def _has_room(self) -> None:
-        self.resume(Pause.WRITER)
-        self._start_held()
-
-    def _start_held(self) -> None:
-        """Carry out the command that waits, if nothing is in its way any more."""
-        self._look_for_room()
-        if self._held is None or self._pause & Pause.WRITER:
-            return
-        dialect, request = self._held
-        if may_follow(request.command, self._slots):
-            self._held = None
-            self._start(dialect, request)
-            self.resume(Pause.HELD)
-
-    def _start(self, dialect: Dialect, request: Request) -> None:
-        slot = self._take_slot(dialect, request.id)
-        answer: Answer = slot
-        kind = type(request.command)
-        if kind is Listen:
-            self._heard_in = dialect
-        elif kind is EnterGroup or kind is ExitGroup:
-            answer = partial(self._change_mode, slot, request.token)
-        elif kind is Download:
-            slot.owed = cast("Download", request.command).size
-        try:
-            waiting = self.session.handle(request, answer)
-        except ChatError as error:
-            slot(error)
-            return
-        except Exception:
-            answer_failure(Failure(), slot, self._factory.realm.writer)
-            return
-        if waiting is not None:
-            self._wait(waiting, slot)
-
-    def _change_mode(self, slot: Slot, token: str | None, outcome: Reply | ChatError) -> None:
+    def change_mode(self, slot: Slot, token: str | None, outcome: Reply | ChatError) -> None:
         """Begin or end live mode, and answer as is done there."""
         if isinstance(outcome, EnteredGroup) and self._outbox is not None:
             self._heard_in = slot.dialect = self._live.begin(outcome, token)
@@ -282,14 +217,6 @@ class ChatServerProtocol(RawFraming):
         elif isinstance(outcome, ExitedGroup):
             self._live.end()
         slot(outcome)
-
-    def _wait(self, waiting: Waiting, slot: Slot) -> None:
-        """Read no more until a command that runs alone has ended."""
-        self.pause(Pause.COMMAND)
-        self.ran_alone(self._factory.clock)
-        done = Deferred.fromCoroutine(waiting)
-        done.addErrback(answer_failure, slot, self._factory.realm.writer)
-        done.addCallback(lambda _: self.resume(Pause.COMMAND))
 
     def refused(self, error: ChatError) -> None:
         """Hear that a command was refused: who only goes on is left unread for a while."""

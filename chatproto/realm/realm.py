@@ -39,7 +39,6 @@ from chatproto.realm.gate import Gate, Usage
 from chatproto.realm.groups import Groups
 from chatproto.realm.guests import Guests
 from chatproto.realm.hints import Hints
-from chatproto.realm.inboxes import Inboxes
 from chatproto.realm.invites import Invites
 from chatproto.realm.live import Live
 from chatproto.realm.lives import Lives
@@ -49,6 +48,7 @@ from chatproto.realm.mail import Mail
 from chatproto.realm.meters import Meters, counted
 from chatproto.realm.moderation import Moderation
 from chatproto.realm.offers import Offers
+from chatproto.realm.older import Older
 from chatproto.realm.others import Others, Progress
 from chatproto.realm.outbound import Outbound
 from chatproto.realm.passwords import PasswordHasher
@@ -146,7 +146,7 @@ class Realm:
         self.garbage = Garbage(self.files, store, self.writer, clock, limits)
         self._upkeep = Upkeep(store, self.writer, clock, limits, self.garbage)
         box = FileBox(self.files, self.meters, clock, limits.sendfile_bytes)
-        self.inboxes = Inboxes(store, self.routes, self.accounts, self.blocks, self.cursors, self.others, box)
+        self.older = Older(store, self.routes, self.accounts, self.blocks, self.cursors, self.others, box)
         self._guests = Guests(
             name,
             self.accounts,

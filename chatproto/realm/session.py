@@ -232,7 +232,7 @@ class ClientSession:
     def share(self) -> Share:
         """Return what the connection has of the memory for files in boxes, until :meth:`took_boxes`."""
         if self.boxes is None:
-            self.boxes = Share(self.realm.inboxes.room, closed=self._closed)
+            self.boxes = Share(self.realm.older.inboxes.room, closed=self._closed)
         return self.boxes
 
     def took_boxes(self) -> None:

@@ -252,7 +252,7 @@ class TestReceiving:
     ) -> None:
         monkeypatch.setattr("chatproto.realm.boxroom._ALL_BYTES", 500_000)
         served = serve()
-        room = served.house.realm.inboxes.room
+        room = served.house.realm.older.inboxes.room
         messi, henderson = two(served)
         lineker, _ = auth(served, "lineker")
         content = base64.b64encode(bytes(300_000)).decode()
@@ -307,7 +307,7 @@ class TestReceiving:
         reply = messi.ask(f"sendfile henderson a.txt {base64.b64encode(bytes(11)).decode()}")
         assert (reply["status"], reply["code"]) == ("ERROR", "file-too-large")
         assert "10 bytes" in reply["message"]
-        served.house.realm.inboxes._files._most = 9
+        served.house.realm.older.inboxes._files._most = 9
         told = {
             "msg_from": "Lionel Messi",
             "msg_to": "Jordan Henderson",

@@ -34,17 +34,17 @@ if TYPE_CHECKING:
 
 async def inbox(session: ClientSession, login: Login, command: commands.Inbox) -> Reply:
     """Take what came."""
-    return await session.realm.inboxes.take_all(login, session.share())
+    return await session.realm.older.inboxes.take_all(login, session.share())
 
 
 async def inbox_group(session: ClientSession, login: Login, command: commands.InboxGroup) -> Reply:
     """Take what came in one group."""
-    return await session.realm.inboxes.take_group(login, command.group, session.share())
+    return await session.realm.older.inboxes.take_group(login, command.group, session.share())
 
 
 async def receive_file(session: ClientSession, login: Login, command: commands.ReceiveFile) -> Reply:
     """Take the files that came."""
-    return await session.realm.inboxes.take_files(login, session.share())
+    return await session.realm.older.inboxes.take_files(login, session.share())
 
 
 async def send_file(session: ClientSession, login: Login, command: commands.SendFile, answer: Answer) -> None:
