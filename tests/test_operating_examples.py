@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 from chatproto.checking import Level, check
 from chatproto.cli.serve import serve
-from chatproto.configuration import PeerTable, Settings, configure, read_settings
+from chatproto.configuration import OlderTable, PeerTable, Settings, configure, read_settings
 from chatproto.limits import Limits
 from chatproto.realm import Registration
 from tests.authority import Authority
@@ -76,6 +77,9 @@ def test_the_sample_has_every_setting_with_its_default() -> None:
         "messages": 0,
         "bytes_a_day": 0,
     }
+    before, _, older = before.partition("[older]\n")
+    older = re.sub(r"^#(?! )", "", older.partition("\n[")[0], flags=re.MULTILINE)
+    assert tomllib.loads(older) == msgspec.to_builtins(OlderTable())
     said = tomllib.loads("\n".join(re.findall(r"^#(\w+ = (?:true|false))$", before, re.MULTILINE)))
     assert said == {"exact_bodies": False, "lab": False, "insecure": False, "relay": False}
 

@@ -8,10 +8,17 @@ both turn their options into :class:`Settings`.
 
 from chatproto.configuration.complete import Config, configure
 from chatproto.configuration.places import Place, locate
-from chatproto.configuration.settings import PeerTable, Settings, read_settings, settings_from_flags
+from chatproto.configuration.settings import (
+    OlderTable,
+    PeerTable,
+    Settings,
+    read_settings,
+    settings_from_flags,
+)
 
 __all__ = [
     "Config",
+    "OlderTable",
     "PeerTable",
     "Place",
     "Settings",
