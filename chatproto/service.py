@@ -6,6 +6,7 @@ whoever starts the service hears when it serves, and when and why it ended.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -182,7 +183,15 @@ class RealmService(Service):
             port = await serverFromString(self._reactor, listener.opens).listen(factory)
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
-            raise CannotServe(f"listen.{listener.name}: cannot open {listener.endpoint}: {reason}") from error
+            remedy = ""
+            if getattr(error.socketError, "errno", None) == errno.EADDRINUSE:
+                remedy = (
+                    "; end the program that has this port, or name each listener you want with one that is "
+                    f"free, such as --listen {listener.name}=tcp:PORT:interface=127.0.0.1"
+                )
+            raise CannotServe(
+                f"listen.{listener.name}: cannot open {listener.endpoint}: {reason}{remedy}"
+            ) from error
         self._ports.append(port)
         address = port.getHost()
         if isinstance(address, UNIXAddress):

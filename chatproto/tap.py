@@ -18,11 +18,18 @@ from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from chatproto.checkers import CREDENTIALS
-from chatproto.configuration import Config, configure, read_settings, settings_from_flags
+from chatproto.configuration import (
+    Config,
+    configure,
+    in_surroundings,
+    read_settings,
+    settings_from_flags,
+)
 from chatproto.errors import ConfigError
+from chatproto.lab import guide
 from chatproto.listeners import check_certificates
 from chatproto.process import on_hangup, prepare_process, settle_process
-from chatproto.service import realm_service
+from chatproto.service import Listening, realm_service
 
 _log = Logger()
 
@@ -47,7 +54,7 @@ class Options(UsageOptions, AuthOptionMixin):
         ["file-entries", None, None, "string or object: what a file is in an older client's inbox."],
     ]
     optFlags: ClassVar[list[list[str | None]]] = [
-        ["lab", None, "A course set-up: demo users, cheap passwords."],
+        ["lab", None, "A course set-up: demo users, all older systems on this machine."],
         ["insecure", None, "Allow plain TCP, or a lab, beyond this machine."],
         ["exact-bodies", None, "Keep blanks and line ends of text commands."],
     ]
@@ -66,7 +73,7 @@ class Options(UsageOptions, AuthOptionMixin):
         self.auth = description
 
     def opt_listen(self, pair: str) -> None:
-        """NAME=ENDPOINT: where to listen; NAME is client, peer or metrics. May be repeated."""
+        """NAME=ENDPOINT: where to listen; the names are those of `chatproto serve`. May be repeated."""
         self.listen.append(pair)
 
     def opt_limit(self, pair: str) -> None:
@@ -89,7 +96,7 @@ class Options(UsageOptions, AuthOptionMixin):
             )
             if self["config"]:
                 settings = settings.over(read_settings(Path(self["config"])))
-            self.configuration = configure(settings)
+            self.configuration = configure(in_surroundings(settings, os.environ))
             check_certificates(self.configuration.listeners)
         except ConfigError as error:
             raise UsageError(str(error)) from error
@@ -100,11 +107,12 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor as installed  # noqa: PLC0415 - twistd has chosen one by now
 
     assert isinstance(installed, PosixReactorBase)
-    assert options.configuration is not None
+    config = options.configuration
+    assert config is not None
     reactor: PosixReactorBase = installed
     prepare_process()
-    service = realm_service(reactor, options.configuration)
-    if any(listener.tls for listener in options.configuration.listeners):
+    service = realm_service(reactor, config)
+    if any(listener.tls for listener in config.listeners):
         on_hangup(reactor, service.reload_certificates)
 
     def failed(failure: Failure) -> None:
@@ -114,7 +122,12 @@ def makeService(options: Options) -> IService:
         with contextlib.suppress(ReactorNotRunning):  # it may be stopping already
             reactor.stop()
 
+    def serving(where: tuple[Listening, ...]) -> None:
+        for line in guide(config, where) if config.lab else ():
+            _log.info("{line}", line=line)
+        settle_process()
+
     # Who waits for the end hears of a failure to start, too.
-    service.when_started().addCallbacks(lambda _: settle_process(), lambda _: None)
+    service.when_started().addCallbacks(serving, lambda _: None)
     service.when_finished().addErrback(failed)
     return service

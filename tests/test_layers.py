@@ -26,6 +26,7 @@ ORDER = (
         "configuration",
         "control",
         "figures",
+        "lab",
         "listeners",
         "loop",
         "metrics",

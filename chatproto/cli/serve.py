@@ -6,6 +6,7 @@ Standard output belongs to scripts: one line a listener, ``ready``, and nothing 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from chatproto.cli.auth import auth_options
 from chatproto.cli.logs import LEVELS, start_logging
 from chatproto.cli.options import files_option, place_options, settings
 from chatproto.cli.running import run
-from chatproto.configuration import Config, configure
+from chatproto.configuration import Config, configure, in_surroundings
+from chatproto.lab import guide
 from chatproto.listeners import check_certificates
 from chatproto.process import end_once, on_hangup, prepare_process, settle_process
 from chatproto.service import CannotServe, realm_service
@@ -31,13 +33,18 @@ from chatproto.supervision import Supervisor
     "--listen",
     multiple=True,
     metavar="NAME=ENDPOINT",
-    help="Where to listen; NAME is client, peer or metrics. May be repeated. "
-    " [default: client=tcp:8889:interface=127.0.0.1]",
+    help="Where to listen; NAME is client, peer or metrics, or for older systems tipe, tipe-main, talk "
+    "or room. May be repeated.  [default: client at SERVER_IP:SERVER_PORT, or 127.0.0.1:8889; in a lab all]",
 )
 @click.option("--limit", multiple=True, metavar="NAME=VALUE", help="Move a bound. May be repeated.")
 @click.option("--registration", metavar="open|invite|closed", help="Who may make an account.")
 @auth_options
-@click.option("--lab", is_flag=True, default=None, help="A course set-up: demo users, cheap passwords.")
+@click.option(
+    "--lab",
+    is_flag=True,
+    default=None,
+    help="A course set-up: demo users, cheap passwords, and listeners for the clients of all older systems.",
+)
 @click.option(
     "--insecure", is_flag=True, default=None, help="Allow plain TCP, or a lab, beyond this machine."
 )
@@ -59,7 +66,7 @@ def serve(config: Path | None, log_level: str, log_file: Path | None, **flags: A
     error. SIGTERM ends it in order, and further ones change nothing. With TLS, SIGHUP reads the
     certificates again.
     """
-    configuration = configure(settings(config, **flags))
+    configuration = configure(in_surroundings(settings(config, **flags), os.environ))
     check_certificates(configuration.listeners)
     # The store, its lock and the socket are the operator's alone.
     os.umask(0o077)
@@ -88,7 +95,11 @@ async def _serve(reactor: PosixReactorBase, config: Config) -> None:
     if supervisor.there or any(listener.tls for listener in config.listeners):
         on_hangup(reactor, service.reload_certificates)
     service.startService()
-    lines = [f"listening {where.name} {where.host} {where.port}" for where in await service.when_started()]
+    listening = await service.when_started()
+    if config.lab:
+        # Standard output belongs to scripts.
+        print(*guide(config, listening), sep="\n", file=sys.stderr, flush=True)
+    lines = [f"listening {where.name} {where.host} {where.port}" for where in listening]
     print(*lines, f"ready {config.realm}", sep="\n", flush=True)
     settle_process()
     supervisor.ready(f"realm {config.realm} is ready")

@@ -15,6 +15,7 @@ from chatproto.configuration.settings import (
     read_settings,
     settings_from_flags,
 )
+from chatproto.configuration.surroundings import in_surroundings
 
 __all__ = [
     "Config",
@@ -23,6 +24,7 @@ __all__ = [
     "Place",
     "Settings",
     "configure",
+    "in_surroundings",
     "locate",
     "read_settings",
     "settings_from_flags",

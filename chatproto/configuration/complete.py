@@ -110,7 +110,9 @@ def _authenticator(settings: Settings, *, lab: bool) -> IAuthenticator | None:
 
 def _listeners(settings: Settings, lab: bool) -> tuple[Listener, ...]:
     said = settings.listen
-    if said.keys() <= {METRICS, PEER}:  # nobody runs a realm for its figures alone
+    if lab and not said:
+        said = {name: endpoint for name, endpoint in LISTENERS.items() if name != METRICS}
+    elif said.keys() <= {METRICS, PEER}:  # nobody runs a realm for its figures alone
         said = {"client": LISTENERS["client"], **said}
     if PEER not in said and any(
         peer.connect is None and peer.via is None for peer in settings.peers.values()
