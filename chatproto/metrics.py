@@ -27,7 +27,7 @@ from chatproto.loop import LoopWatch
 from chatproto.operating import Operating
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.protocols.peer_factory import RealmPeerFactory
-from chatproto.realm import Realm
+from chatproto.realm import ClientSession, Realm
 from chatproto.realm.times import Clock
 from chatproto.version import VERSION
 
@@ -162,10 +162,12 @@ class RealmCollector(Collector):
                 figure[name,] += 0  # a listener that has none is told of too
             for connection in factory.connections():
                 connections[name,] += 1
-                sessions[name,] += len(connection.session.logins)
                 unsent[name,] += connection.unsent
-                if connection.session.listener is not None:
-                    states[name, connection.session.listener.state.value] += 1
+                session = connection.session
+                if isinstance(session, ClientSession):
+                    sessions[name,] += len(session.logins)
+                    if session.listener is not None:
+                        states[name, session.listener.state.value] += 1
         yield gauge("connections", "Open connections", connections, "listener")
         yield counter("connections_opened", "Connections accepted", opened, "listener")
         yield counter("connections_turned_away", "Connections for which there was no room", away, "listener")

@@ -110,6 +110,11 @@ class Handshake:
         return self._state
 
     @property
+    def untouched(self) -> bool:
+        """Whether this side listens and nothing has come yet."""
+        return self._state is State.HELLO and self._dialled is None
+
+    @property
     def done(self) -> bool:
         """Whether the other side has proved who it is."""
         return self._state is State.DONE

@@ -18,24 +18,23 @@ from chatproto.errors import ChatError
 from chatproto.events import Reply
 from chatproto.protocols.order import Pause, Slot, may_follow
 from chatproto.protocols.raw import RawFraming
-from chatproto.realm import ClientSession
-from chatproto.realm.failing import answer_failure
+from chatproto.protocols.speaking import Speaker
 from chatproto.realm.meters import Traffic
 from chatproto.realm.sending import Answer
 from chatproto.realm.session import Waiting
 from chatproto.wire.dialect import Dialect, TagValue
 
 if TYPE_CHECKING:
-    from chatproto.protocols.factory import ChatServerFactory
+    from chatproto.protocols.lines_factory import LinesFactory
 
 
 class CommandFraming(RawFraming):
     """Lines that are commands, which a session carries out in their order."""
 
-    session: ClientSession
+    session: Speaker
     traffic: Traffic
 
-    def __init__(self, factory: ChatServerFactory) -> None:
+    def __init__(self, factory: LinesFactory) -> None:
         super().__init__()
         self._factory = factory
         self._limits = factory.limits
@@ -60,7 +59,7 @@ class CommandFraming(RawFraming):
 
     def take(self, dialect: Dialect, request: Request) -> None:
         """Carry out a command now, or as soon as it may."""
-        if self._factory.realm.writer.full or not may_follow(request.command, self._slots):
+        if self.session.room.full or not may_follow(request.command, self._slots):
             self._held = (dialect, request)
             self.pause(Pause.HELD)
             self._look_for_room()
@@ -76,10 +75,10 @@ class CommandFraming(RawFraming):
 
     def _look_for_room(self) -> None:
         """Ask to be told when the realm can hold more, if it is full."""
-        writer = self._factory.realm.writer
-        if writer.full and not self._pause & Pause.WRITER:
+        room = self.session.room
+        if room.full and not self._pause & Pause.WRITER:
             self.pause(Pause.WRITER)
-            writer.when_room(self._has_room)
+            room.when_room(self._has_room)
 
     def _has_room(self) -> None:
         self.resume(Pause.WRITER)
@@ -112,7 +111,7 @@ class CommandFraming(RawFraming):
             slot(error)
             return
         except Exception:
-            answer_failure(Failure(), slot, self._factory.realm.writer)
+            self.session.failed(Failure(), slot)
             return
         if waiting is not None:
             self._wait(waiting, slot)
@@ -122,5 +121,5 @@ class CommandFraming(RawFraming):
         self.pause(Pause.COMMAND)
         self.ran_alone(self._factory.clock)
         done = Deferred.fromCoroutine(waiting)
-        done.addErrback(answer_failure, slot, self._factory.realm.writer)
+        done.addErrback(self.session.failed, slot)
         done.addCallback(lambda _: self.resume(Pause.COMMAND))

@@ -17,8 +17,7 @@ from chatproto.errors import Busy, ChatError, LineTooLong
 from chatproto.events import Reply
 from chatproto.limits import Limits
 from chatproto.protocols.order import Pause
-from chatproto.realm.failing import answer_failure
-from chatproto.realm.session import ClientSession
+from chatproto.protocols.speaking import Speaker
 from chatproto.realm.times import Clock
 from chatproto.wire.dialect import Dialect
 from chatproto.wire.text import TextDialect
@@ -43,7 +42,7 @@ class Stage(enum.Enum):
 class Connection(Protocol):
     """A connection that may bring such lines."""
 
-    session: ClientSession
+    session: Speaker
 
     def pause(self, why: Pause) -> None: ...  # noqa: D102
     def resume(self, why: Pause) -> None: ...  # noqa: D102
@@ -130,8 +129,7 @@ class LargeLine:
     @property
     def owner(self) -> str:
         """Who sends it, as far as is known before it is read: an account, or else an address."""
-        session = self._connection.session
-        return session.logins[-1].account if session.logins else session.address
+        return self._connection.session.owner
 
     def limit_of(self, dialect: Dialect, start: bytes) -> int | None:
         """See :meth:`LineFraming.limit_of`, of a line in a dialect that begins so."""
@@ -196,7 +194,7 @@ class LargeLine:
         self._connection.resume(Pause.LARGE)
 
     def _not_found(self, failure: Failure) -> None:
-        answer_failure(failure, self._refuse, self._connection.session.realm.writer)
+        self._connection.session.failed(failure, self._refuse)
         self._connection.resume(Pause.LARGE)
 
     def _refuse(self, outcome: Reply | ChatError) -> None:

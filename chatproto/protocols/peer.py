@@ -30,10 +30,10 @@ from chatproto.federation.connection import LinkEnd
 from chatproto.federation.handshake import Handshake
 from chatproto.frames import RAW, Auth, Chunk, Freight, Goodbye, Hello
 from chatproto.names import RealmName
+from chatproto.protocols.handover import Handing, take_of
 from chatproto.protocols.lingering import Linger, in_handshake
 from chatproto.protocols.order import Pause
 from chatproto.protocols.outbox import Outbox, Transport
-from chatproto.protocols.pausing import PausingFraming
 from chatproto.protocols.peer_connection import PeerConnection
 from chatproto.protocols.unsent import hold_little_unsent
 from chatproto.tls.binding import binding_of
@@ -69,7 +69,7 @@ _NEXT = {
 }
 
 
-class RealmPeerProtocol(PausingFraming):
+class RealmPeerProtocol(Handing):
     """One end of a connection to another realm.
 
     ``dialled`` is the realm to which this side connected, None if the other side did. ``failed`` is called
@@ -139,13 +139,17 @@ class RealmPeerProtocol(PausingFraming):
             self._outbox.lost()
         if self._linger is not None:
             self._linger.stop()
+        self.heir_lost(reason)
         self._factory.disconnected(self)
-        self._tell_failure(LinkLost())
+        if self._successor is None:
+            self._tell_failure(LinkLost())
         if self._link is not None:
             self._link.lost(self._reason)
 
     def goodbye(self, reason: str, retry_after: float = 0.0, message: str = "") -> None:
         """Say goodbye after all that is written, and close; nothing more is received."""
+        if self._successor is not None:
+            self._successor.goodbye(reason)
         outbox = self._outbox
         if self._stage is Stage.ENDING or outbox is None:
             return
@@ -219,7 +223,9 @@ class RealmPeerProtocol(PausingFraming):
 
     def dataReceived(self, data: bytes) -> None:
         """Take a read, or drop it at the end of the connection."""
-        if self._stage is Stage.ENDING:
+        if self._successor is not None:
+            self._successor.dataReceived(data)
+        elif self._stage is Stage.ENDING:
             if self._linger is not None:
                 self._linger.heard()
         else:
@@ -237,6 +243,13 @@ class RealmPeerProtocol(PausingFraming):
         self.fail(FrameTooLong())
 
     def _shake(self, line: bytes) -> None:
+        take = take_of(self._factory.successors, line)
+        if take is not None and self._handshake.untouched:
+            self._stop_deadline()
+            self._outbox = None
+            self._factory.left(self)
+            self.hand_over(take, line)  # it is not that of a realm
+            return
         try:
             said = self._handshake.received(line, binding_of(self.transport))
         except LinkError as error:

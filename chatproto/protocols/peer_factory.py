@@ -18,6 +18,7 @@ from chatproto.federation.identity import Identity
 from chatproto.limits import Limits
 from chatproto.names import RealmName
 from chatproto.protocols.connections import Connections
+from chatproto.protocols.handover import Take
 from chatproto.protocols.outbox import Turn
 from chatproto.protocols.peer import RealmPeerProtocol
 from chatproto.realm.meters import Traffic
@@ -119,6 +120,8 @@ class RealmPeerFactory(ServerFactory):
         self.limits = limits or Limits()
         self.random_bytes = random_bytes
         self.turn = Turn(clock)
+        #: Who takes over connections that are no realm's, by how their first line begins.
+        self.successors: dict[bytes, Take] = {}
         self.traffic = PeerTraffic()
         self.impostors = Impostors(clock)
         self._connections = Connections(self.limits, clock)
@@ -161,6 +164,10 @@ class RealmPeerFactory(ServerFactory):
         """Hear that the other side of a connection has proved who it is."""
         self._strangers.pop(protocol, None)
         self.traffic.linked += 1
+
+    def left(self, protocol: RealmPeerProtocol) -> None:
+        """Hear that a connection was handed over, to who has a bound of its own on strangers."""
+        self._strangers.pop(protocol, None)
 
     def disconnected(self, protocol: RealmPeerProtocol) -> None:
         """Hear that a connection is gone."""

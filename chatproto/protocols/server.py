@@ -18,6 +18,7 @@ from chatproto.commands import Chunk
 from chatproto.errors import BadRequest, ChatError, LineTooLong, LoginTimeout
 from chatproto.events import EnteredGroup, Event, ExitedGroup, Goodbye, Reply
 from chatproto.protocols.carrying import CommandFraming
+from chatproto.protocols.handover import Handing, take_of
 from chatproto.protocols.haste import Haste, is_hasty
 from chatproto.protocols.large_lines import LargeLine
 from chatproto.protocols.lingering import Linger, in_handshake
@@ -26,28 +27,25 @@ from chatproto.protocols.order import Pause, Slot
 from chatproto.protocols.outbox import Outbox, Transport
 from chatproto.protocols.spaced import Spaced
 from chatproto.protocols.stranger import Stranger, is_http, is_tls
-from chatproto.realm import ClientSession
 from chatproto.wire.dialect import Dialect, TagValue
 from chatproto.wire.json import JsonDialect, chunk_size
 
 if TYPE_CHECKING:
-    from chatproto.protocols.factory import ChatServerFactory
+    from chatproto.protocols.lines_factory import LinesFactory
 
 
 @implementer(IHalfCloseableProtocol)
-class ChatServerProtocol(CommandFraming):
+class ChatServerProtocol(Handing, CommandFraming):
     """One client's connection."""
 
     #: Of the class until it is needed: from 30 attributes on an object takes five times the memory.
     _haste: Haste | None = None
     _large: LargeLine | None = None
 
-    def __init__(self, factory: ChatServerFactory, address: str) -> None:
+    def __init__(self, factory: LinesFactory, address: str) -> None:
         super().__init__(factory)
         self.traffic = factory.traffic
-        self.session = ClientSession(
-            factory.realm, self, administrator=factory.administrator, limits=self._limits, address=address
-        )
+        self.session = factory.new_session(self, address)
         self.line_limit = self._limits.line_bytes_before_login
         self._stranger: Stranger | None = None
         self._dialect: Dialect | None = None  # that of the newest line
@@ -92,10 +90,14 @@ class ChatServerProtocol(CommandFraming):
         if self._linger is not None:
             self._linger.stop()
         self.session.closed()
+        self.heir_lost(reason)
         self._factory.disconnected(self)
 
     def readConnectionLost(self) -> None:
         """Hear that the client has said all it will, as a script does: answer what was read, and close."""
+        if self._successor is not None:
+            self.abort()  # who has the connection says nothing more to whoever has ended it
+            return
         self._live.input_ended()
         self._input_ended = True
         if self._linger is not None:
@@ -115,6 +117,9 @@ class ChatServerProtocol(CommandFraming):
 
     def goodbye(self, reason: str) -> None:
         """Read no more, answer what was read, tell a listener that this is the end, and close."""
+        if self._successor is not None:
+            self._successor.goodbye(reason)
+            return
         self._goodbye = reason
         self.pause(Pause.ENDING)
         self.reply()
@@ -138,7 +143,9 @@ class ChatServerProtocol(CommandFraming):
 
     def dataReceived(self, data: bytes) -> None:
         """Take a read, or drop it at the end of the connection."""
-        if self._linger is not None:
+        if self._successor is not None:
+            self._successor.dataReceived(data)
+        elif self._linger is not None:
             self._linger.heard()
         elif self._dialect is None and is_tls(data):
             # Such a client would wait for its handshake, and this tells it that there will be none.
@@ -180,7 +187,14 @@ class ChatServerProtocol(CommandFraming):
         no_room = self._factory.begun(self)
         if no_room is not None:
             self._refuse(self._factory.dialect, no_room)
-        return no_room is None
+            return False
+        take = take_of(self._factory.successors, line)
+        if take is not None:
+            if self._stranger is not None:
+                self._stranger.end()
+            self._stranger = self._outbox = None
+            self.hand_over(take, line)  # it is no client's
+        return take is None
 
     def line_too_long(self, start: bytes) -> None:
         """Refuse an over-long line; a stranger's connection then ends."""
@@ -240,7 +254,7 @@ class ChatServerProtocol(CommandFraming):
             self._large.answered()
         if self._stranger is not None:
             self.look_at_trust()
-        if outbox.unsent >= self._limits.push_bytes or self.session.boxes is not None:
+        if outbox.unsent >= self._limits.push_bytes or self.session.keeps_boxes:
             outbox.flush()
             if outbox.full:
                 self.pause(Pause.OUTBOX)
@@ -263,7 +277,7 @@ class ChatServerProtocol(CommandFraming):
 
     def _end(self, outbox: Outbox | Spaced) -> None:
         self.clear()
-        if self._goodbye is not None and self.session.listener is not None:
+        if self._goodbye is not None and self.session.listening:
             goodbye = Goodbye(reason=self._goodbye, retry_after=self._factory.retry_after())
             outbox.write(self._heard_in.encode_event(goodbye))
         self.session.stop_listening()

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall
+from twisted.python.failure import Failure
 
 from chatproto.commands import Command, Guard, Request, Send
 from chatproto.errors import BadToken, NotAllowed, NotLoggedIn
@@ -18,6 +19,7 @@ from chatproto.events import Reply
 from chatproto.limits import Limits
 from chatproto.realm.attempts import Delay
 from chatproto.realm.boxroom import Share
+from chatproto.realm.failing import answer_failure
 from chatproto.realm.handlers import DIRECT, REPLIES
 from chatproto.realm.listening import Listener, Sink
 from chatproto.realm.live import Visit
@@ -25,6 +27,7 @@ from chatproto.realm.logins import Login
 from chatproto.realm.rates import Allowance
 from chatproto.realm.realm import Realm
 from chatproto.realm.sending import Answer
+from chatproto.realm.writer import Writer
 
 T = TypeVar("T")
 
@@ -140,6 +143,30 @@ class ClientSession:
             self._delay = delay
 
         return await self.realm.attempts.password(self.limits, self.address, account, check, wait)
+
+    @property
+    def room(self) -> Writer:
+        """What the next command has to find room in."""
+        return self.realm.writer
+
+    @property
+    def owner(self) -> str:
+        """Who it is, as far as is known: an account, or else an address."""
+        return self.logins[-1].account if self.logins else self.address
+
+    @property
+    def listening(self) -> bool:
+        """Whether events may come."""
+        return self.listener is not None
+
+    @property
+    def keeps_boxes(self) -> bool:
+        """Whether memory for files in boxes is kept until :meth:`took_boxes`."""
+        return self.boxes is not None
+
+    def failed(self, failure: Failure, answer: Answer) -> None:
+        """Answer a command that could not be carried out, unless the store failed."""
+        answer_failure(failure, answer, self.realm.writer)
 
     @property
     def gone(self) -> bool:

@@ -1,0 +1,94 @@
+"""What a connection needs of whoever carries out its commands: a session of a realm, or of a front.
+
+A connection knows no more of them than this. So a realm server that holds no data, and passes everything on
+to another one, has the same connections as one that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.python.failure import Failure
+
+from chatproto.commands import Request
+from chatproto.realm.listening import Sink
+from chatproto.realm.sending import Answer
+from chatproto.realm.session import Waiting
+
+
+class Room(Protocol):
+    """What commands need room in before they may be carried out."""
+
+    @property
+    def full(self) -> bool:
+        """Whether clients have to wait."""
+        ...
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        """Call once, as soon as it is not full any more."""
+        ...
+
+
+class Speaker(Protocol):
+    """Who speaks on one connection."""
+
+    #: From where the connection comes.
+    address: str
+    #: Whether the connection ever proved to be a user's; strangers have tighter limits.
+    trusted: bool
+
+    @property
+    def room(self) -> Room:
+        """What the next command has to find room in."""
+        ...
+
+    @property
+    def owner(self) -> str:
+        """Who it is, as far as is known: an account, or else an address."""
+        ...
+
+    @property
+    def listening(self) -> bool:
+        """Whether events may come."""
+        ...
+
+    @property
+    def keeps_boxes(self) -> bool:
+        """Whether something is kept in memory until :meth:`took_boxes`."""
+        ...
+
+    def handle(self, request: Request, answer: Answer) -> Waiting | None:
+        """Carry out a command; see :meth:`~chatproto.realm.session.ClientSession.handle`."""
+        ...
+
+    def failed(self, failure: Failure, answer: Answer) -> None:
+        """Answer a command that could not be carried out."""
+        ...
+
+    async def find_login(self, token: str) -> object:
+        """Return if there is a session of a token.
+
+        :raises ChatError: there is none.
+        """
+        ...
+
+    def stop_listening(self) -> None:
+        """Tell the connection nothing any more."""
+        ...
+
+    def drained(self, *, all_taken: bool = False) -> None:
+        """Hear that the connection has room for events again, and whether nothing else is on its way."""
+        ...
+
+    def took_boxes(self) -> None:
+        """Hear that the client has all that it asked for, or never will."""
+        ...
+
+    def closed(self) -> None:
+        """Hear that the connection is gone."""
+        ...
+
+
+#: Makes the session of a connection from an address.
+NewSession = Callable[[Sink, str], Speaker]
