@@ -1,0 +1,17 @@
+"""python examples/older/alive.py: end well if a server answers at SERVER_IP and SERVER_PORT, for scripts.
+
+It asks for what no server knows, as every server has an answer to that.
+"""
+
+import os
+import socket
+import sys
+
+# A server that listens everywhere is asked here.
+host = os.environ.get("SERVER_IP", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")
+try:
+    with socket.create_connection((host, int(os.environ.get("SERVER_PORT", "8889"))), 3) as server:
+        server.sendall(b"alive\r\n")
+        sys.exit(not server.recv(1))
+except OSError:
+    sys.exit(1)
