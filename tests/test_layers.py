@@ -38,7 +38,7 @@ ORDER = (
         "specification",
         "supervision",
     ),
-    ("auditing", "checking", "tap", "cli", "testing"),
+    ("auditing", "checking", "conformance", "tap", "cli", "testing"),
     ("__main__",),
 )
 LEVELS = {room: level for level, rooms in enumerate(ORDER) for room in rooms}

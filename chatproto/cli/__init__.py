@@ -33,6 +33,7 @@ COMMANDS = {
     "store": "Look at a store, back it up, move it.",
     "certificate": "Make a self-signed certificate, show one.",
     "check": "Tell what is wrong with a set-up and what to do.",
+    "conformance": "Check whether a server, yours or ours, keeps to the protocols.",
     "spec": "Print the client protocol as JSON Schema.",
 }
 

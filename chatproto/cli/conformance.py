@@ -1,0 +1,192 @@
+"""``chatproto conformance``: what a server, of whatever make, lacks."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from chatproto.cli.printing import printable
+from chatproto.conformance import LEVELS, LINE_LEVELS, Outcome, Person, Result, Target
+from chatproto.conformance import check as results_of
+
+_STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "bold red", Outcome.SKIPPED: "yellow"}
+#: What failed is to be seen among many.
+_WORDS = {Outcome.PASSED: "passed", Outcome.FAILED: "FAILED", Outcome.SKIPPED: "skipped"}
+#: For tables that go into a file: nothing is cut off.
+_WIDE = 200
+
+
+class _Where(click.ParamType):  # type: ignore[type-arg]  # it has no argument in older versions of click
+    """An address as HOST:PORT."""
+
+    name = "address"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Return host and port, or fail."""
+        host, colon, port = str(value).rpartition(":")
+        if not colon or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+            self.fail(f"expected HOST:PORT, such as 127.0.0.1:8889, not {value!r}", param, ctx)
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+_WHERE = _Where()
+
+
+@click.command()
+@click.argument("server", type=_WHERE, metavar="HOST:PORT", required=False)
+@click.option(
+    "--level",
+    "levels",
+    multiple=True,
+    type=click.Choice([*LEVELS], case_sensitive=False),
+    help="What to check; may be repeated. [default: those of a line port: " + ", ".join(LINE_LEVELS) + "]",
+)
+@click.option(
+    "--peer", type=_WHERE, metavar="HOST:PORT", help="A second server, linked or to be linked with the first."
+)
+@click.option(
+    "--main", type=_WHERE, metavar="HOST:PORT", help="System A's main server, where users are made."
+)
+@click.option("--talk", type=_WHERE, metavar="HOST:PORT", help="System A's program for two.")
+@click.option(
+    "--user", "users", multiple=True, metavar="U", help="A user that the server has; may be repeated."
+)
+@click.option("--password", "passwords", multiple=True, metavar="PW", help="Of each --user, or one for all.")
+@click.option("--peer-user", "peer_users", multiple=True, metavar="U", help="A user of the second server.")
+@click.option("--peer-password", "peer_passwords", multiple=True, metavar="PW", help="Likewise.")
+@click.option("--only", default="", metavar="TEXT", help="Only checks with TEXT in their name.")
+@click.option(
+    "--patience",
+    type=click.FloatRange(0.1, 60),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the server may take for a reply.",
+)
+@click.option(
+    "--json", "as_json", metavar="FILE", help="Write the results as JSON, too; - for standard output."
+)
+@click.option("--list", "listing", is_flag=True, help="Print what would be checked, and check nothing.")
+def conformance(
+    server: tuple[str, int] | None,
+    levels: Sequence[str],
+    peer: tuple[str, int] | None,
+    main: tuple[str, int] | None,
+    talk: tuple[str, int] | None,
+    users: Sequence[str],
+    passwords: Sequence[str],
+    peer_users: Sequence[str],
+    peer_passwords: Sequence[str],
+    only: str,
+    patience: float,
+    as_json: str | None,
+    listing: bool,
+) -> int:
+    """Check whether a server keeps to the protocols: ours, or your own in any language.
+
+    Each check is a short talk over a plain socket. For each that fails it is told what was sent, what was
+    expected, what came, and which line of the specification it is about. The exit code is 0 only if none
+    failed; what is skipped says what it would need.
+
+    Users are made by `register` where the server can, and are messi, henderson and lineker with the password
+    surabaya where it cannot and none are given.
+    """
+    chosen = [level for level in LEVELS if level in (levels or LINE_LEVELS)]
+    if listing:
+        _list(chosen, only)
+        return 0
+    if server is None:
+        raise click.UsageError("Missing argument 'HOST:PORT'.")
+    target = Target(
+        server=server,
+        peer=peer,
+        main=main,
+        talk=talk,
+        users=_people("--user", users, passwords),
+        peer_users=_people("--peer-user", peer_users, peer_passwords),
+        patience=patience,
+    )
+    for where in (each for each in (server, peer, main, talk) if each is not None):
+        _reach(where, patience)
+    results = list(results_of(target, chosen, only))
+    if as_json is not None:
+        _write(as_json, target, results)
+    _show(results, to_error=as_json == "-")
+    return int(any(result.outcome is Outcome.FAILED for result in results))
+
+
+def _people(option: str, users: Sequence[str], passwords: Sequence[str]) -> list[Person]:
+    """Return users with their passwords."""
+    if len(passwords) == 1:
+        passwords = [*passwords] * len(users)
+    if len(users) != len(passwords):
+        raise click.UsageError(f"{option}: give one password for all of them, or one for each.")
+    return [Person(user, password) for user, password in zip(users, passwords, strict=True)]
+
+
+def _reach(where: tuple[str, int], patience: float) -> None:
+    """Find out first whether there is anything to check."""
+    try:
+        socket.create_connection(where, patience).close()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise click.ClickException(f"nothing answers at {where[0]}:{where[1]} ({reason})") from error
+
+
+def _list(levels: Sequence[str], only: str) -> None:
+    for check in (each for level in levels for each in LEVELS[level] if only in each.name):
+        print(check.level, check.name, check.section, check.line, sep="\t")
+
+
+def _write(file: str, target: Target, results: Sequence[Result]) -> None:
+    """Write all of it for programs."""
+    counts = {kind.name.lower(): sum(each.outcome is kind for each in results) for kind in Outcome}
+    server = ":".join(map(str, target.server))
+    told = msgspec.json.format(msgspec.json.encode({"server": server, **counts, "checks": results}), indent=1)
+    if file == "-":
+        print(told.decode())
+    else:
+        Path(file).write_bytes(told + b"\n")
+
+
+def _show(results: Sequence[Result], *, to_error: bool) -> None:
+    """Print a table of all checks, and how those that failed did."""
+    console = Console(file=sys.stderr if to_error else sys.stdout)
+    if not console.is_terminal:
+        console.width = _WIDE
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("level", "check", "section", "outcome", "what the line says"):
+        table.add_column(column, overflow="fold")
+    for result in results:
+        cells = (result.level, result.name, result.section, _WORDS[result.outcome], result.line)
+        table.add_row(*(Text(cell) for cell in cells), style=_STYLES[result.outcome])
+    console.print(table)
+    for result in results:
+        _tell(console, result)
+    counts = (f"{sum(each.outcome is kind for each in results)} {kind.name.lower()}" for kind in Outcome)
+    console.print(Text(", ".join(counts)))
+
+
+def _tell(console: Console, result: Result) -> None:
+    """Print what is to be said of a check that did not pass."""
+    if result.outcome is Outcome.FAILED:
+        console.print(Text(f"\n{result.level} {result.name}", style="bold red"))
+        for name, text in (
+            ("line", f"{result.section}: {result.line}"),
+            ("sent", result.sent),
+            ("expected", result.expected),
+            ("seen", result.seen),
+        ):
+            console.print(Text(f"  {name + ':':10}{printable(text)}"))
+    elif result.outcome is Outcome.SKIPPED:
+        console.print(Text(f"\n{result.level} {result.name}: skipped, {result.why}"))

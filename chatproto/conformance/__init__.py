@@ -1,0 +1,47 @@
+"""Whether a server, ours or anybody's, does what the older systems' clients and our own rely on.
+
+A *check* is a short talk with a server over plain sockets, and stands for one line of the specification. It knows
+nothing of how the server is made, and everything in it has a time limit. To add one: a function in the module of
+its subject, decorated with what it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+
+from chatproto.conformance import (
+    b_basics,
+    b_files,
+    b_groups,
+    c_lines,
+    d_live,
+    json_basics,
+    json_lines,
+    json_messages,
+)
+from chatproto.conformance.checks import Check, Outcome, Result, Step
+from chatproto.conformance.people import Person
+from chatproto.conformance.running import Register, Run, register_by_line
+from chatproto.conformance.trial import Target
+
+__all__ = ["LEVELS", "LINE_LEVELS", "Check", "Outcome", "Person", "Result", "Step", "Target", "check"]
+
+#: By the name of a level: its checks in the order in which they are made.
+LEVELS: dict[str, Sequence[Check]] = {
+    "B": tuple(chain(b_basics.CHECKS, b_groups.CHECKS, b_files.CHECKS)),
+    "C": tuple(c_lines.CHECKS),
+    "D": tuple(d_live.CHECKS),
+    "json": tuple(chain(json_basics.CHECKS, json_messages.CHECKS)),
+}
+#: Those that one line port can serve.
+LINE_LEVELS = ("B", "C", "D", "json")
+#: How users are made where it is not as clients of B do.
+_REGISTER: dict[str, Register] = {"json": json_lines.register}
+
+
+def check(target: Target, levels: Iterable[str], only: str = "") -> Iterator[Result]:
+    """Make the checks of levels, those with ``only`` in their name."""
+    for level in levels:
+        run = Run(target, _REGISTER.get(level, register_by_line))
+        yield from run.results(each for each in LEVELS[level] if only in each.name)

@@ -1,0 +1,85 @@
+"""From a list of checks to their results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from chatproto.conformance.checks import Check, Departure, Outcome, Result, Skipped, Step
+from chatproto.conformance.people import People, Person
+from chatproto.conformance.trial import Target, Trial, Where
+
+#: Makes a user at a server, if it can.
+Register = Callable[[Trial, Where, Person], Person | None]
+
+
+def register_by_line(trial: Trial, where: Where, person: Person) -> Person | None:
+    """Register as clients of B do, or as those of C."""
+    client = trial.connect("register", where)
+    for line, shown in (
+        (
+            f"register {person.user} {person.password} {person.shown.replace(' ', '_')} Indonesia",
+            person.shown,
+        ),
+        (f"register {person.user} {person.password}", person.user),
+    ):
+        if not client.ask(line).refused:
+            return Person(person.user, person.password, shown)
+    return None
+
+
+class Run:
+    """All checks of one level against one server; the users are the same for all of them."""
+
+    def __init__(self, target: Target, register: Register = register_by_line) -> None:
+        self._target = target
+        self._register = register
+        self._people = People(target.users, lambda person: self._make(target.server, person))
+        self._neighbours = People(
+            target.peer_users, lambda person: target.peer and self._make(target.peer, person)
+        )
+
+    def results(self, checks: Iterable[Check]) -> Iterator[Result]:
+        """Make checks, one after the other."""
+        for check in checks:
+            yield self._result(check)
+
+    def _make(self, where: Where, person: Person) -> Person | None:
+        trial = self._trial()
+        try:
+            return self._register(trial, where, person)
+        except (Departure, Skipped):
+            return None
+        finally:
+            trial.close()
+
+    def _trial(self) -> Trial:
+        return Trial(self._target, self._people, self._neighbours)
+
+    def _result(self, check: Check) -> Result:
+        trial = self._trial()
+        began = time.monotonic()
+        outcome, departure, why = Outcome.PASSED, Departure("", ""), ""
+        steps: list[Step] = []
+        try:
+            check.run(trial)
+            trial.nothing_unasked()
+        except Departure as error:
+            outcome, departure, steps = Outcome.FAILED, error, trial.steps
+        except Skipped as error:
+            outcome, why = Outcome.SKIPPED, str(error)
+        finally:
+            trial.close()
+        return Result(
+            level=check.level,
+            name=check.name,
+            section=check.section,
+            line=check.line,
+            outcome=outcome,
+            sent=departure.sent,
+            expected=departure.expected,
+            seen=departure.seen,
+            why=why,
+            seconds=round(time.monotonic() - began, 3),
+            steps=steps,
+        )

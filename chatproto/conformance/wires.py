@@ -1,0 +1,142 @@
+"""Plain sockets with a time limit for everything, on which all that passes is written down."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from typing import Never, Self
+
+from chatproto.conformance.checks import Departure, Step, shown
+
+#: Steps of one check that are kept, for whoever wants to see how it came about.
+STEPS = 60
+#: More than the longest reply to anything that is asked here.
+REPLY_BYTES = 64 * 1024 * 1024
+_READ = 65_536
+
+
+class Wire:
+    """One connection to a server; a check that it disappoints ends with :exc:`Departure`."""
+
+    def __init__(self, who: str, connected: socket.socket, patience: float, steps: list[Step]) -> None:
+        self.who = who
+        self.socket = connected
+        self.patience = patience
+        #: What was sent last.
+        self.sent = ""
+        self._steps = steps
+        self._buffer = b""
+        self._ended = False
+
+    def say(self, data: str | bytes) -> Self:
+        """Send as it is, in one write."""
+        self.sent = self._note(">", data)
+        self.socket.settimeout(self.patience)
+        try:
+            self.socket.sendall(data.encode() if isinstance(data, str) else data)
+        except OSError as error:
+            self.fail("takes what is sent", f"{type(error).__name__}")
+        return self
+
+    def half_close(self) -> None:
+        """Send nothing any more."""
+        self._note("-", "ends writing")
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def read(self, what: str, patience: float | None = None) -> bytes:
+        """Return what one read gives, as clients without framing take it."""
+        if self._buffer:
+            data, self._buffer = self._buffer, b""
+        else:
+            data = self._receive(time.monotonic() + (self.patience if patience is None else patience))
+        if not data:
+            self.fail(what, "the end of the connection" if self._ended else "nothing in time")
+        self._note("<", data)
+        return data
+
+    def until(self, end: bytes, what: str) -> bytes:
+        """Return everything up to ``end``, with it."""
+        deadline = time.monotonic() + self.patience
+        heard = bytearray(self._buffer)
+        at = heard.find(end)
+        while at < 0:
+            looked = max(0, len(heard) - len(end))
+            self._fill(heard, deadline, what)
+            at = heard.find(end, looked)
+        return self._take(heard, at + len(end))
+
+    def exactly(self, size: int, what: str) -> bytes:
+        """Return so many bytes."""
+        deadline = time.monotonic() + self.patience
+        heard = bytearray(self._buffer)
+        while len(heard) < size:
+            self._fill(heard, deadline, what)
+        return self._take(heard, size)
+
+    def _fill(self, heard: bytearray, deadline: float, what: str) -> None:
+        """Add the next bytes, or fail."""
+        data = self._receive(deadline) if len(heard) < REPLY_BYTES else b""
+        if not data:
+            self._buffer = b""
+            self._note("<", bytes(heard))
+            why = "and the connection ended" if self._ended else "and nothing more in time"
+            self.fail(what, f"{shown(bytes(heard))}, {why}")
+        heard += data
+
+    def _take(self, heard: bytearray, size: int) -> bytes:
+        data = bytes(heard[:size])
+        self._buffer = bytes(heard[size:])
+        self._note("<", data)
+        return data
+
+    def silent(self, seconds: float = 0.3) -> None:
+        """Expect that nothing comes for a while."""
+        data = self._buffer or self._receive(time.monotonic() + seconds)
+        if data:
+            self._note("<", data)
+            self.fail("nothing is sent unasked", shown(data))
+        if self._ended:
+            self.fail("the connection goes on", "its end")
+
+    def ends(self, what: str = "the connection ends") -> None:
+        """Expect the end of the connection, and nothing before it."""
+        data = self._buffer or self._receive(time.monotonic() + self.patience)
+        if data or not self._ended:
+            self.fail(what, shown(data) if data else "no end in time")
+
+    def leftover(self) -> bytes:
+        """Return what came and was not asked for."""
+        if not self._buffer and not self._ended:
+            self._buffer = self._receive(time.monotonic())
+        return self._buffer
+
+    def fail(self, expected: str, seen: str) -> Never:
+        """Say what should have come.
+
+        :raises Departure: always.
+        """
+        raise Departure(expected, seen, f"{self.who}: {self.sent or 'nothing'}")
+
+    def close(self) -> None:
+        """End the connection."""
+        self.socket.close()
+
+    def _receive(self, deadline: float) -> bytes:
+        """Return the next bytes; none at a deadline, and at the end of the connection."""
+        self.socket.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            data = self.socket.recv(_READ)
+        except TimeoutError:
+            return b""
+        except OSError:
+            data = b""
+        self._ended = not data
+        return data
+
+    def _note(self, way: str, data: str | bytes) -> str:
+        text = shown(data)
+        if len(self._steps) < STEPS:
+            self._steps.append(Step(self.who, way, text))
+        return text
