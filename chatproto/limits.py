@@ -41,6 +41,9 @@ INBOX_BYTES = 16 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 #: Characters in a group's topic: a line or two.
 TOPIC_CHARACTERS = 256
+#: Connections that are live in one group, and users that one realm tells another of: each hears of each
+#: other's coming and going, and all are one list.
+LIVE_USERS = 1000
 #: Members up to which a group has receipts and typing: their number grows with the square of it.
 HINTED_MEMBERS = 50
 

@@ -38,6 +38,7 @@ from chatproto.frames import (
     Got,
     Item,
     Lacking,
+    Live,
     Ping,
     Pong,
     Ready,
@@ -275,12 +276,10 @@ class End:
                     self._write(Pong(number=frame.number))
             case Pong():
                 pass
-            case Receipt():
-                link.rules.bounces.receipt(link.realm, frame)
-            case Ask():
-                self.questions.asked(frame)
-            case Answer():
-                self.questions.answered(frame)
+            case Receipt() | Live():
+                link.receipts.heard(frame)
+            case Ask() | Answer():
+                self.questions.heard(frame)
             case Goodbye():
                 self.farewell = frame
             case Ready() if frame.stream == ITEMS and self._ready is None:
@@ -334,7 +333,7 @@ class End:
         self.flush()
 
     def flush(self) -> None:
-        """Send what waits, if there is room: acks, then receipts."""
+        """Send what waits, if there is room: acks, then what passes."""
         if self._ack_due and not self._full:
             self._ack_due = False
             ack = self._link.incoming.ack()
@@ -342,8 +341,8 @@ class End:
                 self._write(ack)
         if self.groups is not None and not self._full:
             self.groups.flush()
-        if self._state is State.UP and not self._full and self._link.receipts:
-            self._write(*self._link.receipts.take())
+        if self._state is State.UP and not self._full:
+            self._link.receipts.flush(self._write)
 
     def drained(self) -> None:
         """See :class:`~chatproto.federation.connection.LinkEnd`."""

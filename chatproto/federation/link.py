@@ -113,7 +113,7 @@ class PeerLink:
         self.carrier: Routes | None = None
         #: Where groups are spoken of now: on a connection, or by a route.
         self.group_end: GroupEnd | None = None
-        self.receipts = Receipts()
+        self.receipts = Receipts(self)
         self._receipts_call: IDelayedCall | None = None
         self._awaited = Awaited()
         #: Fires with what becomes of an item; see :meth:`~chatproto.federation.awaiting.Awaited.of`.
@@ -139,6 +139,7 @@ class PeerLink:
         assert state in _NEXT[self._state], (self._state, state)
         self._state = state
         self.since = self.clock.seconds()
+        self.rules.live.link_changed(self.realm, is_up=state is State.UP)
 
     # -- connections
 
@@ -286,12 +287,11 @@ class PeerLink:
 
     def ended(self, item: Outgoing, code: str) -> None:
         """Hear that the end of an item is on disk."""
-        number = item.row.number
         if code:
             self.counts.refuse(code)
         else:
             self.counts.applied += 1
-        self._awaited.ended(number, code)
+        self._awaited.ended(item.row.number, code)
         self._on_ended(item, code)
 
     # -- what passes
@@ -300,7 +300,7 @@ class PeerLink:
         """Tell somebody there how far somebody here has got, soon or never."""
         self.receipts.add(by, to, delivered, read)
         if self._receipts_call is None and self._state is not State.CLOSED:
-            self._receipts_call = self.clock.callLater(RECEIPT_PAUSE, self._send_receipts)
+            self._receipts_call = self.clock.callLater(RECEIPT_PAUSE, self.send_receipts)
 
     async def answer(self, ask: Ask) -> dict[str, Any]:
         """Return what the other realm asked for.
@@ -325,7 +325,8 @@ class PeerLink:
             raise Unavailable
         return self._end.questions.ask(about, name, after)
 
-    def _send_receipts(self) -> None:
+    def send_receipts(self) -> None:
+        """Send what passes, as soon as there is room."""
         self._receipts_call = None
         if self._end is not None:
             self._end.flush()

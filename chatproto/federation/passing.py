@@ -11,7 +11,7 @@ from chatproto.errors import Unavailable
 from chatproto.federation.identity import Identity
 from chatproto.federation.questions import Questions
 from chatproto.federation.sealing import seal
-from chatproto.frames import Answer, Ask, Frame, Got, Lacking, Pass, Receipt, Want
+from chatproto.frames import Answer, Ask, Frame, Got, Lacking, Live, Pass, Receipt, Want
 from chatproto.frames.routing import BODY_CHARACTERS, Slip
 from chatproto.wire.letters import encode_body
 
@@ -70,17 +70,15 @@ class Passing:
         """Send receipts that wait, if there is a way; otherwise they wait on."""
         way = self._way()
         if way is not None and way.has_room:
-            for receipt in self._link.receipts.take():
-                self.send(receipt)
+            for hint in self._link.receipts.take():
+                self.send(hint)
 
-    def arrived(self, frame: Receipt | Ask | Answer) -> None:
+    def arrived(self, frame: Receipt | Live | Ask | Answer) -> None:
         """Take what the other realm has signed."""
-        if isinstance(frame, Receipt):
-            self._link.rules.bounces.receipt(self._link.realm, frame)
-        elif isinstance(frame, Ask):
-            self._questions.asked(frame)
+        if isinstance(frame, Receipt | Live):
+            self._link.receipts.heard(frame)
         else:
-            self._questions.answered(frame)
+            self._questions.heard(frame)
 
     def close(self) -> None:
         """End: nobody will answer."""
@@ -88,5 +86,5 @@ class Passing:
 
     def send(self, frame: Frame) -> bool:
         """Sign something and send it; False if it did not go."""
-        assert isinstance(frame, Receipt | Ask | Answer | Want | Lacking | Got)
+        assert isinstance(frame, Receipt | Live | Ask | Answer | Want | Lacking | Got)
         return self._slips.send(Slip(frame=frame))

@@ -55,6 +55,13 @@ class Questions:
         self._send(Ask(number=number, about=about, name=str(name), after=after))
         return found
 
+    def heard(self, frame: Ask | Answer) -> None:
+        """Take what the other realm says."""
+        if isinstance(frame, Ask):
+            self.asked(frame)
+        else:
+            self.answered(frame)
+
     def answered(self, answer: Answer) -> None:
         """Hear an answer; it may come too late."""
         found = self._forget(answer.number)

@@ -109,6 +109,13 @@ class Remotes:
         if link is not None and link.standing is not Standing.DROPPED:
             link.receipt(by, to, delivered, read)
 
+    def live(self, realm: RealmName, group: str, users: Sequence[str], number: int) -> None:
+        """See :meth:`IRemotes.live`."""
+        link = self._links.get(realm)
+        if link is not None and link.standing is not Standing.DROPPED:
+            link.receipts.add_live(group, users, number)
+            link.send_receipts()
+
     def active(self, realm: RealmName) -> Deferred[There]:
         """See :meth:`IRemotes.active`."""
         try:

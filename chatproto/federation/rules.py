@@ -261,6 +261,18 @@ class Files(Protocol):
         ...
 
 
+class Live(Protocol):
+    """Who is live in groups."""
+
+    def heard(self, peer: RealmName, group: str, users: Sequence[str]) -> None:
+        """Hear who is live in a group, as a realm tells; everything that was said before has its effect."""
+        ...
+
+    def link_changed(self, peer: RealmName, *, is_up: bool) -> None:
+        """Hear that the link to a realm is up, or is not."""
+        ...
+
+
 class Rules(Protocol):
     """A realm, as links see it."""
 
@@ -282,6 +294,11 @@ class Rules(Protocol):
     @property
     def replicas(self) -> Replicas:
         """Copies here of groups whose home is elsewhere."""
+        ...
+
+    @property
+    def live(self) -> Live:
+        """Who is live in groups, here and elsewhere."""
         ...
 
     @property

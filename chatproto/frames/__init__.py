@@ -4,7 +4,7 @@ Fields are the grammar; :mod:`chatproto.wire.peer` turns them into lines and bac
 says which frame may follow which, and what its receiver has to do.
 """
 
-from chatproto.frames.control import Answer, Ask, Goodbye, Ping, Pong, Receipt
+from chatproto.frames.control import Answer, Ask, Goodbye, Live, Ping, Pong, Receipt
 from chatproto.frames.files import CHUNK_BYTES, Chunk, Got, Lacking, Want
 from chatproto.frames.opening import Auth, Hello, PeerLimits, Ready, Start
 from chatproto.frames.routing import Freight, Held, NoRoute, Noted, Parcel, Pass, Verdict
@@ -25,6 +25,7 @@ Frame = (
     | Pong
     | Goodbye
     | Receipt
+    | Live
     | Ask
     | Answer
     | Parcel
@@ -61,6 +62,7 @@ __all__ = [
     "Hello",
     "Item",
     "Lacking",
+    "Live",
     "NoRoute",
     "Noted",
     "Parcel",

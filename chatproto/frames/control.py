@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta, field
 
 from chatproto.frames.base import Base
+from chatproto.limits import LIVE_USERS
 
 _Number = Annotated[int, Meta(ge=0, lt=2**53)]
 _Address = Annotated[str, Meta(max_length=128)]
@@ -43,9 +44,21 @@ class Receipt(Base, frozen=True, kw_only=True, tag="receipt"):
     read: _Mid = ""
 
 
+class Live(Base, frozen=True, kw_only=True, tag="live"):
+    """Who is live in a group now: to its home the speaker's own users, from its home all others.
+
+    What was said before it came by the number ``number``: of items to the home, of entries from it.
+    """
+
+    group: _Address
+    users: Annotated[list[_Address], Meta(max_length=LIVE_USERS)]
+    number: _Number = 0
+
+
 class Ask(Base, frozen=True, kw_only=True, tag="ask"):
     """A question: ``about`` is ``"active"`` (who is there now), ``"user"`` (whether there is one),
-    ``"trace"`` (what became of the mid ``name``) or ``"realm"`` (where one is, and its key).
+    ``"trace"`` (what became of the mid ``name``), ``"live"`` (who is live in a group) or ``"realm"`` (where
+    one is, and its key).
 
     ``"members"`` are those of the group ``name``, by address, from the one after ``after`` on. Of a trace
     that is the number that the message has in a group there, a blank, and the group, if it is known.

@@ -12,7 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from chatproto.frames.base import Base
-from chatproto.frames.control import Answer, Ask, Receipt
+from chatproto.frames.control import Answer, Ask, Live, Receipt
 from chatproto.frames.files import CHUNK_BYTES, Got, Lacking, Want
 from chatproto.frames.opening import Ready, Start
 from chatproto.frames.stream import Ack, Digest, Entry, Item, Skip
@@ -191,5 +191,5 @@ class Talk(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Slip(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is in a pass: a frame, or what is said of groups."""
 
-    frame: Receipt | Ask | Answer | Want | Lacking | Got | None = None
+    frame: Receipt | Live | Ask | Answer | Want | Lacking | Got | None = None
     talk: Talk | None = None

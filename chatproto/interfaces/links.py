@@ -63,6 +63,12 @@ class IRemotes(Interface):
     def receipt(by: str, to: str, delivered: str = "", read: str = "") -> None:
         """Tell ``to``, in another realm, that ``by`` got or read everything up to a mid; perhaps not."""
 
+    def live(realm: RealmName, group: str, users: Sequence[str], number: int) -> None:
+        """Tell a realm who is live in a group, of which the newest entry is ``number``; perhaps not.
+
+        To the group's home those of this realm are told, and the number is not looked at.
+        """
+
     def active(realm: RealmName) -> Deferred[tuple[list[tuple[str, str]], int]]:
         """Fire with name and display name of who is there in a realm, and as of when, in milliseconds.
 

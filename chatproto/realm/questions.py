@@ -8,6 +8,7 @@ from chatproto.errors import BadName, NoSuchGroup, NoSuchUser, NotSupported
 from chatproto.frames import Ask
 from chatproto.names import RealmName, UserName
 from chatproto.realm.accounts import Accounts
+from chatproto.realm.meetings import Meetings
 from chatproto.realm.present import Present
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
@@ -28,7 +29,9 @@ class Questions:
         present: Present,
         clock: Clock,
         tracing: Tracing,
+        meetings: Meetings,
     ) -> None:
+        self._meetings = meetings
         self._routes = routes
         self._realm = realm
         self._accounts = accounts
@@ -41,6 +44,7 @@ class Questions:
 
         ``active``: ``users``, as pairs of a name and a name to show, ``as_of`` and ``complete``. ``user``:
         ``user`` and ``name`` likewise. ``group``: ``group``, the address of one that everybody may join.
+        ``live``: likewise, and the ``users`` who are live there; ``vacant``, if it is as good as not there.
         ``trace``: ``rows`` of the audit log about a mid.
 
         :raises NoSuchUser: the realm has no such user.
@@ -54,6 +58,8 @@ class Questions:
             return await self._user(ask.name)
         if ask.about == "group":
             return await self._group(ask.name)
+        if ask.about == "live":
+            return await self._meetings.answer(peer, ask.name)
         if ask.about == "trace":
             return await self._tracing.answer(peer, ask.name, ask.after)
         raise NotSupported("that is no question that this realm knows")

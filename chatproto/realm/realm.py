@@ -115,7 +115,7 @@ class Realm:
         progress = Progress(self.router, size)
         self.cursors = Cursors(store, self.writer, clock, size)
         log = Log(self.writer, self.router, clock, f"{name}/{entropy(8).hex()}")
-        self.live = Live()
+        self.live = Live(name, self.routes, clock)
         self.copies = Copies(name, store, self.writer, clock, epochs, self.routes)
         changes = Changes(
             name, store, self.writer, self.routes, self.router, log, self.copies, size, self.live.account_left
@@ -200,7 +200,9 @@ class Realm:
             self.distant.welcome,
         )
         self.tracing = Tracing(name, store, self.writer, clock, self.audit, self.copies, self.routes)
-        self._questions = Questions(name, self.accounts, self.routes, self.present, clock, self.tracing)
+        self._questions = Questions(
+            name, self.accounts, self.routes, self.present, clock, self.tracing, self.live.meetings
+        )
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)
         #: What administrators ask about links; set by whoever runs them.
@@ -329,6 +331,7 @@ class Realm:
         self._upkeep.stop()
         self.bounces.waiters.close()
         self.copies.close()
+        self.live.close()
         if self._outside is not None:
             self._outside.stop()
         self.cursors.close()

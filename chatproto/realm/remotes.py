@@ -53,6 +53,9 @@ class NoRemotes:
     def receipt(self, by: str, to: str, delivered: str = "", read: str = "") -> None:
         """See :meth:`IRemotes.receipt`."""
 
+    def live(self, realm: RealmName, group: str, users: Sequence[str], number: int) -> None:
+        """See :meth:`IRemotes.live`."""
+
     def active(self, realm: RealmName) -> Deferred[tuple[list[tuple[str, str]], int]]:
         """See :meth:`IRemotes.active`."""
         return fail(NoSuchRealm())

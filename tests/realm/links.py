@@ -44,6 +44,7 @@ class Links:
         self.remembered: dict[str, str] = {}
         self.verdicts: dict[tuple[RealmName, int], Deferred[str]] = {}
         self.receipts: list[Receipt] = []
+        self.lives: list[tuple[RealmName, str, list[str]]] = []
         self.error: ChatError | None = None
         self.present: tuple[list[tuple[str, str]], int] = ([], 0)
         self.most = 16 * 1024
@@ -94,6 +95,9 @@ class Links:
 
     def receipt(self, by: str, to: str, delivered: str = "", read: str = "") -> None:
         self.receipts.append(Receipt(by=by, to=to, delivered=delivered, read=read))
+
+    def live(self, realm: RealmName, group: str, users: Sequence[str], number: int) -> None:
+        self.lives.append((realm, group, list(users)))
 
     def active(self, realm: RealmName) -> Deferred[tuple[list[tuple[str, str]], int]]:
         return succeed(self.present) if realm in self.linked else fail(NoSuchRealm())

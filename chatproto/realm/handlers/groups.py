@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
-from chatproto.errors import NoSuchGroup, NotAllowed, NotMember
+from chatproto.errors import NoSuchGroup
 from chatproto.events import Reply
 from chatproto.limits import LIST_ITEMS
-from chatproto.names import fold
-from chatproto.realm.live import Visit
 from chatproto.realm.logins import Login
 
 if TYPE_CHECKING:
@@ -126,23 +124,3 @@ async def delete(session: ClientSession, login: Login, command: commands.DeleteG
         return await _elsewhere(session, login, command.group, "delete-group")
     await session.realm.moderation.delete(login, command.group)
     return events.Done()
-
-
-async def live(session: ClientSession, login: Login, command: commands.Live) -> Reply:
-    """Let the connection be live in a group, or no longer."""
-    realm = session.realm
-    found = await realm.routes.any_group(command.group)
-    number = found.row.conversation
-    if command.on is not False:
-        listener = session.listener
-        if listener is None or listener.login is not login:
-            raise NotAllowed("listen first: who is live hears what is said")
-        # In both: as a member, also of the open batch, and as one who was told so.
-        if fold(login.address) not in found.members or not realm.router.hears(login.account, number):
-            raise NotMember
-        visit = Visit(found, login, listener.hint)
-        realm.live.enter(visit, session.visits.get(number))
-        session.visits[number] = visit
-    elif number in session.visits:
-        realm.live.exit(session.visits.pop(number))
-    return events.LiveMembers(group=found.row.shown_a, live=realm.live.members(found))

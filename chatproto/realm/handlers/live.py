@@ -1,0 +1,199 @@
+"""Live mode: where it is, how one comes in, and how one goes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred
+
+from chatproto import commands, events
+from chatproto.errors import (
+    AlreadyMember,
+    BadToken,
+    ChatError,
+    GroupExists,
+    NoSuchGroup,
+    NotAllowed,
+    NotMember,
+    Unavailable,
+    UnknownCommand,
+)
+from chatproto.events import Reply
+from chatproto.names import GroupName, fold
+from chatproto.realm.conversations import Group
+from chatproto.realm.handlers.messages import new_listener
+from chatproto.realm.live import Visit
+from chatproto.realm.logins import Login
+from chatproto.realm.meetings import Decision
+from chatproto.realm.sending import Answer
+
+if TYPE_CHECKING:
+    from chatproto.realm.session import ClientSession
+
+
+class _Place(Struct, frozen=True):
+    """A group of which the user is a member, and who is there as its home said, if that is another realm."""
+
+    group: Group
+    there: Sequence[str] = ()
+
+
+async def live(session: ClientSession, login: Login, command: commands.Live) -> Reply:
+    """Let the connection be live in a group, or no longer."""
+    realm = session.realm
+    found = await realm.routes.any_group(command.group)
+    number = found.row.conversation
+    if command.on is not False:
+        there = await _there(session, found)
+        listener = session.listener
+        if listener is None or listener.login is not login:
+            raise NotAllowed("listen first: who is live hears what is said")
+        # In both: as a member, also of the open batch, and as one who was told so.
+        if fold(login.address) not in found.members or not realm.router.hears(login.account, number):
+            raise NotMember
+        visit = Visit(found, login, listener.hint)
+        realm.live.enter(visit, session.visits.get(number), there)
+        session.visits[number] = visit
+    elif number in session.visits:
+        realm.live.exit(session.visits.pop(number))
+    return events.LiveMembers(group=found.row.shown_a, live=realm.live.members(found))
+
+
+async def _there(session: ClientSession, group: Group) -> Sequence[str]:
+    """Return who is live in a group, as its home says, if that is another realm and it is not known."""
+    live = session.realm.live
+    return await live.meetings.there(group) if group.settings.home and not live.members(group) else ()
+
+
+async def enter_group(
+    session: ClientSession, login: Login, command: commands.EnterGroup, answer: Answer
+) -> None:
+    """Make the user a member, and the connection one that hears the group and is live in it."""
+    realm = session.realm
+    if "@" in command.group:
+        await _enter(session, login, await _at(session, login, command.group), answer)
+        return
+    name = GroupName.parse(command.group)
+    decision = await realm.live.meetings.decide(command.group)
+    try:  # it lasts until somebody is there, whom others then find
+        await _enter(session, login, await _find(session, login, name, decision), answer)
+    finally:
+        realm.live.meetings.over(command.group)
+
+
+async def _enter(session: ClientSession, login: Login, place: _Place, answer: Answer) -> None:
+    realm, group = session.realm, place.group
+    number = group.row.conversation
+    if session.gone:
+        raise Unavailable
+    listener = new_listener(session, login)
+    await listener.prepare()  # and from here on nothing waits
+    if session.listener is not listener:
+        raise Unavailable
+    visit = Visit(group, login, listener.hint)
+    try:
+        if login.ended:
+            raise BadToken
+        if fold(login.address) not in group.members or not realm.router.hears(login.account, number):
+            raise NotMember
+        realm.live.enter(visit, None, place.there)
+    except ChatError:
+        session.stop_listening()
+        raise
+    session.visits[number] = visit
+    session.in_live_mode = True
+    session.bind(login)  # if it was named by a token: when the session ends, the connection hears no more
+    answer(events.EnteredGroup(group=group.row.shown_a, user=login.address))
+    listener.start_now()
+    session.watch_expiry()
+
+
+async def _at(session: ClientSession, login: Login, address: str) -> _Place:
+    """Join a group that is named by its address."""
+    if not session.realm.routes.is_far(address):
+        return await _join(session, login, address)
+    group = await _join_far(session, login, address)
+    return _Place(group, await _there(session, group))
+
+
+async def _find(session: ClientSession, login: Login, name: GroupName, decision: Decision) -> _Place:
+    """Join a group of this name where people are live: here, in a neighbour realm; or make one here.
+
+    A neighbour that is away is passed over, unless the user is a member there.
+    """
+    realm = session.realm
+    if await realm.accounts.ever(name) is not None:
+        raise GroupExists
+    own = await realm.routes.group_ever(name.folded)
+    if own is not None and not own.settings.deleted and not realm.live.meetings.is_vacant(own):
+        return await _join(session, login, str(name))
+    neighbours = realm.routes.remotes.realms()
+    found = await realm.live.meetings.near(decision, str(name), neighbours)
+    groups = [found[each] for each in neighbours if each in found]
+    if groups and (own is None or not all(each.vacant for each in groups)):
+        first = next((each for each in groups if not each.vacant), groups[0])
+        return _Place(await _join_far(session, login, first.address), first.users)
+    if own is None:
+        for neighbour in neighbours:
+            copy = await _own_copy(session, login, f"{name}@{neighbour}")
+            if copy is not None:
+                return _Place(copy)
+    return await _join(session, login, str(name))
+
+
+async def _join(session: ClientSession, login: Login, name: str) -> _Place:
+    """Join a group of this realm, or make it."""
+    groups = session.realm.groups
+    with contextlib.suppress(AlreadyMember):
+        try:
+            await groups.join(login, name)
+        except NoSuchGroup:
+            await _make(session, login, name.partition("@")[0])
+    return _Place(await session.realm.routes.group(name))
+
+
+async def _make(session: ClientSession, login: Login, name: str) -> None:
+    realm = session.realm
+    try:
+        await realm.groups.create(login, commands.Create(group=name))
+    except GroupExists as taken:
+        try:  # somebody may have been faster
+            await realm.groups.join(login, name)
+        except NoSuchGroup:
+            raise taken from None
+    else:
+        realm.live.meetings.made(await realm.routes.group(name))
+
+
+async def _own_copy(session: ClientSession, login: Login, address: str) -> Group | None:
+    """Return the copy of a group of another realm of which the user is a member."""
+    copy = await session.realm.routes.group_ever(fold(address))
+    if copy is None or copy.settings.deleted or fold(login.address) not in copy.members:
+        return None
+    return copy
+
+
+async def _join_far(session: ClientSession, login: Login, address: str) -> Group:
+    """Join a group of another realm, and return the copy of it that is here then."""
+    copy = await _own_copy(session, login, address)
+    if copy is None:
+        await session.realm.distant.join(login, address, session.gate)
+        copy = await _own_copy(session, login, address)
+    if copy is None:
+        raise Unavailable("the other realm has not said yet that this is done")
+    return copy
+
+
+async def exit_group(session: ClientSession, _: Login | None, command: commands.ExitGroup) -> Reply:
+    """Let the connection be live no longer, and hear no more."""
+    if not session.in_live_mode:
+        raise UnknownCommand
+    # What was said before this was answered, and is told to those who listen only after that.
+    told: Deferred[None] = Deferred()
+    session.realm.clock.callLater(0, told.callback, None)
+    await told
+    session.stop_listening()
+    return events.ExitedGroup()
