@@ -13,7 +13,7 @@ from chatproto import version
 
 if TYPE_CHECKING:
     from chatproto.client import ChatClient
-    from chatproto.configuration import PeerTable, Settings, configure
+    from chatproto.configuration import OlderTable, PeerTable, Settings, configure
     from chatproto.errors import ChatError
     from chatproto.events import Message
     from chatproto.federation.peers import Peers
@@ -71,6 +71,7 @@ _HOMES = {
     "MemoryFileStore": "files",
     "MemoryStore": "store",
     "Message": "events",
+    "OlderTable": "configuration",
     "PasswordHasher": "realm",
     "PeerTable": "configuration",
     "Peers": "federation.peers",
@@ -115,6 +116,7 @@ __all__ = [
     "MemoryFileStore",
     "MemoryStore",
     "Message",
+    "OlderTable",
     "PasswordHasher",
     "PeerTable",
     "Peers",
