@@ -13,6 +13,7 @@ from chatproto.commands import (
     messages,
     older,
     people,
+    realms,
     sessions,
     storage,
     tracing,
@@ -75,6 +76,14 @@ from chatproto.commands.older import (
     SendGroupFile,
 )
 from chatproto.commands.people import Active, Block, Blocks, Unblock
+from chatproto.commands.realms import (
+    AddRealm,
+    RealmInbox,
+    SendFileRealm,
+    SendGroupFileRealm,
+    SendGroupRealm,
+    SendRealm,
+)
 from chatproto.commands.sessions import (
     DeleteAccount,
     Hello,
@@ -94,6 +103,7 @@ __all__ = [
     "About",
     "Ack",
     "Active",
+    "AddRealm",
     "AuditPrune",
     "Block",
     "Blocks",
@@ -145,6 +155,7 @@ __all__ = [
     "RealmBlock",
     "RealmDeadLetters",
     "RealmDrop",
+    "RealmInbox",
     "RealmKey",
     "RealmList",
     "RealmPark",
@@ -157,8 +168,12 @@ __all__ = [
     "Revoke",
     "Send",
     "SendFile",
+    "SendFileRealm",
     "SendGroup",
     "SendGroupFile",
+    "SendGroupFileRealm",
+    "SendGroupRealm",
+    "SendRealm",
     "SessionList",
     "SessionRevoke",
     "Sessions",
@@ -180,7 +195,19 @@ __all__ = [
 ]
 
 #: The modules of commands, in the order in which documents list them.
-_SUBJECTS = (sessions, messages, files, groups, people, older, administration, storage, links, tracing)
+_SUBJECTS = (
+    sessions,
+    messages,
+    files,
+    groups,
+    people,
+    older,
+    realms,
+    administration,
+    storage,
+    links,
+    tracing,
+)
 
 
 def all_commands() -> tuple[type[Command], ...]:

@@ -27,12 +27,14 @@
     ├── RegistrationClosed      registration-closed
     ├── NameTaken               name-taken
     │   ├── UserExists          user-exists
-    │   └── GroupExists         group-exists
+    │   ├── GroupExists         group-exists
+    │   └── RealmExists         realm-exists
     ├── NoSuchUser              no-such-user
     ├── NoSuchGroup             no-such-group
     ├── NoSuchRealm             no-such-realm
     ├── PeerBlocked             blocked
     ├── RealmRefused            realm-refused
+    ├── RealmUnreachable        realm-unreachable
     ├── NoSuchSession           no-such-session
     ├── NoSuchFile              no-such-file
     ├── FileGone                file-gone
@@ -130,7 +132,9 @@ from chatproto.errors.refusals import (
     QueueFull,
     QuotaReached,
     RateLimited,
+    RealmExists,
     RealmRefused,
+    RealmUnreachable,
     RegistrationClosed,
     StoreFull,
     TextTooLong,
@@ -197,7 +201,9 @@ __all__ = [
     "QueueFull",
     "QuotaReached",
     "RateLimited",
+    "RealmExists",
     "RealmRefused",
+    "RealmUnreachable",
     "RefusedByPeer",
     "RegistrationClosed",
     "StoreError",

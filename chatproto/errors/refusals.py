@@ -193,6 +193,13 @@ class GroupExists(NameTaken):
     code = "group-exists"
 
 
+class RealmExists(NameTaken):
+    """There is a realm of that name, or a link that is called so."""
+
+    code = "realm-exists"
+    message = "there is a realm of that name"
+
+
 class NoSuchUser(ChatError):
     """Neither a user nor a group has the address."""
 
@@ -226,6 +233,13 @@ class RealmRefused(ChatError):
 
     code = "realm-refused"
     message = "the other realm does not take the message"
+
+
+class RealmUnreachable(ChatError):
+    """No realm answers where one was to be found."""
+
+    code = "realm-unreachable"
+    message = "no realm answers there"
 
 
 class NoSuchSession(ChatError):

@@ -73,6 +73,7 @@ from chatproto.events.older import (
     UserInfo,
 )
 from chatproto.events.pushes import Event, Goodbye, Hint, IsTyping, LiveChange, Receipt
+from chatproto.events.realms import FileSentToRealm, RealmBoxTaken, SentToGroupInRealm, SentToRealm
 from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionState
 from chatproto.events.storage import FileExported, FilesCollected, StoredFile, StoredFilePage
 from chatproto.events.tracing import AuditPruned, Traced, TraceStep
@@ -96,6 +97,7 @@ __all__ = [
     "FileExported",
     "FileInfo",
     "FileSent",
+    "FileSentToRealm",
     "FilesCollected",
     "FilesTaken",
     "Goodbye",
@@ -130,6 +132,7 @@ __all__ = [
     "Piece",
     "QueuePage",
     "QueuedItem",
+    "RealmBoxTaken",
     "RealmKey",
     "Receipt",
     "Refused",
@@ -137,6 +140,8 @@ __all__ = [
     "Result",
     "Sent",
     "SentEach",
+    "SentToGroupInRealm",
+    "SentToRealm",
     "SessionList",
     "SessionState",
     "StoredFile",

@@ -143,6 +143,11 @@ class Remotes:
         except ChatError:
             return fail()
 
+    def knows(self, realm: RealmName) -> bool:
+        """See :meth:`IRemotes.knows`."""
+        link = self._links.get(realm)
+        return link is not None and link.standing is not Standing.DROPPED
+
     def realms(self) -> Sequence[RealmName]:
         """See :meth:`IRemotes.realms`."""
         return self._standings.neighbours()

@@ -165,6 +165,7 @@ class Sender:
             kind=intern(message.kind),  # the usual one is left out, and known by identity
             name=names[message.sender],
             settled=settled,
+            box=row.box,
         )
 
     def _is_too_large(self, item: Outgoing) -> bool:

@@ -21,7 +21,8 @@ class Item(Base, frozen=True, kw_only=True, tag="item"):
 
     ``name`` is the sender's display name. ``at`` and ``expires`` are milliseconds since 1970, UTC.
     ``settled`` is there if it moved since the sender said it last. A text that is too long is refused like
-    any other trouble of one item, so that only the line's bound holds for it here.
+    any other trouble of one item, so that only the line's bound holds for it here. ``box`` is by which name
+    of the link the sender called the receiver: the message is for the box of that name.
     """
 
     number: _Number
@@ -34,6 +35,7 @@ class Item(Base, frozen=True, kw_only=True, tag="item"):
     kind: _Code = "text"
     name: Annotated[str, Meta(max_length=64)] = ""
     settled: _Settled | None = None
+    box: _Code = ""
 
     def __repr__(self) -> str:
         return f"Item(number={self.number}, mid={self.mid!r}, from_={self.from_!r}, to={self.to!r})"

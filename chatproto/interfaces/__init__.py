@@ -13,10 +13,11 @@ from zope.interface import Interface
 
 from chatproto.events import Hint, Message
 from chatproto.interfaces.files import IFilePart, IFileStore
-from chatproto.interfaces.links import ILinks, IRemotes
+from chatproto.interfaces.links import IAdding, ILinks, IRemotes
 from chatproto.interfaces.store import IStore
 
 __all__ = [
+    "IAdding",
     "IAuthenticator",
     "IExecutor",
     "IFilePart",

@@ -83,8 +83,26 @@ class IRemotes(Interface):
         :raises Unavailable: it does not answer, or not this.
         """
 
+    def knows(realm: RealmName) -> bool:
+        """Tell whether there is a link to a realm, up or down."""
+
     def realms() -> Sequence[RealmName]:
         """Return the linked realms in which a bare name is searched for, in that order."""
+
+
+class IAdding(Interface):
+    """Who links realms that users add by where they are."""
+
+    def open() -> bool:
+        """Tell whether users may, and whether linked realms may give a link another name."""
+
+    def add(alias: str, host: str, port: str) -> Deferred[None]:
+        """Fire when the realm at a host and a port is linked, and called ``alias`` at both ends.
+
+        :raises NotAllowed: users add none, or not there.
+        :raises RealmExists: another one is called so, here or there.
+        :raises RealmUnreachable: no realm answers there.
+        """
 
 
 class ILinks(Interface):

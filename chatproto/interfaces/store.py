@@ -10,6 +10,7 @@ from zope.interface import Interface
 from chatproto.names import RealmName
 from chatproto.records import (
     AccountRow,
+    AliasRow,
     AppliedRow,
     Arrived,
     AuditRow,
@@ -289,3 +290,12 @@ class IStore(Interface):
 
     def uploads(account: str) -> Deferred[list[UploadRow]]:
         """Return the uploads of an account that are not finished, or with ``""`` all, oldest first."""
+
+    def aliases() -> Deferred[list[AliasRow]]:
+        """Return by which other names realms are known, by alias."""
+
+    def box(account: str, name: str, after: int, limit: int) -> Deferred[ReplayPage]:
+        """Return a page of a realm box: messages with a seq above ``after``, in order, at most ``limit``."""
+
+    def boxed(account: str, after: int, last: int) -> Deferred[list[int]]:
+        """Return the seqs of an account's messages in realm boxes, from above ``after`` to ``last``."""

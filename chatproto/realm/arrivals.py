@@ -15,6 +15,7 @@ from chatproto.interfaces import IStore
 from chatproto.limits import TEXT_BYTES
 from chatproto.names import Address, RealmName, fold, parse_display_name
 from chatproto.realm.accounts import Accounts
+from chatproto.realm.aliases import Aliases
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.changes import Change
 from chatproto.realm.conversations import Conversation, Group
@@ -31,6 +32,7 @@ from chatproto.realm.writer import Writer
 from chatproto.records import (
     ARRIVED,
     FILE,
+    BoxRow,
     ConversationRow,
     FileRow,
     MessageRow,
@@ -127,10 +129,12 @@ class Arrivals:
         others: Others,
         guests: Guests,
         offers: Offers,
+        aliases: Aliases,
         size: int,
     ) -> None:
         self._guests = guests
         self._offers = offers
+        self._aliases = aliases
         self.policy_of: Callable[[RealmName], PeerPolicy] = lambda _: PeerPolicy()
         self._realm = realm
         self._store = store
@@ -239,6 +243,9 @@ class Arrivals:
             self._writer.next_seq(), conversation, item.mid, item.from_, ARRIVED, at, item.kind, 0, text
         )
         inserts.append(message)
+        if item.box:
+            account = fold(way.to.partition("@")[0])
+            inserts.append(BoxRow(account, message.seq, self._aliases.box(peer, item.box)))
         file = None
         if offer is not None:
             file = self._offers.wanted(message, offer, way.to, str(peer))

@@ -22,7 +22,7 @@ from chatproto.realm.router import Router
 from chatproto.realm.routes import Routes
 from chatproto.realm.waiters import Waiters
 from chatproto.realm.writer import Writer
-from chatproto.records import NOWHERE, DeadRow, MessageRow, Outgoing, Record
+from chatproto.records import NOWHERE, BoxRow, DeadRow, MessageRow, Outgoing, Record
 from chatproto.records.audit import ANSWERED, BOUNCED
 
 #: A code as it may come from another realm. It stands before a blank in the text of a bounce.
@@ -113,6 +113,8 @@ class Bounces:
         if message.kind == "invitation" or (message.kind == "leave" and not message.device):
             return Ending(lambda: None, dead, told)
         rows, notice = self._notice(outgoing, "bounce", f"{code} {row.mid}")
+        if row.box:
+            rows = [*rows, _box_row(outgoing, notice)]
         return Bounce(self, notice, message.sender, *rows, dead, told)
 
     def delayed(self, outgoing: Outgoing) -> Bounce | Ending:
@@ -161,6 +163,13 @@ class Bounces:
         by, to = receipt.by, receipt.to
         if by.endswith(f"@{peer}") and not self._routes.is_far(to):
             self._progress.receipt(by, to, receipt.delivered, receipt.read)
+
+
+def _box_row(outgoing: Outgoing, notice: MessageRow) -> BoxRow:
+    """Return where an answer to a message for a box would stand."""
+    name, _, realm = fold(_message_of(outgoing).sender).partition("@")
+    box = fold(outgoing.row.box)
+    return BoxRow(name, notice.seq, box if box != realm else outgoing.row.realm)
 
 
 def _message_of(outgoing: Outgoing) -> MessageRow:

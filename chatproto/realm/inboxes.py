@@ -6,15 +6,17 @@ durably before the reply is sent, one taking at a time for each account.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
+from msgspec import Struct
 from twisted.internet.defer import DeferredLock
 
 from chatproto.errors import NotMember
-from chatproto.events import FilesTaken, InboxEntry, InboxTaken
-from chatproto.interfaces import IStore
+from chatproto.events import FilesTaken, InboxEntry, InboxTaken, RealmBoxTaken
+from chatproto.interfaces import IRemotes, IStore
 from chatproto.limits import INBOX_BYTES, PAGE_ITEMS
-from chatproto.names import fold
+from chatproto.names import RealmName, fold
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.boxroom import Share
@@ -23,18 +25,31 @@ from chatproto.realm.filebox import FileBox
 from chatproto.realm.logins import Login
 from chatproto.realm.others import Others
 from chatproto.realm.reading import is_shut_out
+from chatproto.realm.remotes import NoRemotes
 from chatproto.realm.routes import Routes
-from chatproto.records import FILE, ConversationRow, MessageRow
+from chatproto.records import FILE, ConversationRow, MessageRow, ReplayPage
 
 #: JSON around the texts of an entry: keys, quotes, and the sender's key if it has none yet.
 _AROUND_BYTES = 128
 
+#: Reads messages past a position, as :meth:`IStore.replay` does.
+Read = Callable[[int], Awaitable[ReplayPage]]
 #: Whether a message belongs into a box.
 Belongs = Callable[[MessageRow, ConversationRow, Login], bool]
 
 
+class Box(Struct, frozen=True):
+    """A box: its cursor, how what may be in it is read, and what of that belongs there."""
+
+    key: Key
+    read: Read
+    belongs: Belongs
+    #: Whether all in it are of one realm, so that names need no realm.
+    is_realms: bool = False
+
+
 class Inboxes:
-    """Takes messages out of boxes."""
+    """Takes messages out of boxes. ``remotes`` is replaced once, before anybody asks."""
 
     def __init__(
         self,
@@ -46,6 +61,7 @@ class Inboxes:
         others: Others,
         files: FileBox,
     ) -> None:
+        self.remotes: IRemotes = NoRemotes()
         self._others = others
         self._files = files
         self.room = files.room
@@ -58,8 +74,8 @@ class Inboxes:
 
     async def take_all(self, login: Login, share: Share) -> InboxTaken:
         """Take everything received in any conversation, up to what one reply carries."""
-        key = (login.account, "inbox", 0)
-        return InboxTaken(entries=await self._alone(login, key, None, _is_mail, share))
+        box = Box((login.account, "inbox", 0), partial(self._mail, login), _is_mail)
+        return InboxTaken(entries=await self._alone(login, box, share))
 
     async def take_group(self, login: Login, name: str, share: Share) -> InboxTaken:
         """Take what was said in one group, independently of :meth:`take_all`.
@@ -68,45 +84,52 @@ class Inboxes:
         :raises NotMember: the account never joined it.
         """
         group = await self._routes.any_group(name)
-        number = group.row.conversation
-        key = (login.account, "inboxgroup", number)
-        return InboxTaken(entries=await self._alone(login, key, group.row, _is_mail, share))
+        key = (login.account, "inboxgroup", group.row.conversation)
+        read = partial(self._of_group, login, group.row)
+        return InboxTaken(entries=await self._alone(login, Box(key, read, _is_mail), share))
+
+    async def take_box(self, login: Login, name: str, share: Share) -> RealmBoxTaken:
+        """Take what is in a realm box, which is in no other."""
+        key = (login.account, f"realm {name}", 0)
+
+        def read(after: int) -> Awaitable[ReplayPage]:
+            return self._store.box(login.account, name, after, PAGE_ITEMS)
+
+        box = Box(key, read, _is_mail, is_realms=True)
+        return RealmBoxTaken(entries=await self._alone(login, box, share))
 
     async def take_files(self, login: Login, share: Share) -> FilesTaken:
         """Take the files that others sent, independently of :meth:`take_all`."""
-        key = (login.account, "files", 0)
-        return FilesTaken(entries=await self._alone(login, key, None, _is_file, share))
+        box = Box((login.account, "files", 0), partial(self._mail, login), _is_file)
+        return FilesTaken(entries=await self._alone(login, box, share))
 
-    async def _alone(
-        self, login: Login, key: Key, group: ConversationRow | None, belongs: Belongs, share: Share
-    ) -> list[InboxEntry]:
+    async def _alone(self, login: Login, box: Box, share: Share) -> list[InboxEntry]:
         """Take from a box while nobody else takes from a box of this account."""
         lock = self._locks.setdefault(login.account, DeferredLock())
         await lock.acquire()
         try:
-            return await self._take(login, key, group, belongs, share)
+            return await self._take(login, box, share)
         finally:
             if not lock.waiting:
                 self._locks.pop(login.account, None)
             lock.release()
 
-    async def _take(
-        self, login: Login, key: Key, group: ConversationRow | None, belongs: Belongs, share: Share
-    ) -> list[InboxEntry]:
-        start = position = await self._cursors.load(key)
+    async def _take(self, login: Login, box: Box, share: Share) -> list[InboxEntry]:
+        start = position = await self._cursors.load(box.key)
         blocked = await self._blocks.of(login.account)
         entries: list[InboxEntry] = []
         room = INBOX_BYTES
         complete = False
         while not complete:
-            rows, conversations, complete = await self._page(login, position, group)
-            for row in rows:
-                conversation = conversations[row.conversation]
-                if belongs(row, conversation, login) and not (
+            page = await box.read(position)
+            complete = page.complete
+            for row in page.messages:
+                conversation = page.conversations[row.conversation]
+                if box.belongs(row, conversation, login) and not (
                     conversation.is_group and fold(row.sender) in blocked
                 ):
                     fits = not entries or row.kind != FILE or self._files.size(row) <= room
-                    entry = await self._entry(row, conversation, login, share) if fits else None
+                    entry = await self._entry(row, conversation, login, share, box) if fits else None
                     room -= 0 if entry is None else _most_bytes(entry)
                     if entry is None or (room < 0 and entries):
                         complete = True
@@ -114,27 +137,34 @@ class Inboxes:
                     entries.append(entry)
                 position = row.seq
         if position != start:
-            await self._cursors.move_now(key, position)
+            await self._cursors.move_now(box.key, position)
         return entries
 
-    async def _page(
-        self, login: Login, after: int, group: ConversationRow | None
-    ) -> tuple[list[MessageRow], dict[int, ConversationRow], bool]:
-        own = fold(login.address)
-        if group is None:
-            page = await self._store.replay(own, after, PAGE_ITEMS)
-            return page.messages, page.conversations, page.complete
-        member = await self._store.member(group.conversation, own)
+    async def _mail(self, login: Login, after: int) -> ReplayPage:
+        """Read what stands in no realm box; where that is nothing, go on."""
+        while True:
+            page = await self._store.replay(fold(login.address), after, PAGE_ITEMS)
+            if not page.messages:
+                return page
+            last = page.messages[-1].seq
+            boxed = frozenset(await self._store.boxed(login.account, after, last))
+            rows = [row for row in page.messages if row.seq not in boxed]
+            if rows or page.complete:
+                return ReplayPage(rows, page.conversations, page.complete)
+            after = last
+
+    async def _of_group(self, login: Login, group: ConversationRow, after: int) -> ReplayPage:
+        member = await self._store.member(group.conversation, fold(login.address))
         if member is None or is_shut_out(member):
             raise NotMember
         before = member.until + 1 if member.until else 2**53
         rows = await self._store.messages(
             group.conversation, max(after, member.joined), before, PAGE_ITEMS, False, ()
         )
-        return rows, {group.conversation: group}, len(rows) < PAGE_ITEMS
+        return ReplayPage(rows, {group.conversation: group}, len(rows) < PAGE_ITEMS)
 
     async def _entry(
-        self, row: MessageRow, conversation: ConversationRow, login: Login, share: Share
+        self, row: MessageRow, conversation: ConversationRow, login: Login, share: Share, box: Box
     ) -> InboxEntry | None:
         """Return the entry of a message; None if it is a file that is still worth waiting for."""
         file = None
@@ -144,7 +174,7 @@ class Inboxes:
             if found is None:
                 return None
             text, file = (found, None) if isinstance(found, str) else ("", found)
-        sender, name = await self._sender(row.sender)
+        sender, name = await self._sender(row, conversation, bare=box.is_realms)
         own = await self._accounts.find(login.account)
         to = conversation.recipient(row.sender)
         return InboxEntry(
@@ -160,17 +190,36 @@ class Inboxes:
         """Return what a group is called: one of another realm by its whole address."""
         return address if self._routes.is_far(address) else address.partition("@")[0]
 
-    async def _sender(self, address: str) -> tuple[str, str]:
+    async def _sender(self, row: MessageRow, conversation: ConversationRow, *, bare: bool) -> tuple[str, str]:
         """Return under which name a sender's messages stand, and which one is shown.
 
-        One of another realm stands under the whole address: somebody here may have the name.
+        One of another realm stands under the whole address: somebody here may have the name. If nobody has,
+        or had, one of a neighbour who writes to one here is called as its clients do. In a group there are
+        others, and that a message did not get there is no word of theirs.
         """
+        address = row.sender
+        sender, _, realm = address.partition("@")
         if self._routes.is_far(address):
-            row = await self._others.find(fold(address))
-            return address, address if row is None else row.name or address
-        sender = address.partition("@")[0]
+            other = await self._others.find(fold(address))
+            name = "" if other is None else other.name
+            theirs = row.kind != "bounce" and not conversation.is_group
+            if not theirs or RealmName(fold(realm)) not in self.remotes.realms():
+                return address, name or (sender if bare else address)
+            return sender if await self._is_only_one(fold(address)) else address, name or sender
         account = await self._accounts.ever(sender)
         return sender, sender if account is None else account.display
+
+    async def _is_only_one(self, address: str) -> bool:
+        """Tell whether nobody else has a name: here, or in a neighbour that is asked before."""
+        name, _, realm = address.partition("@")
+        if await self._accounts.ever(name) is not None:
+            return False
+        for neighbour in self.remotes.realms():
+            if neighbour == realm:
+                return True
+            if await self._others.find(f"{name}@{neighbour}") is not None:
+                return False
+        return True
 
 
 def _is_mail(row: MessageRow, conversation: ConversationRow, login: Login) -> bool:

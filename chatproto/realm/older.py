@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from chatproto.interfaces import IStore
+from chatproto.interfaces import IAdding, IRemotes, IStore
+from chatproto.names import RealmName
 from chatproto.realm.accounts import Accounts
+from chatproto.realm.aliases import Aliases
 from chatproto.realm.blocks import Blocks
 from chatproto.realm.cursors import Cursors
 from chatproto.realm.filebox import FileBox
 from chatproto.realm.inboxes import Inboxes
 from chatproto.realm.others import Others
+from chatproto.realm.realms import Realms
+from chatproto.realm.remotes import NoAdding
 from chatproto.realm.routes import Routes
+from chatproto.realm.times import Clock
+from chatproto.realm.writer import Writer
 
 
 class Older:
-    """The boxes of older clients."""
+    """The boxes of older clients, and by which names they know other realms."""
 
     def __init__(
         self,
+        realm: RealmName,
         store: IStore,
+        writer: Writer,
+        clock: Clock,
         routes: Routes,
         accounts: Accounts,
         blocks: Blocks,
@@ -26,3 +35,15 @@ class Older:
         files: FileBox,
     ) -> None:
         self.inboxes = Inboxes(store, routes, accounts, blocks, cursors, others, files)
+        self.aliases = Aliases(realm, store, writer, clock)
+        self.realms = Realms(realm, self.aliases, accounts, clock)
+        #: Who links realms that users add; set by whoever runs the links.
+        self.adding: IAdding = NoAdding()
+
+    async def load(self) -> None:
+        """Read what there is, before anybody asks."""
+        await self.aliases.load()
+
+    def link(self, remotes: IRemotes) -> None:
+        """Hear who carries messages to other realms."""
+        self.aliases.remotes = self.inboxes.remotes = remotes

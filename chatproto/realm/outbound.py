@@ -126,11 +126,12 @@ class Outbound:
             raise refusal(code)
 
     def number(
-        self, routes: Sequence[Route], messages: Sequence[MessageRow]
+        self, routes: Sequence[Route], messages: Sequence[MessageRow], box: str = ""
     ) -> tuple[list[Item | None], list[Record], list[Record], list[Record]]:
         """Return the item of each message that goes to another realm, and rows that belong to it.
 
-        These are to be inserted and put with it, and to be stored where its own cannot be.
+        These are to be inserted and put with it, and to be stored where its own cannot be. ``box`` is that of
+        the messages in the other realm.
         """
         size = size_of(messages[0].text)
         items: list[Item | None] = []
@@ -144,6 +145,8 @@ class Outbound:
             row, mark = self.remotes.number(route.peer, message, size)
             if message.conversation == NOWHERE:  # which does not tell to whom
                 row = msgspec.structs.replace(row, to=route.to)
+            if box:
+                row = msgspec.structs.replace(row, box=box)
             items.append((route.peer, row.number))
             inserts.append(row)
             inserts.append(self._audit.row(SENT, message.mid, route.peer, route.to, row.number))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from chatproto.errors import BadName, NoSuchGroup, NoSuchUser, NotSupported
+from chatproto.errors import BadName, NoSuchGroup, NoSuchUser, NotAllowed, NotSupported, RealmExists
 from chatproto.frames import Ask
 from chatproto.names import RealmName, UserName
 from chatproto.realm.accounts import Accounts
-from chatproto.realm.meetings import Meetings
+from chatproto.realm.live import Live
+from chatproto.realm.older import Older
 from chatproto.realm.present import Present
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
@@ -29,9 +30,11 @@ class Questions:
         present: Present,
         clock: Clock,
         tracing: Tracing,
-        meetings: Meetings,
+        live: Live,
+        older: Older,
     ) -> None:
-        self._meetings = meetings
+        self._meetings = live.meetings
+        self._older = older
         self._routes = routes
         self._realm = realm
         self._accounts = accounts
@@ -46,9 +49,11 @@ class Questions:
         ``user`` and ``name`` likewise. ``group``: ``group``, the address of one that everybody may join.
         ``live``: likewise, and the ``users`` who are live there; ``vacant``, if it is as good as not there.
         ``trace``: ``rows`` of the audit log about a mid.
+        ``alias``: nothing if the link is called so from now on, or ``taken``.
 
         :raises NoSuchUser: the realm has no such user.
         :raises NoSuchGroup: it has no such group.
+        :raises NotAllowed: this realm lets nobody name links.
         :raises NotSupported: that is no question that it knows.
         :raises Unavailable: not now.
         """
@@ -62,6 +67,8 @@ class Questions:
             return await self._meetings.answer(peer, ask.name)
         if ask.about == "trace":
             return await self._tracing.answer(peer, ask.name, ask.after)
+        if ask.about == "alias":
+            return await self._alias(peer, ask.name)
         raise NotSupported("that is no question that this realm knows")
 
     async def _active(self) -> dict[str, Any]:
@@ -72,6 +79,15 @@ class Questions:
             "as_of": int(self._clock.seconds() * 1000),
             "complete": len(names) <= MOST_USERS,
         }
+
+    async def _alias(self, peer: RealmName, word: str) -> dict[str, Any]:
+        if not self._older.adding.open():
+            raise NotAllowed
+        try:
+            await self._older.aliases.add(word, peer)
+        except (RealmExists, BadName):
+            return {"taken": True}
+        return {}
 
     async def _group(self, word: str) -> dict[str, Any]:
         group = await self._routes.group(word)

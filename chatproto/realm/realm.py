@@ -146,7 +146,18 @@ class Realm:
         self.garbage = Garbage(self.files, store, self.writer, clock, limits)
         self._upkeep = Upkeep(store, self.writer, clock, limits, self.garbage)
         box = FileBox(self.files, self.meters, clock, limits.sendfile_bytes)
-        self.older = Older(store, self.routes, self.accounts, self.blocks, self.cursors, self.others, box)
+        self.older = Older(
+            name,
+            store,
+            self.writer,
+            clock,
+            self.routes,
+            self.accounts,
+            self.blocks,
+            self.cursors,
+            self.others,
+            box,
+        )
         self._guests = Guests(
             name,
             self.accounts,
@@ -173,6 +184,7 @@ class Realm:
             self.others,
             self._guests,
             self.offers,
+            self.older.aliases,
             size,
         )
         self.bounces = Bounces(
@@ -201,7 +213,7 @@ class Realm:
         )
         self.tracing = Tracing(name, store, self.writer, clock, self.audit, self.copies, self.routes)
         self._questions = Questions(
-            name, self.accounts, self.routes, self.present, clock, self.tracing, self.live.meetings
+            name, self.accounts, self.routes, self.present, clock, self.tracing, self.live, self.older
         )
         self.hints = Hints(self.routes, self.router, self.blocks, clock)
         self.invites = Invites(store, self.writer, clock, entropy, size)
@@ -244,6 +256,7 @@ class Realm:
             await realm.files.open()
             await realm.copies.load()
             await realm.replicas.load()
+            await realm.older.load()
             await realm.lives.begin(state, entropy)
             realm._upkeep.start()
         except BaseException:
@@ -261,6 +274,7 @@ class Realm:
         if not isinstance(self.outbound.remotes, NoRemotes):
             raise RuntimeError("the realm is linked already")
         self.outbound.remotes = self.routes.remotes = self.hints.remotes = self.tracing.remotes = remotes
+        self.older.link(remotes)
         if policy_of is not None:
             self.arrivals.policy_of = self.tracing.policy_of = policy_of
             self.distant.welcome.policy_of = policy_of

@@ -8,9 +8,9 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from chatproto.errors import NoSuchRealm, NotSupported
+from chatproto.errors import NoSuchRealm, NotAllowed, NotSupported
 from chatproto.events import DeadLetterPage, LinkAdded, LinkState, QueuePage
-from chatproto.interfaces import ILinks, IRemotes
+from chatproto.interfaces import IAdding, ILinks, IRemotes
 from chatproto.names import RealmName
 from chatproto.records import MessageRow, OutboxRow, StreamRow
 
@@ -64,9 +64,26 @@ class NoRemotes:
         """See :meth:`IRemotes.ask`."""
         return fail(NoSuchRealm())
 
+    def knows(self, realm: RealmName) -> bool:
+        """See :meth:`IRemotes.knows`."""
+        return False
+
     def realms(self) -> Sequence[RealmName]:
         """See :meth:`IRemotes.realms`."""
         return ()
+
+
+@implementer(IAdding)
+class NoAdding:
+    """A realm whose users add no others."""
+
+    def open(self) -> bool:
+        """See :meth:`IAdding.open`."""
+        return False
+
+    def add(self, alias: str, host: str, port: str) -> Deferred[None]:
+        """See :meth:`IAdding.add`."""
+        return fail(NotAllowed("realms are added by the operator"))
 
 
 @implementer(ILinks)

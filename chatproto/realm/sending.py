@@ -27,7 +27,7 @@ from chatproto.errors import (
 )
 from chatproto.events import Reply
 from chatproto.limits import TEXT_BYTES
-from chatproto.names import OrderedCid
+from chatproto.names import OrderedCid, fold
 from chatproto.realm.cids import Cids, digest_of
 from chatproto.realm.conversations import Route
 from chatproto.realm.gate import Gate
@@ -37,7 +37,7 @@ from chatproto.realm.outbound import Outbound
 from chatproto.realm.posting import FarPosting, Look, Posting, reply_of
 from chatproto.realm.routes import Routes
 from chatproto.realm.writer import Writer
-from chatproto.records import FILE, FileRow, MessageRow, Record
+from chatproto.records import FILE, BoxRow, FileRow, MessageRow, Record
 
 #: Takes the one reply to a command, or the error that refuses it.
 Answer = Callable[[Reply | ChatError], None]
@@ -124,11 +124,18 @@ class Sending:
         return True
 
     async def send_slowly(
-        self, login: Login, command: Send, answer: Answer, gate: Gate, filing: Filing | None = None
+        self,
+        login: Login,
+        command: Send,
+        answer: Answer,
+        gate: Gate,
+        filing: Filing | None = None,
+        box: str = "",
     ) -> None:
         """Read what a command needs, then append it, as soon as there is room, or answer it.
 
-        With ``filing`` its text is an offer, and its message a file's.
+        With ``filing`` its text is an offer, and its message a file's. With ``box`` the messages, to users,
+        are for their boxes of that name.
 
         :raises ChatError: the command is refused.
         """
@@ -149,7 +156,7 @@ class Sending:
                 gate.delivery(login, routes, command.text)
                 ordered = None if cid is None else self._cids.certainly_new(login.account, cid)
                 far = any(route.peer is not None for route in routes)
-                self._post(login, command, routes, ordered, answer, far, filing)
+                self._post(login, command, routes, ordered, answer, far, filing, box)
                 return
             await self._find(login, recipients)
 
@@ -239,6 +246,7 @@ class Sending:
         answer: Answer,
         far: bool,
         filing: Filing | None = None,
+        box: str = "",
     ) -> None:
         posting = (FarPosting if far else Posting)(self, routes, command.to, answer)
         now = self._log.now()
@@ -263,6 +271,8 @@ class Sending:
             if filing is not None:
                 inserts.append(filing.row(message, route.to))
                 posting.removes = filing.removes
+            if box and route.peer is None:
+                inserts.append(BoxRow(fold(route.to.partition("@")[0]), message.seq, fold(box)))
             if gseq:
                 spare.append(msgspec.structs.replace(message, kind="void", text=""))
         if command.cid is not None:
@@ -274,14 +284,16 @@ class Sending:
         posting.puts = ()
         posting.otherwise = spare
         if far:
-            self._add_items(posting, command)
+            self._add_items(posting, command, box)
         posting.size = len(text) * len(routes)
         self._writer.append(posting)
 
-    def _add_items(self, posting: Posting, command: Send) -> None:
+    def _add_items(self, posting: Posting, command: Send, box: str) -> None:
         """Let a posting take along what other realms are to get of it."""
         assert isinstance(posting, FarPosting)
-        posting.items, inserts, posting.puts, spare = self.outbound.number(posting.routes, posting.messages)
+        posting.items, inserts, posting.puts, spare = self.outbound.number(
+            posting.routes, posting.messages, box
+        )
         posting.inserts = [*posting.inserts, *inserts]
         posting.otherwise = [*posting.otherwise, *spare]
         posting.wait = bool(command.wait) and command.cid is None

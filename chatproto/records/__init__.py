@@ -16,6 +16,7 @@ from chatproto.records.accounts import (
 from chatproto.records.audit import AuditRow
 from chatproto.records.base import Record
 from chatproto.records.batches import Batch, Entry, EpochRow, StoreState
+from chatproto.records.boxes import AliasRow, BoxRow
 from chatproto.records.conversations import (
     NOTICES,
     NOWHERE,
@@ -55,11 +56,13 @@ __all__ = [
     "NOTICES",
     "NOWHERE",
     "AccountRow",
+    "AliasRow",
     "AppliedRow",
     "Arrived",
     "AuditRow",
     "Batch",
     "BlockRow",
+    "BoxRow",
     "CidRow",
     "ConversationRow",
     "CursorRow",

@@ -91,7 +91,8 @@ class OutboxRow(Record, frozen=True):
 
     ``seq`` is the message, 0 if its sender has been told that it does not go: then the number is skipped.
     ``size`` is in bytes of text; ``expires`` is when it is too late for it. ``to`` is to whom it goes, as
-    shown, where the message's conversation does not tell: to a group of that realm.
+    shown, where the message's conversation does not tell: to a group of that realm. ``box`` is by which name
+    its sender called that realm, for the realm box there; ``""``: it is for no box.
     """
 
     realm: str
@@ -102,6 +103,7 @@ class OutboxRow(Record, frozen=True):
     at: int
     expires: int
     to: str = ""
+    box: str = ""
 
 
 class AppliedRow(Record, frozen=True):

@@ -13,9 +13,11 @@ from typing import Any
 from chatproto.records import (
     ARRIVED,
     AccountRow,
+    AliasRow,
     AppliedRow,
     AuditRow,
     BlockRow,
+    BoxRow,
     CidRow,
     ConversationRow,
     CursorRow,
@@ -79,6 +81,8 @@ KEYS: dict[type[Record], tuple[str, ...]] = {
     AuditRow: ("serial",),
     FileRow: ("mid",),
     UploadRow: ("mid",),
+    AliasRow: ("alias",),
+    BoxRow: ("account", "seq"),
 }
 
 #: Other fields that no two rows share.
@@ -100,6 +104,7 @@ PARTIAL: dict[type[Record], tuple[str, str, Any]] = {
 RANGES: dict[type[Record], tuple[str, str]] = {
     MessageRow: ("conversation", "seq"),
     OutboxRow: ("realm", "number"),
+    BoxRow: ("account", "seq"),
 }
 
 #: Rows whose field ``conversation`` must be that of a stored conversation.

@@ -56,6 +56,7 @@ outbox = Table(
     _number("at"),
     _number("expires"),
     _name("to"),
+    _name("box"),
     sqlite_with_rowid=False,
 )
 
@@ -178,4 +179,17 @@ verdicts = Table(
     _name("epoch"),
     _name("body"),
     _name("signature"),
+)
+
+aliases = Table("aliases", metadata, _key("alias"), _name("shown"), _name("realm"), _number("at"))
+
+#: Read by account and seq, for all that is no mail, and by box.
+boxes = Table(
+    "boxes",
+    metadata,
+    _key("account"),
+    _key("seq", _Number),
+    _name("box"),
+    Index("boxes_box", "account", "box", "seq"),
+    sqlite_with_rowid=False,
 )

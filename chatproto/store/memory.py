@@ -44,6 +44,7 @@ from chatproto.records import (
     StoreState,
 )
 from chatproto.store.keys import MAXIMUM, VOID
+from chatproto.store.memory_boxes import MemoryBoxes
 from chatproto.store.memory_files import MemoryFiles
 from chatproto.store.memory_groups import MemoryGroups
 from chatproto.store.memory_links import MemoryLinks
@@ -84,7 +85,7 @@ class MemoryDisk:
 
 
 @implementer(IStore)
-class MemoryStore(MemoryLinks, MemoryGroups, MemoryRoutes, MemoryFiles):
+class MemoryStore(MemoryLinks, MemoryGroups, MemoryRoutes, MemoryFiles, MemoryBoxes):
     """An :class:`~chatproto.interfaces.IStore` over a :class:`MemoryDisk`."""
 
     def __init__(self, disk: MemoryDisk) -> None:

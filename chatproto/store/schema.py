@@ -12,9 +12,11 @@ from sqlalchemy import Column, Index, Integer, LargeBinary, Table, UniqueConstra
 from chatproto.records import (
     ARRIVED,
     AccountRow,
+    AliasRow,
     AppliedRow,
     AuditRow,
     BlockRow,
+    BoxRow,
     ConversationRow,
     CursorRow,
     DeadRow,
@@ -53,8 +55,10 @@ from chatproto.store.columns import name as _name
 from chatproto.store.columns import number as _number
 from chatproto.store.file_schema import files, uploads
 from chatproto.store.link_schema import (
+    aliases,
     applied,
     audit,
+    boxes,
     dead_letters,
     dials,
     held,
@@ -71,7 +75,7 @@ from chatproto.store.link_schema import (
 )
 
 #: The newest revision of the schema; the name of a file under ``migrations/versions`` begins with it.
-REVISION = "0007"
+REVISION = "0008"
 
 metadata = columns.metadata
 
@@ -251,4 +255,6 @@ TABLES: dict[type[Record], Table] = {
     AuditRow: audit,
     FileRow: files,
     UploadRow: uploads,
+    AliasRow: aliases,
+    BoxRow: boxes,
 }

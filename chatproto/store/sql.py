@@ -59,6 +59,7 @@ from chatproto.records import (
     Waiting,
 )
 from chatproto.store import groups, links, reading, routes
+from chatproto.store.boxes import SqlBoxes
 from chatproto.store.committing import Committing
 from chatproto.store.database import Database, Upkeep, explained
 from chatproto.store.replay import replay
@@ -66,7 +67,7 @@ from chatproto.store.sql_files import SqlFiles
 
 
 @implementer(IStore)
-class SqlStore(SqlFiles):
+class SqlStore(SqlFiles, SqlBoxes):
     """An :class:`~chatproto.interfaces.IStore` in a SQL database.
 
     ``writer`` must run one call at a time, in order. The store stops both executors when it is closed,

@@ -89,6 +89,8 @@ def _quotes(frame: Frame) -> int:
             quotes += 4
         if frame.name:
             quotes += 4
+        if frame.box:
+            quotes += 4
         return quotes if frame.settled is None else quotes + 2
     if type(frame) is Entry:
         extra = (frame.kind != "text") + (frame.name != "") + (frame.epoch != "")

@@ -17,6 +17,7 @@ from chatproto.errors import BadRequest, ChatError, LineTooLong, TooFewWords, Un
 from chatproto.events import (
     Event,
     FileSent,
+    FileSentToRealm,
     FilesTaken,
     GroupChanged,
     InboxEntry,
@@ -24,9 +25,12 @@ from chatproto.events import (
     InboxTaken,
     InfoTaken,
     LoggedIn,
+    RealmBoxTaken,
     Reply,
     Sent,
     SentEach,
+    SentToGroupInRealm,
+    SentToRealm,
 )
 from chatproto.names import is_uuid4
 from chatproto.wire.dialect import TagValue
@@ -42,6 +46,9 @@ MESSAGES: dict[type[ChatError], str] = {
     errors.GroupExists: "Group sudah ada",
     errors.NoSuchUser: "User Tidak Ditemukan",
     errors.AlreadyMember: "User sudah dalam group",
+    errors.NoSuchRealm: "Realm Tidak Ditemukan",
+    errors.RealmExists: "Realm sudah ada",
+    errors.RealmUnreachable: "Gagal",
     errors.NothingToLogOut: "Belum Login",
     errors.NotLoggedIn: "Informasi tidak ditemukan",
     errors.BadToken: "Informasi tidak ditemukan",
@@ -49,6 +56,17 @@ MESSAGES: dict[type[ChatError], str] = {
     errors.NotMember: "Informasi tidak ditemukan",
     errors.UnknownCommand: "**Protocol Tidak Benar",
     errors.TooFewWords: "--Protocol Tidak Benar",
+}
+
+#: What the older systems say when something was done.
+_SAID: dict[type[Reply], str] = {
+    Sent: "Message Sent",
+    SentEach: "Message Sent",
+    FileSent: "File Sent",
+    GroupChanged: "Add group successful",
+    SentToRealm: "Message Sent to Realm",
+    SentToGroupInRealm: "Message Sent to Group in Realm",
+    FileSentToRealm: "File Sent to Realm",
 }
 
 
@@ -94,8 +112,8 @@ _LARGE = {verb.encode() for verb, forms in FORMS.items() if any(form.command.lar
 _NUL = json.dumps("\0")
 #: More than the longest verb has.
 _VERB_BYTES = 32
-#: Blanks that have a meaning in such a line: around four words, and one at the end.
-_LARGE_BLANKS = 5
+#: Blanks that have a meaning in such a line: around five words, and one at the end.
+_LARGE_BLANKS = 6
 #: The longest word beside the content in such a line: a list of as many as may be listed.
 _WORD_CHARACTERS = 64 * 1024
 
@@ -181,34 +199,35 @@ class TextDialect:
 
     def encode_reply(self, reply: Reply, tag: TagValue) -> bytes:
         """See :meth:`Dialect.encode_reply`."""
-        if isinstance(reply, InboxTaken | FilesTaken):
+        if isinstance(reply, InboxTaken | FilesTaken | RealmBoxTaken):
             return self._boxes(reply)
         fields = {"status": "OK", **_fields(reply)}
         if isinstance(reply, GroupChanged) and self._own and reply.group.rpartition("@")[2] != self._own:
             fields["group"] = reply.group
         return _line(fields)
 
-    def _boxes(self, reply: InboxTaken | FilesTaken) -> bytes:
+    def _boxes(self, reply: InboxTaken | FilesTaken | RealmBoxTaken) -> bytes:
         """Return entries as JSON, in one piece at the end only: the content of a file is long."""
         pieces = [b'{"status": "OK", "messages": ']
-        if isinstance(reply, FilesTaken):
-            self._add_list(pieces, reply.entries)
+        if not isinstance(reply, InboxTaken):
+            self._add_list(pieces, reply.entries, self._file_objects or isinstance(reply, RealmBoxTaken))
         else:
             by_sender: dict[str, list[InboxEntry]] = {}
             for entry in reply.entries:
                 by_sender.setdefault(entry.sender, []).append(entry)
             for number, (sender, entries) in enumerate(by_sender.items()):
                 pieces += (b", " if number else b"{", _json(sender), b": ")
-                self._add_list(pieces, entries)
+                self._add_list(pieces, entries, self._file_objects)
             pieces.append(b"}" if by_sender else b"{}")
         return b"".join([*pieces, b"}", END])
 
-    def _add_list(self, pieces: list[bytes], entries: list[InboxEntry]) -> None:
+    @staticmethod
+    def _add_list(pieces: list[bytes], entries: list[InboxEntry], file_objects: bool) -> None:
         pieces.append(b"[")
         for number, entry in enumerate(entries):
             if number:
                 pieces.append(b", ")
-            pieces += _entry(entry, self._file_objects)
+            pieces += _entry(entry, file_objects)
         pieces.append(b"]")
 
     def encode_refusal(self, error: ChatError, tag: TagValue) -> bytes:
@@ -239,14 +258,8 @@ def _line(fields: dict[str, Any]) -> bytes:
 def _fields(reply: Reply) -> dict[str, Any]:
     """Return what the older systems add to an OK reply, by the type of the reply."""
     match reply:
-        case Sent() | SentEach():
-            return {"message": "Message Sent"}
         case LoggedIn():
             return {"tokenid": reply.token}
-        case FileSent():
-            return {"message": "File Sent"}
-        case GroupChanged():
-            return {"message": "Add group successful"}
         case InfoTaken():
             return {
                 "message": {
@@ -254,7 +267,7 @@ def _fields(reply: Reply) -> dict[str, Any]:
                 }
             }
         case _:
-            return {}
+            return {"message": _SAID[type(reply)]} if type(reply) in _SAID else {}
 
 
 def _user_info(username: str, name: str, country: str) -> dict[str, Any]:

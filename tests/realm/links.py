@@ -105,6 +105,9 @@ class Links:
     def ask(self, realm: RealmName, about: str, name: str = "", after: str = "") -> Deferred[dict[str, Any]]:
         return fail(NoSuchRealm())
 
+    def knows(self, realm: RealmName) -> bool:
+        return realm in self.linked
+
     def realms(self) -> Sequence[RealmName]:
         return sorted(self.linked)
 

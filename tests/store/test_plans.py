@@ -45,6 +45,8 @@ QUESTIONS: dict[str, Asked] = {
     "references": lambda store: store.references(["a", "b"]),
     "sent bytes": lambda store: store.sent_bytes("messi@alpha", 5),
     "came bytes": lambda store: store.came_bytes("beta", 5),
+    "box": lambda store: store.box("messi", "r2", 5, 9),
+    "boxed": lambda store: store.boxed("messi", 5, 9),
     "uploads of one": lambda store: store.uploads("messi"),
     "removing by one column": lambda store: store.commit(batch(1, entry(removes=(login(1), login(2))))),
     "removing items": lambda store: store.commit(batch(1, entry(removes=(item(1), item(2))))),

@@ -14,9 +14,11 @@ from chatproto.interfaces import IStore
 from chatproto.records import (
     ARRIVED,
     AccountRow,
+    AliasRow,
     AppliedRow,
     AuditRow,
     BlockRow,
+    BoxRow,
     CidRow,
     ConversationRow,
     CursorRow,
@@ -90,11 +92,17 @@ files = st.builds(
 )
 uploads = st.builds(UploadRow, NAMES, NAMES, st.just("") | NAMES, NAMES, NAMES, SMALL, NAMES, NAMES, SMALL)
 
+boxes = (
+    st.builds(AliasRow, NAMES, NAMES, REALMS, SMALL),
+    st.builds(BoxRow, NAMES, st.integers(1, 30), NAMES),
+)
+
 inserts: st.SearchStrategy[Record] = st.one_of(
     items,
     refusals,
     files,
     uploads,
+    *boxes,
     st.builds(DeadRow, NAMES, REALMS, SMALL, SMALL, NAMES, NAMES, NAMES, SMALL),
     st.builds(NameRow, NAMES, st.sampled_from(["user", "group"])),
     st.builds(AccountRow, NAMES, NAMES, NAMES, NAMES, SMALL),
@@ -220,6 +228,8 @@ def answers(store: IStore) -> list[Any]:
                     for size in (0, 1, 4, 99)
                 ),
             ]
+    asked += [store.aliases(), *(store.box(name, "a", 2, limit) for name in names for limit in (1, 9))]
+    asked += [store.boxed(name, after, 20) for name in names for after in (0, 9)]
     asked += [store.old_refusals(number, 3) for number in numbers]
     asked += [store.audit(number, 3) for number in numbers]
     asked += [store.traced(name, limit) for name in names for limit in (1, 9)]

@@ -133,12 +133,14 @@ class Finishing:
         command = commands.Send(to=row.to, text=offer_text(offer), cid=row.cid or None)
         return await self._post(login, command, filing, gate)
 
-    async def _post(self, login: Login, command: commands.Send, filing: Filing, gate: Gate) -> _Sending:
+    async def _post(
+        self, login: Login, command: commands.Send, filing: Filing, gate: Gate, box: str = ""
+    ) -> _Sending:
         """Append the message of a file, and return what fires with the answer when that is certain."""
         recipients = 1 if isinstance(command.to, str) else len(command.to)
         gate.message(login, recipients, command.text)
         done: _Sending = Deferred()
-        await self._sending.send_slowly(login, command, done.callback, gate, filing)
+        await self._sending.send_slowly(login, command, done.callback, gate, filing, box)
         return done.addCallback(self._count, recipients)
 
     def _count(self, outcome: Reply | ChatError, recipients: int) -> Reply | ChatError:
@@ -177,8 +179,11 @@ class Finishing:
         *,
         plain: bool = False,
         wait: bool = True,
+        box: str = "",
     ) -> None:
         """Send a file that is in memory, to one or to each of a list; answered as ``send`` is.
+
+        With ``box`` it is for the recipients' boxes of that name.
 
         :raises ChatError: it is refused, and nothing of it stays.
         """
@@ -195,7 +200,7 @@ class Finishing:
             self._writer.meters.file_bytes_in += len(data)
             offer = Offer(name=clean_file_name(name), size=len(data), sha256=kept, plain=plain)
             command = commands.Send(to=to, text=offer_text(offer), wait=wait)
-            sending = await self._post(login, command, Filing(partial(_stored, offer), b""), gate)
+            sending = await self._post(login, command, Filing(partial(_stored, offer), b""), gate, box)
             # The next one of the account finds the rows of this one, or that there are none.
             with suppress(Unavailable):
                 await self._writer.save()

@@ -16,11 +16,23 @@ import pytest_twisted
 pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
-        for part in ("contents", "files", "finding", "groups", "life", "links", "log", "routes", "writing")
+        for part in (
+            "boxes",
+            "contents",
+            "files",
+            "finding",
+            "groups",
+            "life",
+            "links",
+            "log",
+            "routes",
+            "writing",
+        )
     )
 )
 
 from chatproto.interfaces import IStore  # noqa: E402
+from chatproto.testing.store_contract.boxes import Boxes  # noqa: E402
 from chatproto.testing.store_contract.contents import FilePlace, FileStoreContract  # noqa: E402
 from chatproto.testing.store_contract.files import Files  # noqa: E402
 from chatproto.testing.store_contract.finding import Finding  # noqa: E402
@@ -35,7 +47,7 @@ from chatproto.testing.store_contract.writing import Writing  # noqa: E402
 __all__ = ["FilePlace", "FileStoreContract", "Place", "StoreContract"]
 
 
-class StoreContract(Life, Writing, Finding, Log, Links, Groups, Routes, Files):
+class StoreContract(Life, Writing, Finding, Log, Links, Groups, Routes, Files, Boxes):
     """What every store promises.
 
     The fixture ``place``, of the subclass or of its module, returns a new, empty :class:`Place`.

@@ -60,10 +60,12 @@ def arrival(seq: int, number: int = 1, mid: str = "beta/1") -> MessageRow:
     return MessageRow(seq, number, mid, "ani@beta", ARRIVED, 1_700_000_000_000 + seq, "text", 0, "halo")
 
 
-def item(number: int, seq: int | None = None, realm: str = "beta", size: int = 10) -> OutboxRow:
+def item(
+    number: int, seq: int | None = None, realm: str = "beta", size: int = 10, box: str = ""
+) -> OutboxRow:
     """Return an item for another realm, of the message with the same number if no other is named."""
     seq = number if seq is None else seq
-    return OutboxRow(realm, number, f"alpha/{number}", seq, size, 1000 + number, 9000 + number)
+    return OutboxRow(realm, number, f"alpha/{number}", seq, size, 1000 + number, 9000 + number, box=box)
 
 
 def refusal(
