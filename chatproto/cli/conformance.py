@@ -59,6 +59,13 @@ _WHERE = _Where()
 )
 @click.option("--talk", type=_WHERE, metavar="HOST:PORT", help="System A's program for two.")
 @click.option(
+    "--realm",
+    default="realm1",
+    show_default=True,
+    metavar="R",
+    help="The realm's name, for `daftar` at the main server.",
+)
+@click.option(
     "--user", "users", multiple=True, metavar="U", help="A user that the server has; may be repeated."
 )
 @click.option("--password", "passwords", multiple=True, metavar="PW", help="Of each --user, or one for all.")
@@ -83,6 +90,7 @@ def conformance(
     peer: tuple[str, int] | None,
     main: tuple[str, int] | None,
     talk: tuple[str, int] | None,
+    realm: str,
     users: Sequence[str],
     passwords: Sequence[str],
     peer_users: Sequence[str],
@@ -112,6 +120,7 @@ def conformance(
         peer=peer,
         main=main,
         talk=talk,
+        realm=realm,
         users=_people("--user", users, passwords),
         peer_users=_people("--peer-user", peer_users, peer_passwords),
         patience=patience,
@@ -172,21 +181,22 @@ def _show(results: Sequence[Result], *, to_error: bool) -> None:
         table.add_row(*(Text(cell) for cell in cells), style=_STYLES[result.outcome])
     console.print(table)
     for result in results:
-        _tell(console, result)
+        if result.outcome is Outcome.FAILED:
+            _tell(console, result)
+    for why in dict.fromkeys(result.why for result in results if result.why):
+        names = ", ".join(result.name for result in results if result.why == why)
+        console.print(Text("\n" + printable(f"skipped ({why}): {names}")))
     counts = (f"{sum(each.outcome is kind for each in results)} {kind.name.lower()}" for kind in Outcome)
     console.print(Text(", ".join(counts)))
 
 
 def _tell(console: Console, result: Result) -> None:
-    """Print what is to be said of a check that did not pass."""
-    if result.outcome is Outcome.FAILED:
-        console.print(Text(f"\n{result.level} {result.name}", style="bold red"))
-        for name, text in (
-            ("line", f"{result.section}: {result.line}"),
-            ("sent", result.sent),
-            ("expected", result.expected),
-            ("seen", result.seen),
-        ):
-            console.print(Text(f"  {name + ':':10}{printable(text)}"))
-    elif result.outcome is Outcome.SKIPPED:
-        console.print(Text(f"\n{result.level} {result.name}: skipped, {result.why}"))
+    """Print how a check failed."""
+    console.print(Text(f"\n{result.level} {result.name}", style="bold red"))
+    for name, text in (
+        ("line", f"{result.section}: {result.line}"),
+        ("sent", result.sent),
+        ("expected", result.expected),
+        ("seen", result.seen),
+    ):
+        console.print(Text(f"  {name + ':':10}{printable(text)}"))

@@ -11,11 +11,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from chatproto.conformance import (
+    a_checks,
+    a_objects,
+    b_across,
     b_basics,
     b_files,
     b_groups,
+    b_peers,
+    b_realms,
     c_lines,
+    d_across,
     d_live,
+    d_peers,
+    e_rooms,
     json_basics,
     json_lines,
     json_messages,
@@ -29,15 +37,21 @@ __all__ = ["LEVELS", "LINE_LEVELS", "Check", "Outcome", "Person", "Result", "Ste
 
 #: By the name of a level: its checks in the order in which they are made.
 LEVELS: dict[str, Sequence[Check]] = {
-    "B": tuple(chain(b_basics.CHECKS, b_groups.CHECKS, b_files.CHECKS)),
+    "B": tuple(
+        chain(
+            b_basics.CHECKS, b_groups.CHECKS, b_files.CHECKS, b_realms.CHECKS, b_peers.CHECKS, b_across.CHECKS
+        )
+    ),
     "C": tuple(c_lines.CHECKS),
-    "D": tuple(d_live.CHECKS),
+    "D": tuple(chain(d_live.CHECKS, d_peers.CHECKS, d_across.CHECKS)),
+    "A": tuple(a_checks.CHECKS),
+    "E": tuple(e_rooms.CHECKS),
     "json": tuple(chain(json_basics.CHECKS, json_messages.CHECKS)),
 }
 #: Those that one line port can serve.
 LINE_LEVELS = ("B", "C", "D", "json")
 #: How users are made where it is not as clients of B do.
-_REGISTER: dict[str, Register] = {"json": json_lines.register}
+_REGISTER: dict[str, Register] = {"json": json_lines.register, "A": a_objects.register}
 
 
 def check(target: Target, levels: Iterable[str], only: str = "") -> Iterator[Result]:

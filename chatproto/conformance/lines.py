@@ -44,7 +44,7 @@ class Answer:
         """Expect ``"status": "ERROR"`` with one of the messages, or with any if none is given."""
         message = self.fields.get("message")
         if self.fields.get("status") != "ERROR" or not isinstance(message, str):
-            self.fail('"status": "ERROR" with a "message"' + "".join(f" {each!r}" for each in messages[:1]))
+            self.fail('"status": "ERROR" with a "message"' + "".join(f': "{each}"' for each in messages[:1]))
         if messages and message not in messages:
             self.fail('"status": "ERROR", "message": ' + " or ".join(f'"{each}"' for each in messages))
         return self

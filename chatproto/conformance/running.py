@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from chatproto.conformance.checks import Check, Departure, Outcome, Result, Skipped, Step
+from chatproto.conformance.originals import Originals
+from chatproto.conformance.pairs import Pairs
 from chatproto.conformance.people import People, Person
 from chatproto.conformance.trial import Target, Trial, Where
 
@@ -34,6 +36,8 @@ class Run:
     def __init__(self, target: Target, register: Register = register_by_line) -> None:
         self._target = target
         self._register = register
+        self._originals = Originals()
+        self._pairs = Pairs()
         self._people = People(target.users, lambda person: self._make(target.server, person))
         self._neighbours = People(
             target.peer_users, lambda person: target.peer and self._make(target.peer, person)
@@ -41,8 +45,11 @@ class Run:
 
     def results(self, checks: Iterable[Check]) -> Iterator[Result]:
         """Make checks, one after the other."""
-        for check in checks:
-            yield self._result(check)
+        try:
+            for check in checks:
+                yield self._result(check)
+        finally:
+            self._originals.close()
 
     def _make(self, where: Where, person: Person) -> Person | None:
         trial = self._trial()
@@ -54,7 +61,7 @@ class Run:
             trial.close()
 
     def _trial(self) -> Trial:
-        return Trial(self._target, self._people, self._neighbours)
+        return Trial(self._target, self._people, self._neighbours, self._originals, self._pairs)
 
     def _result(self, check: Check) -> Result:
         trial = self._trial()

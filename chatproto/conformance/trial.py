@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 import socket
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Never, TypeVar
 
 from msgspec import Struct
 
 from chatproto.conformance.checks import Departure, Skipped, Step, shown
 from chatproto.conformance.lines import LineClient
+from chatproto.conformance.originals import Original, Originals
+from chatproto.conformance.pairs import Pairs
 from chatproto.conformance.people import People, Person
 from chatproto.conformance.wires import Wire
 
@@ -28,6 +30,8 @@ class Target(Struct, frozen=True, kw_only=True):
     #: System A's main server, and its program for two.
     main: Where | None = None
     talk: Where | None = None
+    #: The name of the realm, for system A's main server.
+    realm: str = "realm1"
     users: list[Person] = []
     peer_users: list[Person] = []
     #: How long a server may think.
@@ -37,10 +41,14 @@ class Target(Struct, frozen=True, kw_only=True):
 class Trial:
     """One check under way; everything that it opened is closed when it ends."""
 
-    def __init__(self, target: Target, people: People, neighbours: People) -> None:
+    def __init__(
+        self, target: Target, people: People, neighbours: People, originals: Originals, pairs: Pairs
+    ) -> None:
         self.target = target
         self.people = people
         self.neighbours = neighbours
+        self.originals = originals
+        self.pairs = pairs
         self.steps: list[Step] = []
         self._wires: list[Wire] = []
         self._endings: list[Callable[[], None]] = []
@@ -103,6 +111,23 @@ class Trial:
             except OSError:  # not every system has all of 127.0.0.0/8
                 return ""
         return address
+
+    def original(self, client: LineClient) -> Original:
+        """Return an original server that is linked to the one that is checked; ``client`` is logged in.
+
+        :raises Skipped: the server does not link it.
+        """
+        original = self.originals.linked(client)
+        original.begin(self.steps)
+        self.later(lambda: original.begin([]))
+        return original
+
+    def skip(self, why: str) -> Never:
+        """End the check, which cannot be made here.
+
+        :raises Skipped: always.
+        """
+        raise Skipped(why)
 
     def later(self, ending: Callable[[], None]) -> None:
         """Do something when the check has ended, whatever came of it."""

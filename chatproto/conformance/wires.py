@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import queue
 import socket
+import threading
 import time
 from typing import Never, Self
 
@@ -14,6 +16,8 @@ STEPS = 60
 #: More than the longest reply to anything that is asked here.
 REPLY_BYTES = 64 * 1024 * 1024
 _READ = 65_536
+#: What was read and not looked at yet; then the server has to wait.
+_PIECES = 256
 
 
 class Wire:
@@ -28,6 +32,11 @@ class Wire:
         self._steps = steps
         self._buffer = b""
         self._ended = False
+        self._closed = False
+        # Reads have to be made when something comes, not when a check looks for it: what is a read of its own
+        # would be one with the next by then.
+        self._pieces: queue.Queue[bytes] = queue.Queue(_PIECES)
+        threading.Thread(target=self._read, daemon=True).start()
 
     def say(self, data: str | bytes) -> Self:
         """Send as it is, in one write."""
@@ -121,19 +130,39 @@ class Wire:
 
     def close(self) -> None:
         """End the connection."""
+        self._closed = True
+        with contextlib.suppress(OSError):
+            # Closing alone would not wake the thread that reads.
+            self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
     def _receive(self, deadline: float) -> bytes:
-        """Return the next bytes; none at a deadline, and at the end of the connection."""
-        self.socket.settimeout(max(0.001, deadline - time.monotonic()))
-        try:
-            data = self.socket.recv(_READ)
-        except TimeoutError:
+        """Return the next piece; none at a deadline, and at the end of the connection."""
+        if self._ended:
             return b""
-        except OSError:
-            data = b""
+        try:
+            data = self._pieces.get(timeout=max(0.001, deadline - time.monotonic()))
+        except queue.Empty:
+            return b""
         self._ended = not data
         return data
+
+    def _read(self) -> None:
+        """Put what each read gives into the queue; at the end nothing."""
+        data = b"-"
+        while data:
+            try:
+                data = self.socket.recv(_READ)
+            except TimeoutError:
+                continue
+            except OSError:
+                data = b""
+            while not self._closed:
+                try:
+                    self._pieces.put(data, timeout=1)
+                except queue.Full:
+                    continue
+                break
 
     def _note(self, way: str, data: str | bytes) -> str:
         text = shown(data)
