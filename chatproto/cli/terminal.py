@@ -25,7 +25,7 @@ from chatproto.backoff import Backoff
 from chatproto.cli.bar import Part, fitted, names
 from chatproto.cli.completing import Names
 from chatproto.cli.conversations import Conversations
-from chatproto.cli.front import Front
+from chatproto.cli.foreground import Front
 from chatproto.cli.gauge import Gauges
 from chatproto.cli.logs import start_logging
 from chatproto.cli.paper import Paper

@@ -48,6 +48,8 @@
     │   ├── QueueFull           queue-full
     │   ├── FileNotHere         file-not-here
     │   ├── Conflict            unavailable
+    │   ├── MainAway            unavailable
+    │   ├── OutcomeUnknown      outcome-unknown
     │   ├── StoreFull           store-full
     │   └── TooManyConnections  too-many-connections
     ├── InternalError           internal-error
@@ -118,6 +120,7 @@ from chatproto.errors.refusals import (
     LineTooLong,
     LoginFailed,
     LoginTimeout,
+    MainAway,
     NameTaken,
     NoSuchGroup,
     NoSuchRealm,
@@ -128,6 +131,7 @@ from chatproto.errors.refusals import (
     NotLoggedIn,
     NotMember,
     NotSupported,
+    OutcomeUnknown,
     PeerBlocked,
     QueueFull,
     QuotaReached,
@@ -181,6 +185,7 @@ __all__ = [
     "LinkLost",
     "LoginFailed",
     "LoginTimeout",
+    "MainAway",
     "NameTaken",
     "NoCommonVersion",
     "NoSuchFile",
@@ -196,6 +201,7 @@ __all__ = [
     "NotSupported",
     "NothingToLogOut",
     "OldTls",
+    "OutcomeUnknown",
     "PeerBlocked",
     "PinMismatch",
     "QueueFull",

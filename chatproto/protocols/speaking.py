@@ -6,7 +6,7 @@ to another one, has the same connections as one that does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from twisted.python.failure import Failure
@@ -71,6 +71,10 @@ class Speaker(Protocol):
 
         :raises ChatError: there is none.
         """
+        ...
+
+    async def bind_all(self, tokens: Sequence[str]) -> None:
+        """Let the sessions of tokens speak, as far as there are any: a front has kept them."""
         ...
 
     def stop_listening(self) -> None:

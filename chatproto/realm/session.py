@@ -7,7 +7,8 @@ spoken to.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall
@@ -132,6 +133,15 @@ class ClientSession:
             login = await attempts.token(self.limits, self.address, lambda: logins.find(token))
         attempts.right(self.address, login.account)
         return login
+
+    async def bind_all(self, tokens: Sequence[str]) -> None:
+        """Let the sessions of tokens speak, as far as there are any: a front has kept them.
+
+        Who has ended one, or never had it, learns so by the next command. No attempt is counted for it.
+        """
+        for token in tokens:
+            with contextlib.suppress(BadToken):
+                self.bind(await self.realm.logins.find(token))
 
     async def try_password(self, account: str, check: Callable[[], Awaitable[T]]) -> T:
         """Return what ``check`` makes of a password, after a delay if too many were wrong.

@@ -56,6 +56,8 @@ MESSAGES: dict[type[ChatError], str] = {
     errors.NotMember: "Informasi tidak ditemukan",
     errors.UnknownCommand: "**Protocol Tidak Benar",
     errors.TooFewWords: "--Protocol Tidak Benar",
+    errors.MainAway: "Gagal",
+    errors.OutcomeUnknown: "Gagal",
 }
 
 #: What the older systems say when something was done.
