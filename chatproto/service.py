@@ -6,51 +6,37 @@ whoever starts the service hears when it serves, and when and why it ended.
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from msgspec import Struct
 from twisted.application.service import Service
-from twisted.internet.address import UNIXAddress
-from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.configuration import Config
-from chatproto.errors import TlsNeeded
-from chatproto.frames import Goodbye
+from chatproto.fronts import fronts_of
 from chatproto.limits import LOOPBACK, Limits
 from chatproto.listeners import METRICS, PEER, Listener
 from chatproto.loop import LoopWatch
 from chatproto.older import MAKERS
 from chatproto.opening import LAB_PASSWORD, LAB_USERS, CannotServe, OpenRealm, add_lab_users, open_realm
+from chatproto.ports import Listening, Ports
 from chatproto.protocols.factory import ChatServerFactory
+from chatproto.protocols.front_main import FIRST, Fronts
 from chatproto.protocols.peer_factory import RealmPeerFactory
 from chatproto.realm import Realm
 from chatproto.store.urls import shown
-from chatproto.tls.certificates import BadCertificate, TlsFiles
 from chatproto.tls.connecting import client_endpoint
-from chatproto.tls.serving import Certificates, TlsFactory
-from chatproto.wire.peer import encode_frame
 
 __all__ = ["LAB_PASSWORD", "LAB_USERS", "CannotServe", "Listening", "RealmService", "realm_service"]
 
 T = TypeVar("T")
-
-
-class Listening(Struct, frozen=True):
-    """An open port: the listener's name, and where it is. For a Unix socket ``unix`` and the path."""
-
-    name: str
-    host: str
-    port: int | str
 
 
 class _Outcome(Generic[T]):
@@ -92,14 +78,14 @@ class RealmService(Service):
         self._started: _Outcome[tuple[Listening, ...]] = _Outcome()
         self._told_to_stop: _Outcome[str] = _Outcome()
         self._finished: _Outcome[str] = _Outcome()
-        self._ports: list[IListeningPort] = []
+        self._ports = Ports(reactor)
         self._drains: list[Callable[[str], Deferred[None]]] = []
         #: The names and factories of what clients connect to, for the metrics.
         self._serving: list[tuple[str, ChatServerFactory]] = []
         #: The factories of connections to other realms, for the metrics too.
         self._linking: list[RealmPeerFactory] = []
         self._loop = LoopWatch(reactor)
-        self._certificates: list[Certificates] = []
+        self._fronts: Fronts | None = None
         self._opened: OpenRealm | None = None
 
     @property
@@ -164,6 +150,7 @@ class RealmService(Service):
             await add_lab_users(opened.realm)
         if config.control is not None:
             self._open_control(opened.realm, config.control)
+        self._fronts = fronts_of(opened, config, self._reactor)
         where = tuple([await self._listen(opened, listener) for listener in config.listeners])
         # Whoever is dialled may dial back, and its messages may be for those who connect first.
         dialling = self._peer_factory(opened, config.limits)
@@ -176,41 +163,27 @@ class RealmService(Service):
         )
 
     async def _listen(self, opened: OpenRealm, listener: Listener) -> Listening:
-        factory: IProtocolFactory = self._factory(opened, listener)
-        if listener.tls is not None:
-            factory = self._with_tls(listener.name, listener.tls, factory)
-        try:
-            port = await serverFromString(self._reactor, listener.opens).listen(factory)
-        except CannotListenError as error:
-            reason = getattr(error.socketError, "strerror", None) or error.socketError
-            remedy = ""
-            if getattr(error.socketError, "errno", None) == errno.EADDRINUSE:
-                remedy = (
-                    "; end the program that has this port, or name each listener you want with one that is "
-                    f"free, such as --listen {listener.name}=tcp:PORT:interface=127.0.0.1"
-                )
-            raise CannotServe(
-                f"listen.{listener.name}: cannot open {listener.endpoint}: {reason}{remedy}"
-            ) from error
-        self._ports.append(port)
-        address = port.getHost()
-        if isinstance(address, UNIXAddress):
-            where = Listening(listener.name, "unix", os.fsdecode(address.name or b""))
-        else:
-            where = Listening(listener.name, address.host, address.port)
-        self._log.info("listening {name} {host} {port}", name=where.name, host=where.host, port=where.port)
-        return where
+        return await self._ports.open(listener, self._factory(opened, listener))
 
     def _factory(self, opened: OpenRealm, listener: Listener) -> IProtocolFactory:
         if listener.name == METRICS:
             return self._metrics(opened)
         if listener.name == PEER:
-            return self._peer_factory(opened, listener.limits)
+            peers = self._peer_factory(opened, listener.limits)
+            self._take_fronts(peers)
+            return peers
         make = MAKERS.get(listener.name, self._client_factory)
         factory = make(opened.realm, self._reactor, listener, self._config)
+        if self._config.lab:
+            self._take_fronts(factory)
         self._serving.append((listener.name, factory))
         self._drains.append(factory.drain)
         return factory
+
+    def _take_fronts(self, factory: ChatServerFactory | RealmPeerFactory) -> None:
+        """Let fronts connect where others do."""
+        if self._fronts is not None:
+            factory.successors[FIRST] = self._fronts.take
 
     def _client_factory(
         self, realm: Realm, reactor: PosixReactorBase, listener: Listener, config: Config
@@ -249,24 +222,9 @@ class RealmService(Service):
         self._drains.append(factory.drain)
         return factory
 
-    def _with_tls(self, name: str, files: TlsFiles, factory: IProtocolFactory) -> TlsFactory:
-        certificates = Certificates(name, files, self._reactor)
-        try:
-            certificates.load()
-        except BadCertificate as error:
-            raise CannotServe(f"listen.{name}: {error}") from error
-        self._certificates.append(certificates)
-        needed = b""
-        if isinstance(factory, ChatServerFactory):
-            needed = factory.dialect.encode_refusal(TlsNeeded(), None)
-        elif isinstance(factory, RealmPeerFactory):
-            needed = encode_frame(Goodbye(reason=TlsNeeded.code, message=TlsNeeded.message))
-        return TlsFactory(certificates, factory, self._reactor, needed)
-
     def reload_certificates(self) -> None:
         """Read the certificates of all listeners again, now; changed ones are noticed without it as well."""
-        for certificates in self._certificates:
-            certificates.reload()
+        self._ports.reload_certificates()
 
     def _open_control(self, realm: Realm, path: Path) -> None:
         """Open the control socket. The store is ours by now, so a socket that is there is a dead one's."""
@@ -284,14 +242,13 @@ class RealmService(Service):
             ) from error
         finally:
             os.umask(mask)
-        self._ports.append(port)
+        self._ports.add(port)
         self._serving.append(("control", factory))
         self._drains.append(factory.drain)
 
     async def _close(self, reason: str) -> None:
         """Accept no more, answer what is under way, make the last batch durable, say goodbye."""
-        for port in self._ports:
-            await self._quietly("stop listening", maybeDeferred(port.stopListening))
+        await self._ports.close()
         if self._opened is not None:
             self._opened.peers.close(reason)
         drains = [drain(reason) for drain in self._drains]

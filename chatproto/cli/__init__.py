@@ -19,6 +19,7 @@ from chatproto.version import VERSION
 #: Every command: the module of its name, with an underscore for a hyphen, holds a click command of that name.
 COMMANDS = {
     "serve": "Run a realm in the foreground.",
+    "front": "Run a realm server in front of a main server.",
     "chat": "Talk to a realm from the terminal.",
     "send-file": "Send a file to a user or a group.",
     "fetch": "Save a file that was sent to you.",

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from chatproto.checkers import auth_in_folder, parse_auth
+from chatproto.configuration.fronts import FrontsSetting, trust_in_fronts
 from chatproto.configuration.mistakes import EXPECTED, expected_and_key, unknown
 from chatproto.configuration.peers import peer_settings
 from chatproto.configuration.places import locate
@@ -51,6 +52,8 @@ class Config(WithSecrets, frozen=True, kw_only=True):
     peers: tuple[PeerSetting, ...] = ()
     #: By whom others are reached, and whether this realm passes on.
     routes: RouteTable = RouteTable()
+    #: The fronts before this main server.
+    fronts: FrontsSetting = FrontsSetting()
 
     @property
     def newest(self) -> Path | None:
@@ -72,14 +75,14 @@ def configure(settings: Settings) -> Config:
     listeners = _listeners(settings, lab)
     local = all(listener.loopback for listener in listeners)
     if not insecure:
-        _refuse_insecure(listeners, lab)
+        refuse_insecure(listeners, lab)
     return Config(
         realm=where.realm,
         store=where.store,
         files=where.files,
         control=where.control,
         listeners=listeners,
-        limits=_limits(settings.limits, loopback=local or lab),
+        limits=limits_for(settings.limits, loopback=local or lab),
         registration=_registration(settings, local=local or lab),
         authenticator=_authenticator(settings, lab=lab),
         exact_bodies=bool(settings.exact_bodies),
@@ -89,6 +92,11 @@ def configure(settings: Settings) -> Config:
         insecure=insecure,
         peers=peer_settings(settings.peers, where.realm, lab=lab, insecure=insecure),
         routes=route_table(settings.routes, where.realm, relay=bool(settings.relay)),
+        fronts=FrontsSetting(
+            trusts=trust_in_fronts(settings.fronts),
+            near=limits_for(settings.limits, loopback=True),
+            far=limits_for(settings.limits, loopback=lab),
+        ),
     )
 
 
@@ -122,14 +130,18 @@ def _listeners(settings: Settings, lab: bool) -> tuple[Listener, ...]:
     for name, endpoints in said.items():
         for endpoint in [endpoints] if isinstance(endpoints, str) else endpoints:
             parsed = parse_endpoint(name, endpoint)
-            limits = _limits(settings.limits, loopback=parsed.loopback or lab)
+            limits = limits_for(settings.limits, loopback=parsed.loopback or lab)
             listeners.append(msgspec.structs.replace(parsed, limits=limits))
     if not listeners:
         raise ConfigError(f"listen: expected {EXPECTED['listen']}")
     return tuple(listeners)
 
 
-def _refuse_insecure(listeners: Iterable[Listener], lab: bool) -> None:
+def refuse_insecure(listeners: Iterable[Listener], lab: bool) -> None:
+    """Return if nothing that should stay on this machine can be read elsewhere.
+
+    :raises ConfigError: it can.
+    """
     for listener in listeners:
         if listener.loopback:
             continue
@@ -146,7 +158,11 @@ def _refuse_insecure(listeners: Iterable[Listener], lab: bool) -> None:
             )
 
 
-def _limits(said: Mapping[str, int | float], *, loopback: bool) -> Limits:
+def limits_for(said: Mapping[str, int | float], *, loopback: bool) -> Limits:
+    """Return the bounds towards those on this machine, or elsewhere, moved as an operator says.
+
+    :raises ConfigError: there is no such bound, or it cannot have that value.
+    """
     base = LOOPBACK if loopback else Limits()
     for name, value in said.items():
         if name not in Limits.__struct_fields__:

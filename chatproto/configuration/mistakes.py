@@ -29,6 +29,7 @@ EXPECTED = {
     "older": "a table such as live_lines = true",
     "limits": "a table of numbers",
     "listen": 'a table such as client = "tcp:8889:interface=127.0.0.1"',
+    "fronts": "a table for each front with its secret or pin, such as [fronts.lobby]",
     "peers": "a table for each realm, such as [peers.beta]",
 }
 

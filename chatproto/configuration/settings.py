@@ -56,6 +56,17 @@ class PeerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"PeerTable({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
 
 
+class FrontTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is said about one front of this main server, unchecked but for types."""
+
+    secret: str | None = None
+    pin: str | None = None
+
+    def __repr__(self) -> str:
+        secret = None if self.secret is None else "***"
+        return f"FrontTable(secret={secret!r}, pin={self.pin!r})"
+
+
 class OlderTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How older clients are spoken to, where their systems differ or leave it open."""
 
@@ -84,6 +95,8 @@ class Settings(WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     peers: dict[str, PeerTable] = {}
     #: By which realm others are reached, by their names; and ``default``.
     routes: dict[str, str] = {}
+    #: By the names of the fronts.
+    fronts: dict[str, FrontTable] = {}
 
     def over(self, other: Settings) -> Settings:
         """Return the union of two sources, in which this one wins, key by key."""
@@ -99,6 +112,7 @@ class Settings(WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             listen={**other.listen, **self.listen},
             peers={**other.peers, **self.peers},
             routes={**other.routes, **self.routes},
+            fronts={**other.fronts, **self.fronts},
         )
 
 

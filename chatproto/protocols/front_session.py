@@ -8,7 +8,7 @@ and goes on from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
@@ -18,7 +18,8 @@ from chatproto import commands
 from chatproto.commands import Command, Request
 from chatproto.errors import BadToken, ChatError, MainAway, NotLoggedIn, OutcomeUnknown
 from chatproto.events import Done, EnteredGroup, Event, ExitedGroup, Listening, LoggedIn, Message, Reply
-from chatproto.frames.fronts import BOUND, Ask, Find, FrontFrame, Taken
+from chatproto.frames.fronts import BOUND, Ask, Find, Taken
+from chatproto.protocols.asking import Link, Pending
 from chatproto.realm.failing import refusal_of
 from chatproto.realm.listening import Sink
 from chatproto.realm.sending import Answer
@@ -27,53 +28,6 @@ from chatproto.realm.sending import Answer
 _WINDOW_BYTES = 512 * 1024
 #: The main server is told at once how much was taken, if it is as much as this; else at the turn's end.
 _OWED_BYTES = 32 * 1024
-
-
-class Link(Protocol):
-    """The link to the main server, which may be down."""
-
-    @property
-    def up(self) -> bool:
-        """Whether there is one now."""
-        ...
-
-    @property
-    def full(self) -> bool:
-        """Whether much waits to be sent, of all clients together."""
-        ...
-
-    def when_room(self, call: Callable[[], None]) -> None:
-        """Call once, as soon as it is not full any more."""
-        ...
-
-    def open(self, session: FrontSession) -> int:
-        """Let a session have a channel, and return its number."""
-        ...
-
-    def close(self, session: FrontSession) -> None:
-        """Hear that the client is gone."""
-        ...
-
-    def send(self, session: FrontSession, frame: FrontFrame) -> int:
-        """Send a frame in its channel; return how long it is."""
-        ...
-
-    def later(self, call: Callable[[], None]) -> None:
-        """Call at the end of this turn."""
-        ...
-
-
-class _Pending:
-    """Something that was asked and is not answered."""
-
-    __slots__ = ("answer", "done", "request", "size")
-
-    def __init__(self, request: Request | None, answer: Answer) -> None:
-        self.request = request
-        self.answer = answer
-        self.size = 0
-        #: Fires when it is answered.
-        self.done: Deferred[None] = Deferred()
 
 
 class FrontSession:
@@ -91,7 +45,7 @@ class FrontSession:
         self._sink = sink
         self._user = ""
         self._number = 0
-        self._pending: dict[int, _Pending] = {}
+        self._pending: dict[int, Pending] = {}
         self._in_flight = 0
         self._waiting: list[Callable[[], None]] = []
         #: How it listens: ``after`` is what it was told last.
@@ -145,7 +99,7 @@ class FrontSession:
             return None
         if not self._link.up:
             raise MainAway
-        pending = _Pending(request, answer)
+        pending = Pending(request, answer)
         self._ask(pending)
         return None if request.command.pipelined else _until(pending.done)
 
@@ -161,7 +115,7 @@ class FrontSession:
         if not self._link.up:
             raise MainAway
         outcomes: list[Reply | ChatError] = []
-        pending = _Pending(None, outcomes.append)
+        pending = Pending(None, outcomes.append)
         number = self._begin(pending)
         pending.size = self._link.send(self, Find(channel=self.channel, number=number, token=token))
         self._in_flight += pending.size
@@ -207,19 +161,19 @@ class FrontSession:
 
     # -- asking
 
-    def _ask(self, pending: _Pending) -> None:
+    def _ask(self, pending: Pending) -> None:
         assert pending.request is not None
         number = self._begin(pending)
         self._send(number, pending)
 
-    def _begin(self, pending: _Pending) -> int:
+    def _begin(self, pending: Pending) -> int:
         if not self.channel:
             self.channel = self._link.open(self)
         self._number += 1
         self._pending[self._number] = pending
         return self._number
 
-    def _send(self, number: int, pending: _Pending) -> None:
+    def _send(self, number: int, pending: Pending) -> None:
         assert pending.request is not None
         request = pending.request
         frame = Ask(channel=self.channel, number=number, command=request.command, token=request.token)
@@ -346,10 +300,10 @@ class FrontSession:
             self._in_flight -= pending.size
             self._send(number, pending)
         if self._listen is not None:
-            self._ask(_Pending(Request(self._listen), self._listens_again))
+            self._ask(Pending(Request(self._listen), self._listens_again))
         elif self._live is not None:
             self._returning = True
-            self._ask(_Pending(self._live, self._is_live_again))
+            self._ask(Pending(self._live, self._is_live_again))
 
     def _listens_again(self, outcome: Reply | ChatError) -> None:
         if isinstance(outcome, BadToken | NotLoggedIn):
@@ -364,7 +318,7 @@ class FrontSession:
         """Hear whether it is; if not, what is typed is refused from now on, and ``exit`` ends it."""
         left, self._left, self._returning = self._left, False, False
         if left and isinstance(outcome, EnteredGroup):
-            self._ask(_Pending(Request(commands.ExitGroup()), lambda _: None))
+            self._ask(Pending(Request(commands.ExitGroup()), lambda _: None))
 
 
 def _is_repeatable(request: Request | None) -> bool:

@@ -47,9 +47,9 @@ _REPLIES: dict[str, type[Reply]] = {kind.__name__: kind for kind in _known(Reply
 _ERRORS: dict[str, type[ChatError]] = {kind.__name__: kind for kind in _known(ChatError)}
 
 
-_decode_opening = msgspec.json.Decoder(OpeningFrame).decode
-_decode_from_front = msgspec.json.Decoder(FrontFrame).decode
-_decode_from_main = msgspec.json.Decoder(MainFrame).decode
+_decode_opening: Callable[[bytes], OpeningFrame] = msgspec.json.Decoder(OpeningFrame).decode
+_decode_from_front: Callable[[bytes], FrontFrame] = msgspec.json.Decoder(FrontFrame).decode
+_decode_from_main: Callable[[bytes], MainFrame] = msgspec.json.Decoder(MainFrame).decode
 
 
 def encode(frame: OpeningFrame | FrontFrame | MainFrame) -> bytes:
