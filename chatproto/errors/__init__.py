@@ -85,6 +85,7 @@ from chatproto.errors.filing import (
     NoSuchFile,
     WrongContent,
 )
+from chatproto.errors.fronting import MainAway, OutcomeUnknown
 from chatproto.errors.linking import (
     BadFrame,
     BadProof,
@@ -120,7 +121,6 @@ from chatproto.errors.refusals import (
     LineTooLong,
     LoginFailed,
     LoginTimeout,
-    MainAway,
     NameTaken,
     NoSuchGroup,
     NoSuchRealm,
@@ -131,7 +131,6 @@ from chatproto.errors.refusals import (
     NotLoggedIn,
     NotMember,
     NotSupported,
-    OutcomeUnknown,
     PeerBlocked,
     QueueFull,
     QuotaReached,

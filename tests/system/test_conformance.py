@@ -9,7 +9,6 @@ from tests.serving import chatproto
 from tests.system.conftest import StartRealm
 from tests.system.running import RunningRealm
 
-
 #: Until realm commands are there.
 _NOT_YET = {
     "an-unknown-realm",
