@@ -5,11 +5,14 @@ Those that share the line port with our own clients need none here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from twisted.internet.posixbase import PosixReactorBase
 
 from chatproto.configuration import Config
+from chatproto.errors import ConfigError
+from chatproto.federation.originals import OwnPlace
 from chatproto.listeners import Listener
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.realm import Realm
@@ -18,3 +21,41 @@ from chatproto.realm import Realm
 Make = Callable[[Realm, PosixReactorBase, Listener, Config], ChatServerFactory]
 #: By the listener's name.
 MAKERS: dict[str, Make] = {}
+
+
+class Place(Protocol):
+    """An open port."""
+
+    @property
+    def name(self) -> str:
+        """The listener's name."""
+        ...
+
+    @property
+    def port(self) -> int | str:
+        """Its number, or a path."""
+        ...
+
+
+def reached_at(config: Config, where: Sequence[Place]) -> OwnPlace:
+    """Return where original servers reach the client port of a realm, as far as that is known."""
+    ports = [place.port for place in where if place.name == "client" and isinstance(place.port, int)]
+    if config.older.address is not None:
+        host, port = parse_address(config.older.address)
+        return OwnPlace(host, port, frozenset([port, *ports]))
+    return OwnPlace("", ports[0] if ports else 0, frozenset(ports))
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return the host and the port of an address as an operator writes it.
+
+    :raises ConfigError: it is none.
+    """
+    host, _, port = text.rpartition(":")
+    if (
+        not host
+        or set(host) & set(" []")
+        or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)
+    ):
+        raise ConfigError(f"older.address: expected HOST:PORT, not {text!r}")
+    return host, int(port)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -24,11 +25,12 @@ from chatproto.fronts import fronts_of
 from chatproto.limits import LOOPBACK, Limits
 from chatproto.listeners import METRICS, PEER, Listener
 from chatproto.loop import LoopWatch
-from chatproto.older import MAKERS
+from chatproto.older import MAKERS, reached_at
 from chatproto.opening import LAB_PASSWORD, LAB_USERS, CannotServe, OpenRealm, add_lab_users, open_realm
 from chatproto.ports import Listening, Ports
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.protocols.front_main import FIRST, Fronts
+from chatproto.protocols.older_peer import OlderPeerFactory
 from chatproto.protocols.peer_factory import RealmPeerFactory
 from chatproto.realm import Realm
 from chatproto.store.urls import shown
@@ -154,7 +156,11 @@ class RealmService(Service):
         where = tuple([await self._listen(opened, listener) for listener in config.listeners])
         # Whoever is dialled may dial back, and its messages may be for those who connect first.
         dialling = self._peer_factory(opened, config.limits)
-        opened.peers.start(lambda text: client_endpoint(self._reactor, text), dialling.dialling)
+        connect = partial(client_endpoint, self._reactor)
+        opened.peers.originals.serve(
+            connect, partial(OlderPeerFactory, self._reactor), reached_at(config, where)
+        )
+        opened.peers.start(connect, dialling.dialling)
         return where
 
     def _store_failed(self, failure: Failure) -> None:

@@ -46,6 +46,8 @@ class Guard(enum.Enum):
     ANYONE = "anyone"
     USER = "user"
     ADMINISTRATOR = "administrator"
+    #: An original server of an older system; to others there is no such command.
+    PEER = "peer"
 
 
 class Command(Struct, frozen=True, kw_only=True, tag_field="do", tag=str.lower):

@@ -16,17 +16,19 @@ class Send(Command, frozen=True, kw_only=True):
 
     A list is stored whole or not at all. With a ``cid`` the command may be repeated: the same cid with the
     same content gets the first reply again. ``wait``, without a ``cid``: if the message goes to another
-    realm, answer when that has judged it, or after some seconds.
+    realm, answer when that has judged it, or after some seconds. ``search``, without a ``cid``: a bare name
+    that nobody has here is looked for in the neighbours, too.
     """
 
     to: Word | Annotated[list[Word], Meta(min_length=1, max_length=RECIPIENTS)]
     text: str
     cid: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     wait: bool | None = None
+    search: bool | None = None
 
     replies = (events.Sent, events.SentEach)
     forms = ("send|sendprivate [token] to text...",)
-    preset: ClassVar[dict[str, object]] = {"wait": True}
+    preset: ClassVar[dict[str, object]] = {"wait": True, "search": True}
     pipelined = True
 
 

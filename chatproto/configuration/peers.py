@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from chatproto.configuration.routes import via_of
 from chatproto.configuration.settings import PeerTable
+from chatproto.endpoints import EndpointText
 from chatproto.errors import BadName, ConfigError
 from chatproto.federation.identity import parse_fingerprint
 from chatproto.federation.setting import PeerSetting, parse_connect
@@ -46,10 +47,12 @@ def _setting(name: str, table: PeerTable, home: RealmName, lab: bool, insecure: 
         raise ConfigError(f"{key}.messages: expected a number of messages a second, or 0 for no bound")
     if table.bytes_a_day < 0:
         raise ConfigError(f"{key}.bytes_a_day: expected a number of bytes, or 0 for no bound")
+    if table.legacy:
+        _check_legacy(key, table)
     return PeerSetting(
         realm=realm,
         connect=connect,
-        trust=_trust(key, table, lab),
+        trust=None if table.legacy else _trust(key, table, lab),
         neighbour=table.neighbour,
         introduced=table.introduced,
         introduce=table.introduce,
@@ -62,7 +65,19 @@ def _setting(name: str, table: PeerTable, home: RealmName, lab: bool, insecure: 
         messages=float(table.messages),
         via=via_of(key, realm, table, home),
         relay=table.relay,
+        legacy=table.legacy,
     )
+
+
+def _check_legacy(key: str, table: PeerTable) -> None:
+    """Return if what is said of an original server can be meant."""
+    if table.connect is None or EndpointText.parse(table.connect).kind != "tcp":
+        raise ConfigError(
+            f"{key}.connect: an original server is known by its address; expected tcp:HOST:PORT"
+        )
+    for name in ("secret", "pin", "via", "introduced", "introduce"):
+        if getattr(table, name):
+            raise ConfigError(f"{key}.{name}: an original server knows nothing of it; leave it out")
 
 
 def _trust(key: str, table: PeerTable, lab: bool) -> Trust | None:

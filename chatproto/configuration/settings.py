@@ -48,6 +48,7 @@ class PeerTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     introduce: bool = False
     via: str | None = None
     relay: bool = True
+    legacy: bool = False
 
     def __repr__(self) -> str:
         fields = msgspec.structs.asdict(self)
@@ -72,6 +73,8 @@ class OlderTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     #: Whether what is shown in live mode ends with a line feed, for people at a terminal.
     live_lines: bool = False
+    #: Where original servers reach our client port, HOST:PORT; without it where they are dialled from.
+    address: str | None = None
 
 
 class Settings(WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=True):

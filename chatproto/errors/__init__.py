@@ -35,6 +35,7 @@
     ├── PeerBlocked             blocked
     ├── RealmRefused            realm-refused
     ├── RealmUnreachable        realm-unreachable
+    │   └── NotFoundThere       not-found
     ├── NoSuchSession           no-such-session
     ├── NoSuchFile              no-such-file
     ├── FileGone                file-gone
@@ -127,6 +128,7 @@ from chatproto.errors.refusals import (
     NoSuchSession,
     NoSuchUser,
     NotAllowed,
+    NotFoundThere,
     NothingToLogOut,
     NotLoggedIn,
     NotMember,
@@ -194,6 +196,7 @@ __all__ = [
     "NoSuchUser",
     "NoTls",
     "NotAllowed",
+    "NotFoundThere",
     "NotLinked",
     "NotLoggedIn",
     "NotMember",

@@ -242,6 +242,13 @@ class RealmUnreachable(ChatError):
     message = "no realm answers there"
 
 
+class NotFoundThere(RealmRefused):
+    """An original server of an older system says that something was not found, and not what."""
+
+    code = "not-found"
+    message = "the other server says that something was not found"
+
+
 class NoSuchSession(ChatError):
     """The account has no session of that number."""
 

@@ -72,6 +72,7 @@ from chatproto.events.older import (
     InfoTaken,
     UserInfo,
 )
+from chatproto.events.originals import FileReceivedInRealm, SentBack
 from chatproto.events.pushes import Event, Goodbye, Hint, IsTyping, LiveChange, Receipt
 from chatproto.events.realms import FileSentToRealm, RealmBoxTaken, SentToGroupInRealm, SentToRealm
 from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionState
@@ -96,6 +97,7 @@ __all__ = [
     "FileChange",
     "FileExported",
     "FileInfo",
+    "FileReceivedInRealm",
     "FileSent",
     "FileSentToRealm",
     "FilesCollected",
@@ -139,6 +141,7 @@ __all__ = [
     "Reply",
     "Result",
     "Sent",
+    "SentBack",
     "SentEach",
     "SentToGroupInRealm",
     "SentToRealm",

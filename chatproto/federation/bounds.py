@@ -174,3 +174,16 @@ PIECE_BYTES = 1024
 #: Bytes of memory that a gateway holds for one next realm, and of them for one pair of realms.
 FORWARDED_BYTES = 4 * 1024 * 1024
 FORWARDED_OF_PAIR = 512 * 1024
+
+#: Seconds in which an original server of an older system has to reply, as it answers from memory and its
+#: client is waiting; and the bytes of a request for which it gets one more.
+ORIGINAL_SECONDS = 2.5
+ORIGINAL_BYTES = 200_000
+#: Seconds in which one has to take a connection that somebody waits for, and answer a question beside its
+#: link.
+ORIGINAL_DIAL = 2.0
+ORIGINAL_ASIDE = 1.0
+#: Items for one that are looked at together; as many recipients may a command have.
+ORIGINAL_ITEMS = 64
+#: Texts that were brought to one and that it may still keep for its own users.
+ORIGINAL_PUSHED = 1000

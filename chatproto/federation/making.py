@@ -7,8 +7,10 @@ from collections.abc import Callable
 from chatproto.federation.identity import make_seed
 from chatproto.federation.incoming import IncomingStream
 from chatproto.federation.link import PeerLink
+from chatproto.federation.original_link import OriginalLink
 from chatproto.federation.outgoing import OutgoingStream
 from chatproto.federation.settling import Ended
+from chatproto.federation.standing import Standing, Standings
 from chatproto.frames import PeerLimits
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
@@ -40,16 +42,25 @@ def make_link(
     entropy: Callable[[int], bytes],
     applied: AppliedRow | None,
     takes: PeerLimits,
-    is_blocked: Callable[[], bool],
-    rate: float,
+    standings: Standings,
     hearing: Hearing,
 ) -> PeerLink:
-    """Return the link of a realm to another; nothing of it is read yet."""
+    """Return the link of a realm to another, of whatever kind it is; nothing of it is read yet."""
     limits = home.policy.limits
     outgoing = OutgoingStream(
         realm, store, home.writer, limits, entropy, home.audit, lambda: int(clock.seconds() * 1000)
     )
     incoming = IncomingStream(
-        realm, store, home.writer, clock, home.arrivals, takes, applied, is_blocked, home.audit, rate
+        realm,
+        store,
+        home.writer,
+        clock,
+        home.arrivals,
+        takes,
+        applied,
+        lambda: standings.of(realm) is Standing.BLOCKED,
+        home.audit,
+        standings.setting(realm).messages,
     )
-    return PeerLink(home.name, realm, home, store, home.writer, clock, outgoing, incoming, *hearing, limits)
+    kind = OriginalLink if standings.is_legacy(realm) else PeerLink
+    return kind(home.name, realm, home, store, home.writer, clock, outgoing, incoming, *hearing, limits)

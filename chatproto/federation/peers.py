@@ -13,24 +13,22 @@ from twisted.python.failure import Failure
 
 from chatproto.errors import ChatError, LinkError, NoSuchRealm, StoreError, WrongKey
 from chatproto.faults import Discreet
-from chatproto.federation.bounds import OVERDUE_PERIOD, UPKEEP_PERIOD
 from chatproto.federation.connection import Connection, LinkEnd
 from chatproto.federation.dialing import Connect, Dialer, MakeFactory
 from chatproto.federation.dropping import end_all
-from chatproto.federation.errand import Errand
 from chatproto.federation.files import abilities, attend
 from chatproto.federation.groups import waking
 from chatproto.federation.identity import Identity
 from chatproto.federation.introducing import Introductions
 from chatproto.federation.link import PeerLink, State
 from chatproto.federation.making import make_link, own_seed
-from chatproto.federation.overdue import Overdue
+from chatproto.federation.originals import Originals
 from chatproto.federation.remotes import Remotes
 from chatproto.federation.routes import Routes
 from chatproto.federation.setting import PeerSetting, RouteTable
 from chatproto.federation.standing import Standing, Standings
 from chatproto.federation.trust import Trust
-from chatproto.federation.upkeep import remove_refusals, remove_settled
+from chatproto.federation.upkeep import Chores
 from chatproto.frames import PeerLimits
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
@@ -57,6 +55,8 @@ class Peers:
         identity: Identity,
         standings: Standings,
         entropy: Callable[[int], bytes],
+        *,
+        lab: bool = False,
     ) -> None:
         self.identity = identity
         self.standings = standings
@@ -65,6 +65,7 @@ class Peers:
         self.remotes = Remotes(self.links, standings, clock)
         self.introductions = Introductions(self.links, standings, clock, self._made)
         self.remotes.find = self.introductions.find
+        self.originals = Originals(realm, self.links, standings, self._made, entropy, lab=lab)
         self.dialer: Dialer
         self.routes: Routes
         self._realm = realm
@@ -72,9 +73,7 @@ class Peers:
         self._clock = clock
         self._writer = realm.writer
         self._entropy = entropy
-        self._overdue: dict[RealmName, Overdue] = {}
-        self._looking = Errand(self._writer, clock, "looking for overdue items", self._look)
-        self._tidying = Errand(self._writer, clock, "removing what links need no more", self._tidy)
+        self.chores = Chores(self.links, store, self._writer, clock, self._end_all)
         self._closed = False
 
     @classmethod
@@ -102,7 +101,7 @@ class Peers:
         takes = limits or PeerLimits(file=realm.policy.limits.file_bytes)
         identity = Identity(realm.name, seed, limits=takes, capabilities=abilities(realm))
         standings = Standings(realm.writer, clock, settings, await store.peers(), lab=lab)
-        peers = cls(realm, store, clock, identity, standings, entropy)
+        peers = cls(realm, store, clock, identity, standings, entropy, lab=lab)
         peers.routes = Routes(
             realm, store, clock, identity, peers.links, standings, table or RouteTable(), entropy
         )
@@ -119,6 +118,8 @@ class Peers:
         for name in standings.realms():
             await peers._make(name, applied.get(str(name)))
         realm.link(peers.remotes, peers.policy_of)
+        realm.older.originals = peers.originals
+        peers.originals.dialer = peers.dialer
         realm.tracing.via_of = peers.routes.via
         realm.copies.on_entry = waking(peers.links)
         attend(realm, peers.links)
@@ -134,8 +135,7 @@ class Peers:
             self._entropy,
             applied,
             self.identity.limits,
-            lambda: standings.of(name) is Standing.BLOCKED,
-            standings.setting(name).messages,
+            standings,
             (self._up, self._down, self._ended),
         )
         link.introduce = self.introductions.tell
@@ -145,8 +145,7 @@ class Peers:
         if name not in self.links:  # else somebody who added it, too, was faster
             self.links[name] = link
             self.routes.made(link)
-            waiting = link.outgoing
-            self._overdue[name] = Overdue(waiting, store, self._writer, clock, realm.bounces, link.ended)
+            self.chores.made(link)
         self._apply_standing(self.links[name])
 
     def _apply_standing(self, link: PeerLink) -> None:
@@ -154,6 +153,7 @@ class Peers:
         standing = link.standing = self.standings.of(link.realm)
         if link.key != self.standings.row(link.realm).key:
             link.end_connections(WrongKey.code)
+        self.originals.applied(link)
         if standing in (Standing.DROPPED, Standing.PENDING):
             link.close("not-linked")
         else:
@@ -170,16 +170,14 @@ class Peers:
 
     def start(self, connect: Connect, factory: MakeFactory) -> None:
         """Begin to dial, and to look for what is overdue and what may go."""
-        self.dialer.start(connect, factory)
-        self._looking.wake()
-        self._tidying.later(UPKEEP_PERIOD)
+        self.dialer.start(connect, self.originals.or_else(factory))
+        self.chores.start()
 
     def close(self, reason: str = "shutdown", retry_after: float = 0) -> None:
         """Say goodbye to all, and begin nothing more; to be called before the realm is closed."""
         self._closed = True
         self.dialer.stop()
-        self._looking.stop()
-        self._tidying.stop()
+        self.chores.stop()
         self.routes.close()
         for link in self.links.values():
             link.close(reason, retry_after)
@@ -333,23 +331,6 @@ class Peers:
             link.ended,
             lambda: self._entropy(8).hex(),
         )
-
-    # -- what is done now and then
-
-    async def _look(self) -> None:
-        self._looking.later(OVERDUE_PERIOD)
-        for name, link in list(self.links.items()):
-            await link.outgoing.load()
-            if link.standing is not Standing.DROPPED:
-                await self._overdue[name].look()
-            elif link.outgoing.waiting_items:
-                await self._end_all(link)  # it was not finished
-
-    async def _tidy(self) -> None:
-        self._tidying.later(UPKEEP_PERIOD)
-        for link in list(self.links.values()):
-            await remove_settled(link.outgoing, self._store, self._writer, self._clock)
-        await remove_refusals(self._store, self._writer, self._clock, list(self.links.values()))
 
     def _background(self, work: Coroutine[Any, Any, object]) -> None:
         """Do something that nobody waits for, and that can be done again."""

@@ -103,6 +103,8 @@ class Routes:
 
     def hop_of(self, realm: RealmName) -> RealmName | None:
         """Return the realm by which another one is reached that is not linked directly; None if by none."""
+        if self._standings.is_legacy(realm):
+            return None
         hop = self._standings.setting(realm).via or self._table.ways.get(realm)
         if hop is None and not self._standings.endpoint(realm):
             hop = self._table.default

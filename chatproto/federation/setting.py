@@ -48,6 +48,8 @@ class PeerSetting(Struct, frozen=True, kw_only=True):
     via: RealmName | None = None
     #: Whether, at a gateway, its items are passed on, and those for it.
     relay: bool = True
+    #: Whether it is an original server of an older system, which proves nothing: its address is all there is.
+    legacy: bool = False
 
 
 def parse_connect(text: str, *, insecure: bool) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
+from chatproto.endpoints import EndpointText
 from chatproto.errors import (
     BadField,
     ChatError,
@@ -25,6 +26,10 @@ from chatproto.names import RealmName
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import PeerRow
+
+#: What stands before the endpoint of an original server in its row, and before its address if it has none.
+_LEGACY = "legacy:"
+_FROM = "legacy:from:"
 
 
 class Standing(enum.Enum):
@@ -97,7 +102,25 @@ class Standings:
 
     def endpoint(self, realm: RealmName) -> str:
         """Return where a realm is dialled, ``""`` if nowhere."""
-        return self.row(realm).connect or self.setting(realm).connect
+        connect = self.row(realm).connect or self.setting(realm).connect
+        return "" if connect.startswith(_FROM) else connect.removeprefix(_LEGACY)
+
+    def is_legacy(self, realm: RealmName) -> bool:
+        """Tell whether a realm is an original server of an older system."""
+        return self.setting(realm).legacy or self.row(realm).connect.startswith(_LEGACY)
+
+    def legacy_host(self, realm: RealmName) -> str:
+        """Return the host of an original server, as it was configured or added."""
+        connect = self.row(realm).connect
+        if connect.startswith(_FROM):
+            return connect.removeprefix(_FROM)
+        parts = EndpointText.parse(self.endpoint(realm))
+        return (*parts.values, parts.named.get("host", ""))[0]
+
+    async def add_legacy(self, realm: RealmName, host: str, connect: str) -> None:
+        """Link an original server that is at an endpoint; with ``""`` its host tells who it is."""
+        place = f"{_LEGACY}{connect}" if connect else f"{_FROM}{host}"
+        await self._save(realm, state=Standing.OPEN.value, reason="", connect=place, introducer="")
 
     def shown(self, realm: RealmName) -> tuple[str, str]:
         """Return the key that a realm showed and that is not trusted, and a code why not; empty if none."""
@@ -122,6 +145,8 @@ class Standings:
 
     def trust_of(self, realm: RealmName, key: str) -> Trust | None:
         """Return what a realm that shows a key has to prove; None if there is no link to it."""
+        if self.is_legacy(realm):
+            return None
         if self.of(realm) not in (Standing.DROPPED, Standing.PENDING):
             trust, known = self.setting(realm).trust, self.row(realm).key
             if trust is not None and trust.kind is not Kind.PIN:
@@ -166,8 +191,10 @@ class Standings:
     async def add(self, realm: RealmName, connect: str, pin: str) -> Standing:
         """Link a realm, or change where it is dialled and what it is trusted by.
 
-        :raises BadField: the pin is none.
+        :raises BadField: the pin is none, or the realm an original server.
         """
+        if self.is_legacy(realm):
+            raise BadField("that is an original server; drop it, and choose another name")
         changes = {"introducer": ""}
         if connect:
             changes["connect"] = connect
@@ -219,7 +246,12 @@ class Standings:
 
     def _is_approved(self, realm: RealmName) -> bool:
         known = self._newest.get(realm) or self.row(realm)
-        return bool(known.key) or realm in self._settings or self.setting(realm).trust is not None
+        return (
+            self.is_legacy(realm)
+            or bool(known.key)
+            or realm in self._settings
+            or self.setting(realm).trust is not None
+        )
 
     async def _save(self, realm: RealmName, **changes: str) -> None:
         """Change a row, which may have other changes on their way to the disk."""

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
-from chatproto.federation.bounds import PORTION_ITEMS, REFUSAL_KEPT, SETTLED_BYTES, SETTLED_KEPT
+from chatproto.federation.bounds import (
+    OVERDUE_PERIOD,
+    PORTION_ITEMS,
+    REFUSAL_KEPT,
+    SETTLED_BYTES,
+    SETTLED_KEPT,
+    UPKEEP_PERIOD,
+)
+from chatproto.federation.errand import Errand
 from chatproto.federation.outgoing import OutgoingStream
+from chatproto.federation.overdue import Overdue
+from chatproto.federation.standing import Standing
 from chatproto.interfaces import IStore
+from chatproto.names import RealmName
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import NOWHERE, AppliedRow, MessageRow, OutboxRow, Record, RefusalRow
@@ -83,3 +94,60 @@ async def remove_refusals(store: IStore, writer: Writer, clock: Clock, links: It
 
 def _is_settled(row: RefusalRow, applied: AppliedRow | None) -> bool:
     return applied is None or applied.epoch != row.epoch or row.number <= applied.settled
+
+
+class Chores:
+    """What is done for all links now and then: overdue items are looked for, and what is over is removed.
+
+    ``end_all`` ends what there is with a realm that was dropped.
+    """
+
+    def __init__(
+        self,
+        links: Mapping[RealmName, PeerLink],
+        store: IStore,
+        writer: Writer,
+        clock: Clock,
+        end_all: Callable[[PeerLink], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._links = links
+        self._store = store
+        self._writer = writer
+        self._clock = clock
+        self._end_all = end_all
+        self.overdue: dict[RealmName, Overdue] = {}
+        self._looking = Errand(writer, clock, "looking for overdue items", self._look)
+        self._tidying = Errand(writer, clock, "removing what links need no more", self.tidy)
+
+    def made(self, link: PeerLink) -> None:
+        """Hear of a new link."""
+        bounces = link.rules.bounces
+        self.overdue[link.realm] = Overdue(
+            link.outgoing, self._store, self._writer, self._clock, bounces, link.ended
+        )
+
+    def start(self) -> None:
+        """Begin."""
+        self._looking.wake()
+        self._tidying.later(UPKEEP_PERIOD)
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._looking.stop()
+        self._tidying.stop()
+
+    async def _look(self) -> None:
+        self._looking.later(OVERDUE_PERIOD)
+        for name, link in list(self._links.items()):
+            await link.outgoing.load()
+            if link.standing is not Standing.DROPPED:
+                await self.overdue[name].look()
+            elif link.outgoing.waiting_items:
+                await self._end_all(link)  # it was not finished
+
+    async def tidy(self) -> None:
+        """Remove what is over."""
+        self._tidying.later(UPKEEP_PERIOD)
+        for link in list(self._links.values()):
+            await remove_settled(link.outgoing, self._store, self._writer, self._clock)
+        await remove_refusals(self._store, self._writer, self._clock, list(self._links.values()))

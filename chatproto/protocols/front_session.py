@@ -90,6 +90,11 @@ class FrontSession:
         """Whether events may come."""
         return self._listen is not None or self._live is not None
 
+    @property
+    def is_peer(self) -> bool:
+        """Whether an original server of an older system may speak: that is for the main server to say."""
+        return False
+
     def handle(self, request: Request, answer: Answer) -> Coroutine[Any, Any, None] | None:
         """Ask the main server.
 

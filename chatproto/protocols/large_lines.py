@@ -134,7 +134,10 @@ class LargeLine:
     def limit_of(self, dialect: Dialect, start: bytes) -> int | None:
         """See :meth:`LineFraming.limit_of`, of a line in a dialect that begins so."""
         text = dialect if isinstance(dialect, TextDialect) else None
-        if not self._connection.session.trusted:
+        session = self._connection.session
+        if not session.trusted and text is not None and text.is_of_peer(start):
+            session.trusted = session.is_peer
+        if not session.trusted:
             token = None if text is None or self._asked else text.token_of(start)
             if token is None:
                 return self._limits.line_bytes_before_login

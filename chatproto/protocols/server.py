@@ -125,6 +125,8 @@ class ChatServerProtocol(Handing, CommandFraming):
         self.reply()
 
     def _too_late(self) -> None:
+        if self.session.is_peer:
+            return  # it dialled back, and says nothing until one of its users does
         if in_handshake(self.transport):
             self.abort()
             return

@@ -49,6 +49,11 @@ class Speaker(Protocol):
         ...
 
     @property
+    def is_peer(self) -> bool:
+        """Whether an original server of an older system may speak, by where the connection comes from."""
+        ...
+
+    @property
     def listening(self) -> bool:
         """Whether events may come."""
         ...

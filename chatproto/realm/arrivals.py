@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import msgspec
+
 from chatproto.errors import BadName
 from chatproto.frames import Item
 from chatproto.interfaces import IStore
@@ -35,6 +37,7 @@ from chatproto.records import (
     BoxRow,
     ConversationRow,
     FileRow,
+    FileState,
     MessageRow,
     Offer,
     Record,
@@ -84,6 +87,13 @@ class Arrival:
 
     def lost(self) -> None:
         """Hear that it is not stored: then nothing has happened."""
+
+    def is_here(self) -> None:
+        """Hear that the bytes of its file came with it."""
+        file, self._file = self._file, None
+        if file is not None:
+            stored = msgspec.structs.replace(file, state=str(FileState.STORED))
+            self.puts = [stored if row is file else row for row in self.puts]
 
     def told(self) -> None:
         """Tell the recipient's listeners: it is durable."""

@@ -10,6 +10,7 @@ from chatproto.realm.blocks import Blocks
 from chatproto.realm.cursors import Cursors
 from chatproto.realm.filebox import FileBox
 from chatproto.realm.inboxes import Inboxes
+from chatproto.realm.originals import NoOriginals, Originals
 from chatproto.realm.others import Others
 from chatproto.realm.realms import Realms
 from chatproto.realm.remotes import NoAdding
@@ -19,7 +20,10 @@ from chatproto.realm.writer import Writer
 
 
 class Older:
-    """The boxes of older clients, and by which names they know other realms."""
+    """The boxes of older clients, and the servers that these had.
+
+    :ivar originals: who keeps the links to those; replaced once.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class Older:
         others: Others,
         files: FileBox,
     ) -> None:
+        self.originals: Originals = NoOriginals()
         self.inboxes = Inboxes(store, routes, accounts, blocks, cursors, others, files)
         self.aliases = Aliases(realm, store, writer, clock)
         self.realms = Realms(realm, self.aliases, accounts, clock)

@@ -138,6 +138,10 @@ class Routes:
         login.routes[to] = route
         return route
 
+    def audience(self, account: str) -> Hearer:
+        """Return who hears of what an account sends."""
+        return self._router.account(account)
+
     async def _to_account(self, login: Login, account: AccountRow) -> Route:
         if await self._blocks.has(account.name, fold(login.address)):
             raise Blocked

@@ -214,6 +214,15 @@ class Sending:
         if route.peer is not None:
             self.outbound.remotes.check_file(route.peer, size)
 
+    async def keep(self, login: Login, to: str, text: str, answer: Answer) -> None:
+        """Store a text that somebody of another realm has already, as sent there."""
+        if self._writer.full:
+            await self._writer.room()
+        conversation = await self.routes.between(login.address, to)
+        audiences = [self.routes.audience(login.account)]
+        route = Route(conversation, None, to, audiences, self.routes.generation)
+        self._post(login, Send(to=to, text=text), [route], None, answer, far=False)
+
     async def known_recipients(self, login: Login, target: str) -> str | list[str]:
         """Return what an older client's target stands for: a group or a user, or the known ones of a list.
 

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from chatproto.commands import Command, Guard, Request, Send
-from chatproto.errors import BadToken, NotAllowed, NotLoggedIn
+from chatproto.commands import Command, Guard, RecvRealm, Request, Send
+from chatproto.errors import BadToken, NotAllowed, NotLoggedIn, UnknownCommand
 from chatproto.events import Reply
 from chatproto.limits import Limits
+from chatproto.names import RealmName
 from chatproto.realm.attempts import Delay
 from chatproto.realm.boxroom import Share
 from chatproto.realm.failing import answer_failure
@@ -105,12 +106,31 @@ class ClientSession:
             raise NotAllowed
         if command.guard is Guard.USER and login is None:
             raise NotLoggedIn
-        if type(command) is not Send:
+        if command.guard is Guard.PEER:
+            self._check_peer(command)
+        elif type(command) is not Send:
             self.gate.command(self._stranger, login, command)
         direct = DIRECT.get(type(command))
         if direct is not None:
             return direct(self, login, command, answer)
         return _answer(REPLIES[type(command)](self, login, command), answer)
+
+    @property
+    def peer(self) -> RealmName | None:
+        """The original server of an older system that this is a connection of, by where it comes from."""
+        return self.realm.older.originals.realm_at(self.address)
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether it may be such a server that speaks."""
+        return self.peer is not None
+
+    def _check_peer(self, command: Command) -> None:
+        """Return if an original server asks; nobody else is told that there is such a command."""
+        if self.is_peer:
+            self.trusted = True
+        elif type(command) is not RecvRealm or not self.realm.older.originals.is_open_to(self.address):
+            raise UnknownCommand
 
     async def _find_login(self, command: Command, token: str, answer: Answer) -> None:
         if not token:

@@ -38,8 +38,9 @@ class PeerRow(Record, frozen=True):
     ``state`` is ``"open"``, ``"pending"`` (its key waits for approval), ``"parked"`` (it is not dialled),
     ``"blocked"`` or ``"dropped"``; ``reason`` is a code if the realm itself parked it. ``key`` is the
     public key that was approved, in hexadecimal, or ``""``; ``shown`` one that the peer showed and nobody
-    approved. ``connect`` is the endpoint by which it was added, or ``""``. ``introducer`` is the realm that
-    named the key and the endpoint, if that was no operator.
+    approved. ``connect`` is the endpoint by which it was added, or ``""``; after ``legacy:`` that of an
+    original server, or ``from:`` and the address from which it comes. ``introducer`` is the realm that named
+    the key and the endpoint, if that was no operator.
     """
 
     realm: str

@@ -12,10 +12,11 @@ import json
 from typing import Any
 
 from chatproto import errors
-from chatproto.commands import Command, Request, all_commands
+from chatproto.commands import Command, Guard, Request, all_commands
 from chatproto.errors import BadRequest, ChatError, LineTooLong, TooFewWords, UnknownCommand
 from chatproto.events import (
     Event,
+    FileReceivedInRealm,
     FileSent,
     FileSentToRealm,
     FilesTaken,
@@ -28,6 +29,7 @@ from chatproto.events import (
     RealmBoxTaken,
     Reply,
     Sent,
+    SentBack,
     SentEach,
     SentToGroupInRealm,
     SentToRealm,
@@ -54,6 +56,7 @@ MESSAGES: dict[type[ChatError], str] = {
     errors.BadToken: "Informasi tidak ditemukan",
     errors.NoSuchGroup: "Informasi tidak ditemukan",
     errors.NotMember: "Informasi tidak ditemukan",
+    errors.NotFoundThere: "Informasi tidak ditemukan",
     errors.UnknownCommand: "**Protocol Tidak Benar",
     errors.TooFewWords: "--Protocol Tidak Benar",
     errors.MainAway: "Gagal",
@@ -69,6 +72,7 @@ _SAID: dict[type[Reply], str] = {
     SentToRealm: "Message Sent to Realm",
     SentToGroupInRealm: "Message Sent to Group in Realm",
     FileSentToRealm: "File Sent to Realm",
+    FileReceivedInRealm: "File Received to Realm",
 }
 
 
@@ -110,6 +114,8 @@ def _forms() -> dict[str, list[Form]]:
 FORMS = _forms()
 #: Verbs whose line may carry a file.
 _LARGE = {verb.encode() for verb, forms in FORMS.items() if any(form.command.large for form in forms)}
+#: Verbs of servers.
+_OF_PEERS = {verb.encode() for verb, forms in FORMS.items() if forms[0].command.guard is Guard.PEER}
 #: A text that no name can be, in JSON.
 _NUL = json.dumps("\0")
 #: More than the longest verb has.
@@ -147,6 +153,10 @@ class TextDialect:
     def is_large(self, start: bytes) -> bool:
         """Tell whether a line that begins so may carry a file."""
         return start.partition(b" ")[0] in _LARGE
+
+    def is_of_peer(self, start: bytes) -> bool:
+        """Tell whether a line that begins so is one for an original server to say."""
+        return start.partition(b" ")[0] in _OF_PEERS
 
     def token_of(self, start: bytes) -> str | None:
         """Return the token in a line that begins so, if there is one."""
@@ -262,6 +272,9 @@ def _fields(reply: Reply) -> dict[str, Any]:
     match reply:
         case LoggedIn():
             return {"tokenid": reply.token}
+        case SentBack(entry=entry):
+            sent_back = {"msg_from": entry.msg_from, "msg_to": entry.msg_to, "msg": entry.msg}
+            return {"message": "Message Sent", "sendback": sent_back}
         case InfoTaken():
             return {
                 "message": {

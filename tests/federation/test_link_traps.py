@@ -50,7 +50,7 @@ def test_what_is_offered_while_it_is_found_to_be_late_is_not_withdrawn(town: Tow
     messi.send("amsal@beta", "one")
     town.turn(8 * 86400)
     town.alpha.slow.slow = True
-    looking = watch(town.alpha.peers._overdue[BETA].look())
+    looking = watch(town.alpha.peers.chores.overdue[BETA].look())
     town.alpha.slow.tell_oldest("outgoing")  # nothing that was sent is late
     town.alpha.link.outgoing.begin_marking()
     town.alpha.slow.rush()
@@ -102,14 +102,14 @@ def test_a_refusal_is_kept_until_its_sender_knows_it(town: Town) -> None:
     wire.cut()
     town.turn()
     town.turn(100 * 86400)
-    town.beta.wait(town.beta.peers._tidy())
+    town.beta.wait(town.beta.peers.chores.tidy())
     town.beta.crash()
     wire = town.connect()
     assert town.alpha.texts("bounce") == [f"no-such-user {mid}"]
     town.alpha.person("messi").send("amsal@beta", "two")  # which tells that it knows
     wire.cut()
     town.turn(100 * 86400)
-    town.beta.wait(town.beta.peers._tidy())
+    town.beta.wait(town.beta.peers.chores.tidy())
     assert town.beta.rows(RefusalRow) == []
 
 

@@ -7,7 +7,15 @@ import pytest
 
 from chatproto import commands, events
 from chatproto.commands import Command, Guard, all_commands
-from chatproto.errors import BadToken, ChatError, LoginFailed, NotAllowed, NothingToLogOut, NotLoggedIn
+from chatproto.errors import (
+    BadToken,
+    ChatError,
+    LoginFailed,
+    NotAllowed,
+    NothingToLogOut,
+    NotLoggedIn,
+    UnknownCommand,
+)
 from tests.realm.house import PASSWORD, Client, House
 
 #: Something for every field that some command needs.
@@ -33,11 +41,14 @@ def compact(house: House, name: str = "messi") -> tuple[Client, str]:
     return client, token
 
 
+REFUSALS = {Guard.USER: NotLoggedIn, Guard.ADMINISTRATOR: NotAllowed, Guard.PEER: UnknownCommand}
+
+
 class TestGuards:
     @pytest.mark.parametrize("command", all_commands(), ids=lambda command: command.__name__)
     def test_a_stranger_may_ask_only_what_anyone_may(self, house: House, command: type[Command]) -> None:
         if command.guard is not Guard.ANYONE:
-            expected = NotLoggedIn if command.guard is Guard.USER else NotAllowed
+            expected = REFUSALS[command.guard]
             answers = house.client().begin(msgspec.convert({"do": command.wire_name(), **FIELDS}, command))
             assert [type(answer) for answer in answers] == [expected]
 

@@ -36,7 +36,7 @@ def decode(line: str) -> Request:
 
 def send(to: str, text: str) -> commands.Send:
     """Return what a line says: who sends by one waits for the other realm's word."""
-    return commands.Send(to=to, text=text, wait=True)
+    return commands.Send(to=to, text=text, wait=True, search=True)
 
 
 class TestCommands:

@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from chatproto import commands, events
 from chatproto.events import Reply
 from chatproto.realm.cursors import Key
+from chatproto.realm.handlers.searching import search_and_send
 from chatproto.realm.listening import Listener
 from chatproto.realm.logins import Login
 from chatproto.realm.sending import Answer
@@ -23,6 +24,8 @@ def send(session: ClientSession, login: Login, command: commands.Send, answer: A
     """Send at once if everything needed is in memory."""
     if session.realm.sending.send(login, command, answer, session.gate):
         return None
+    if command.search and isinstance(command.to, str) and "@" not in command.to and command.cid is None:
+        return search_and_send(session, login, command.to, command, answer)
     return session.realm.sending.send_slowly(login, command, answer, session.gate)
 
 

@@ -1,0 +1,160 @@
+"""What an original server of an older system is brought: the requests, and what its replies mean."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+
+from chatproto.errors import NoSuchFile, Unavailable
+from chatproto.federation.bounds import ORIGINAL_PUSHED
+from chatproto.federation.original_requests import NotAnswered, NotAsked, Requests, Wire
+from chatproto.federation.rules import Files
+from chatproto.names import fold
+from chatproto.realm.contents import encode_content
+from chatproto.records import FILE, Outgoing, read_offer
+from chatproto.wire import older_peer
+from chatproto.wire.older_peer import Answer
+
+#: What a server says that does not know a request, or the name of the way.
+_NO_VERB = "**Protocol Tidak Benar"
+_NO_REALM = "Realm Tidak Ditemukan"
+#: What became of what was asked and not answered.
+UNKNOWN = "outcome-unknown"
+
+
+class Bringing:
+    """Brings items to one server."""
+
+    def __init__(self, requests: Requests, files: Files) -> None:
+        self._requests = requests
+        self._files = files
+        #: Where it reaches us, as seen by a connection; None if it cannot.
+        self.advertised: Callable[[Wire], tuple[str, int] | None] = lambda wire: None
+        #: By which name the server knows the way, for the box that a sender named.
+        self.alias_of: Callable[[str], str] = str
+        #: Who was brought which texts that the server may keep for its own users to ask for.
+        self.pushed: OrderedDict[tuple[str, str], None] = OrderedDict()
+        #: Requests that it does not know.
+        self._lacks: set[str] = set()
+
+    def begin(self) -> None:
+        """Hear of a new connection: it may be another server."""
+        self._lacks.clear()
+
+    def lacks(self, verb: str) -> bool:
+        """Tell whether it said that it does not know a request."""
+        return verb in self._lacks
+
+    async def bring(self, batch: Sequence[Outgoing]) -> Mapping[int, str]:
+        """Give items to the server, and return its verdicts.
+
+        :raises NotAsked: there is no connection; nothing of it was taken.
+        :raises NotAnswered: what became of it is unknown.
+        """
+        message = batch[0].message
+        assert message is not None
+        if message.kind not in ("text", FILE):
+            return {item.row.number: "not-supported" for item in batch}
+        ways = [self._into_boxes, self._into_inboxes]
+        codes: Mapping[int, str] = {}
+        for way in ways if batch[0].row.box else reversed(ways):
+            codes = await way(batch)
+            if "not-supported" not in codes.values():
+                break
+        return codes
+
+    async def _into_inboxes(self, batch: Sequence[Outgoing]) -> Mapping[int, str]:
+        """Bring a text as servers of system D do; refused as ``not-supported`` if this is none."""
+        message = batch[0].message
+        assert message is not None
+        codes = dict.fromkeys((item.row.number for item in batch), "not-supported")
+        begun = False
+        for item in batch if message.kind == "text" else ():
+            try:
+                answer = await self.server_send(message.sender, _name(item.to), message.text)
+            except (NotAsked, NotAnswered):
+                if not begun:
+                    raise
+                codes[item.row.number] = UNKNOWN
+            else:
+                begun = True
+                codes[item.row.number] = answer.code
+        return codes
+
+    async def _into_boxes(self, batch: Sequence[Outgoing]) -> Mapping[int, str]:
+        """Bring what there is as servers of system B do; refused as ``not-supported`` if this is none."""
+        code = await self._into_box(batch)
+        return dict.fromkeys((item.row.number for item in batch), code)
+
+    async def server_send(self, sender: str, to: str, text: str) -> Answer:
+        """Bring one text as servers of system D do.
+
+        :raises NotAsked: there is no connection.
+        :raises NotAnswered: what became of it is unknown.
+        """
+        return await self._ask("server", older_peer.server_send(_name(sender), to, text))
+
+    async def _ask(self, verb: str, request: bytes) -> Answer:
+        """Ask, unless it is known that the server does not know the request."""
+        if verb in self._lacks:
+            return Answer(False, _NO_VERB)
+        answer = await self._requests.ask(request)
+        if not answer.ok and answer.message == _NO_VERB:
+            self._lacks.add(verb)
+        return answer
+
+    async def _into_box(self, batch: Sequence[Outgoing]) -> str:
+        message = batch[0].message
+        assert message is not None
+        alias = self.alias_of(batch[0].row.box)
+        names = [_name(item.to) for item in batch]
+        sender = _name(message.sender)
+        verb = message.kind
+        if verb == "text":
+            request = older_peer.recv_text(sender, alias, names, message.text)
+        else:
+            offer, store = read_offer(message.text), self._files.store
+            if offer is None or store is None:
+                return "file-gone"
+            try:
+                content = await encode_content(store, offer.sha256, offer.size)
+            except NoSuchFile:
+                return "file-gone"
+            request = older_peer.recv_file(sender, alias, names, offer.name, content, plain=offer.plain)
+        answer = await self._ask(verb, request)
+        if answer.message == _NO_REALM and await self._is_known(alias):  # it was started anew, perhaps
+            answer = await self._ask(verb, request)
+        if answer.ok and message.kind == "text":
+            self._remember(names, message.text)
+        return answer.code
+
+    async def _is_known(self, alias: str) -> bool:
+        try:
+            return (await self.make_known(alias)).ok
+        except Unavailable:
+            return False
+
+    async def make_known(self, alias: str) -> Answer:
+        """Make us known to the server by a name, and return what it says.
+
+        :raises Unavailable: it could not reach us.
+        :raises NotAsked: there is no connection.
+        :raises NotAnswered: it said nothing.
+        """
+        wire = self._requests.wire
+        if wire is None:
+            raise NotAsked
+        where = self.advertised(wire)
+        if where is None:
+            raise Unavailable("this realm has no client port that the other server could reach")
+        return await self._requests.ask(older_peer.recv_realm(alias, *where))
+
+    def _remember(self, names: Sequence[str], text: str) -> None:
+        for name in names:
+            self.pushed[fold(name), text.strip()] = None
+            if len(self.pushed) > ORIGINAL_PUSHED:
+                self.pushed.popitem(last=False)
+
+
+def _name(address: str) -> str:
+    return address.partition("@")[0]

@@ -1,0 +1,122 @@
+"""Original servers of older systems, as the rules see them: who is one, what it brings, what it is given.
+
+They prove nothing. What tells one is the address from which it comes, as long as there is a link to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from chatproto.errors import NoSuchRealm
+from chatproto.events import InboxEntry
+from chatproto.names import RealmName
+from chatproto.realm.logins import Login
+
+
+class Originals(Protocol):
+    """Whoever keeps the links to original servers."""
+
+    def realm_at(self, address: str) -> RealmName | None:
+        """Return the original server that comes from an address; the first, if there are several."""
+        ...
+
+    def is_open_to(self, address: str) -> bool:
+        """Tell whether somebody at an address may make itself known as an original server."""
+        ...
+
+    def neighbours(self) -> Sequence[tuple[RealmName, str]]:
+        """Return those in which bare names are searched for, each with its endpoint, in that order."""
+        ...
+
+    async def add(self, alias: str, host: str, port: int) -> RealmName:
+        """Make this realm known to an original server by a name, and return what the server is called here.
+
+        :raises Unavailable: nobody answers there.
+        :raises ChatError: it refuses.
+        """
+        ...
+
+    async def introduced(self, address: str, alias: str, host: str, port: int) -> None:
+        """Hear that an original server calls the way between it and us by a name.
+
+        :raises RealmExists: that is the name of something else.
+        """
+        ...
+
+    async def receive(
+        self, address: str, alias: str, sender: str, to: Sequence[str], text: str
+    ) -> InboxEntry:
+        """Store a text for users here, and return the entry that it makes for the first of them.
+
+        ``alias`` is by which name the server calls the way; ``""``: it did not say.
+
+        :raises NoSuchRealm: no server at that address has the name.
+        :raises NoSuchUser: there is nobody of these names.
+        :raises ChatError: it is refused otherwise.
+        """
+        ...
+
+    async def receive_file(
+        self, address: str, alias: str, sender: str, to: Sequence[str], path: str, content: str
+    ) -> None:
+        """Store a file for users here; refused as :meth:`receive` is, or as the content is."""
+        ...
+
+    async def hand_out(self, address: str, alias: str, user: str) -> list[InboxEntry]:
+        """Take out what waits for a user of an original server, and could not be brought there.
+
+        :raises NoSuchRealm: no server at that address has the name.
+        """
+        ...
+
+    async def send(self, realm: RealmName, login: Login, user: str, text: str) -> str | None:
+        """Give a text to an original server at once; return the address, None if the user is not there.
+
+        :raises RealmRefused: it did not answer, and may have it or not.
+        """
+        ...
+
+
+class NoOriginals:
+    """A realm without links."""
+
+    def realm_at(self, address: str) -> RealmName | None:
+        """See :meth:`Originals.realm_at`."""
+        return None
+
+    def is_open_to(self, address: str) -> bool:
+        """See :meth:`Originals.is_open_to`."""
+        return False
+
+    def neighbours(self) -> Sequence[tuple[RealmName, str]]:
+        """See :meth:`Originals.neighbours`."""
+        return ()
+
+    async def add(self, alias: str, host: str, port: int) -> RealmName:
+        """See :meth:`Originals.add`."""
+        raise NoSuchRealm
+
+    async def introduced(self, address: str, alias: str, host: str, port: int) -> None:
+        """See :meth:`Originals.introduced`."""
+        raise NoSuchRealm
+
+    async def receive(
+        self, address: str, alias: str, sender: str, to: Sequence[str], text: str
+    ) -> InboxEntry:
+        """See :meth:`Originals.receive`."""
+        raise NoSuchRealm
+
+    async def receive_file(
+        self, address: str, alias: str, sender: str, to: Sequence[str], path: str, content: str
+    ) -> None:
+        """See :meth:`Originals.receive_file`."""
+        raise NoSuchRealm
+
+    async def hand_out(self, address: str, alias: str, user: str) -> list[InboxEntry]:
+        """See :meth:`Originals.hand_out`."""
+        raise NoSuchRealm
+
+    async def send(self, realm: RealmName, login: Login, user: str, text: str) -> str | None:
+        """See :meth:`Originals.send`."""
+        return None
