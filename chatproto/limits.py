@@ -135,6 +135,10 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     registrations_per_hour_in_all: Frequency = 100.0
     #: Members of one group: each post looks up who of them is there, and each is a row.
     members_per_group: Count = 20_000
+    #: Rooms, which guests make who have no account: their names are taken for ever.
+    rooms: Count = 10_000
+    #: Bytes of a file that a guest sends in a room: everybody there gets it unasked, and is busy with it.
+    room_file_bytes: Count = 16 * 1024 * 1024
     #: Groups that one account may be in: each has a look-up in a replay.
     groups_per_account: Count = 1_000
     #: Addresses that one account may block: each is compared with in its groups.

@@ -7,6 +7,7 @@ says which of the two it means. This module knows nothing of the wire.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from typing import NamedTuple, Self
@@ -39,6 +40,18 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _RESERVED = str.maketrans('<>:"|?*', "_______")
 #: Names that are devices on some systems, whatever follows a dot.
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|clock\$|(com|lpt)[0-9¹²³]) *(\.|\Z)", re.IGNORECASE)
+
+
+#: What the name of a guest of a room begins with in its address, and no other name can.
+_GUEST = "~"
+#: What could make a guest's name look like another's where it stands between brackets, or before ``@``.
+_IN_GUESTS = str.maketrans({"@": "%40", "%": "%25"})
+_BRACKETS = str.maketrans("<>[]", "____")
+#: What the name of a room's group begins with, and of one whose id is too long to stand in it: nothing that
+#: is escaped has two underscores in a row.
+_ROOM, _LONG_ROOM = "room-", "room-__"
+_GROUP_CHARACTERS = 64
+_PLAIN_IN_ROOMS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789.-")
 
 
 def fold(name: str) -> str:
@@ -161,6 +174,54 @@ def parse_shown(text: str, most: int, what: str) -> str:
         ):
             raise BadName(f"{what} has no control or bidirectional characters")
     return shown
+
+
+def clean_shown(text: str, most: int) -> str:
+    """Return what a stranger typed as one line for people, of at most so many characters; perhaps none."""
+    known = unicodedata.normalize("NFC", text)
+    line = "".join(
+        " " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character
+        for character in known
+        if unicodedata.category(character) not in ("Cf", "Cs")
+    )
+    return line.strip()[:most].rstrip()
+
+
+def guest_name(text: str) -> str:
+    """Return how a guest of a room is called who typed this, which may have blanks and be in any script."""
+    return clean_shown(text, DISPLAY_NAME_CHARACTERS).translate(_BRACKETS) or "guest"
+
+
+def guest_in_address(name: str) -> str:
+    """Return what stands before the ``@`` of a guest's address: nothing that an account can be called."""
+    return _GUEST + name.translate(_IN_GUESTS)
+
+
+def name_in_address(local: str) -> str:
+    """Return what somebody is called, of what stands before the ``@`` of an address."""
+    if not local.startswith(_GUEST):
+        return local
+    return local.removeprefix(_GUEST).replace("%40", "@").replace("%25", "%")
+
+
+def is_guest(local: str) -> bool:
+    """Tell whether what stands before the ``@`` of an address is from :func:`guest_in_address`."""
+    name = name_in_address(local)
+    return local == guest_in_address(name) and name == guest_name(name)
+
+
+def room_group(room: str) -> GroupName:
+    """Return the name of the group that a room is, which has the room's id in it, escaped.
+
+    Other bytes than ``[a-z0-9.-]`` stand as ``_`` and two hexadecimal digits; capitals, too, as names of
+    groups have no case.
+    """
+    data = room.encode(errors="surrogatepass")
+    name = _ROOM + "".join(chr(byte) if byte in _PLAIN_IN_ROOMS else f"_{byte:02x}" for byte in data)
+    if len(name) > _GROUP_CHARACTERS:
+        digest = hashlib.sha256(data).hexdigest()
+        name = _LONG_ROOM + digest[: _GROUP_CHARACTERS - len(_LONG_ROOM)]
+    return GroupName.parse(name)
 
 
 class OrderedCid(NamedTuple):

@@ -15,6 +15,7 @@ from chatproto.commands import (
     originals,
     people,
     realms,
+    rooms,
     sessions,
     storage,
     tracing,
@@ -94,6 +95,7 @@ from chatproto.commands.realms import (
     SendGroupRealm,
     SendRealm,
 )
+from chatproto.commands.rooms import EnterRoom
 from chatproto.commands.sessions import (
     DeleteAccount,
     Hello,
@@ -127,6 +129,7 @@ __all__ = [
     "DeleteGroup",
     "Download",
     "EnterGroup",
+    "EnterRoom",
     "ExitGroup",
     "FilesExport",
     "FilesGc",
@@ -221,6 +224,7 @@ _SUBJECTS = (
     older,
     realms,
     originals,
+    rooms,
     administration,
     storage,
     links,

@@ -75,6 +75,7 @@ from chatproto.events.older import (
 from chatproto.events.originals import FileReceivedInRealm, SentBack
 from chatproto.events.pushes import Event, Goodbye, Hint, IsTyping, LiveChange, Receipt
 from chatproto.events.realms import FileSentToRealm, RealmBoxTaken, SentToGroupInRealm, SentToRealm
+from chatproto.events.rooms import EnteredRoom
 from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionState
 from chatproto.events.storage import FileExported, FilesCollected, StoredFile, StoredFilePage
 from chatproto.events.tracing import AuditPruned, Traced, TraceStep
@@ -92,6 +93,7 @@ __all__ = [
     "DeadLetterPage",
     "Done",
     "EnteredGroup",
+    "EnteredRoom",
     "Event",
     "ExitedGroup",
     "FileChange",

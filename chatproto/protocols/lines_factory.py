@@ -38,6 +38,8 @@ class LinesFactory(ServerFactory):
     """
 
     noisy = False
+    #: What speaks on each connection.
+    protocol: type[ChatServerProtocol] = ChatServerProtocol
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class LinesFactory(ServerFactory):
         except TooManyConnections as error:
             self._turned_away.add(address, error)
             return self._refuse(error)
-        protocol = ChatServerProtocol(self, address)
+        protocol = self.protocol(self, address)
         protocol.factory = self
         self.traffic.opened += 1
         self._connections.add(protocol, address)

@@ -33,6 +33,19 @@ class Transport(Protocol):
     def unregisterProducer(self) -> None: ...  # noqa: D102
 
 
+class Writing(Protocol):
+    """Through what is written to a connection."""
+
+    @property
+    def unsent(self) -> int: ...  # noqa: D102
+    @property
+    def full(self) -> bool: ...  # noqa: D102
+    def write(self, data: bytes) -> None: ...  # noqa: D102
+    def flush(self) -> None: ...  # noqa: D102
+    def close(self, finish: Callable[[], None]) -> None: ...  # noqa: D102
+    def lost(self) -> None: ...  # noqa: D102
+
+
 class Turn:
     """One turn of the reactor: what was sent in it is written at its end, one write a connection."""
 

@@ -24,7 +24,7 @@ from chatproto.protocols.large_lines import LargeLine
 from chatproto.protocols.lingering import Linger, in_handshake
 from chatproto.protocols.live import LiveMode
 from chatproto.protocols.order import Pause, Slot
-from chatproto.protocols.outbox import Outbox, Transport
+from chatproto.protocols.outbox import Outbox, Transport, Writing
 from chatproto.protocols.spaced import Spaced
 from chatproto.protocols.stranger import Stranger, is_http, is_tls
 from chatproto.wire.dialect import Dialect, TagValue
@@ -41,6 +41,8 @@ class ChatServerProtocol(Handing, CommandFraming):
     #: Of the class until it is needed: from 30 attributes on an object takes five times the memory.
     _haste: Haste | None = None
     _large: LargeLine | None = None
+    #: Whether the outbox has to know when there is nothing left that was not sent.
+    exact = False
 
     def __init__(self, factory: LinesFactory, address: str) -> None:
         super().__init__(factory)
@@ -50,7 +52,7 @@ class ChatServerProtocol(Handing, CommandFraming):
         self._stranger: Stranger | None = None
         self._dialect: Dialect | None = None  # that of the newest line
         self._heard_in: Dialect = factory.dialect  # that of the newest ``listen``
-        self._outbox: Outbox | Spaced | None = None
+        self._outbox: Writing | None = None
         self._live = LiveMode(self, factory.clock, factory.live_line_end)
         self._goodbye: str | None = None
         self._input_ended = False
@@ -71,9 +73,16 @@ class ChatServerProtocol(Handing, CommandFraming):
             transport.setTcpKeepAlive(True)
         clock = self._factory.clock
         progress = self._limits.progress_seconds
-        self._outbox = Outbox(transport, self._factory.turn, clock, progress, self._drained, self.abort)
+        outbox = Outbox(
+            transport, self._factory.turn, clock, progress, self._drained, self.abort, exact=self.exact
+        )
+        self._outbox = self.make_outbox(outbox)
         self._stranger = Stranger(self._limits, clock, self._too_late, lambda: Pause.COMMAND in self._pause)
         self.look_at_trust()
+
+    def make_outbox(self, outbox: Outbox) -> Writing:
+        """Return through what is written to the client from its first byte on."""
+        return outbox
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Forget everything; lines that wait are not carried out."""
@@ -227,7 +236,7 @@ class ChatServerProtocol(Handing, CommandFraming):
 
     def change_mode(self, slot: Slot, token: str | None, outcome: Reply | ChatError) -> None:
         """Begin or end live mode, and answer as is done there."""
-        if isinstance(outcome, EnteredGroup) and self._outbox is not None:
+        if isinstance(outcome, EnteredGroup) and isinstance(self._outbox, Outbox | Spaced):
             self._heard_in = slot.dialect = self._live.begin(outcome, token)
             self._outbox = self._live.writer(self._outbox, self._limits.push_bytes)
         elif isinstance(outcome, ExitedGroup):
@@ -265,7 +274,7 @@ class ChatServerProtocol(Handing, CommandFraming):
         if self.paused:
             self._go_on(outbox)
 
-    def _go_on(self, outbox: Outbox | Spaced) -> None:
+    def _go_on(self, outbox: Writing) -> None:
         """Do what waited for replies to be sent."""
         if self._pause & Pause.ENDING:
             self._held = None
@@ -277,7 +286,7 @@ class ChatServerProtocol(Handing, CommandFraming):
         if len(self._slots) < self._limits.pipeline:
             self.resume(Pause.PIPELINE)
 
-    def _end(self, outbox: Outbox | Spaced) -> None:
+    def _end(self, outbox: Writing) -> None:
         self.clear()
         if self._goodbye is not None and self.session.listening:
             goodbye = Goodbye(reason=self._goodbye, retry_after=self._factory.retry_after())

@@ -36,6 +36,7 @@ _COSTS: dict[type[Command], float] = {
     commands.Join: 5.0,
     commands.Leave: 5.0,
     commands.EnterGroup: 10.0,
+    commands.EnterRoom: 10.0,
     commands.SetTopic: 5.0,
     commands.Configure: 5.0,
     commands.SetRole: 5.0,
@@ -181,6 +182,10 @@ class Gate:
             raise refused("registrations", wait)
         if not by_invitation:
             usage.registrations_in_all = self._registrations_in_all.taken(usage.registrations_in_all, now)
+
+    def of_network(self, address: str) -> Allowance:
+        """Return what the guests from an address's network have used up together."""
+        return self._usage.accounts.of(f"~{network_of(address)}")
 
     def of(self, login: Login) -> Allowance:
         """Return what a session's account has used up."""

@@ -155,8 +155,8 @@ class Groups:
         self._check_welcome(group, before)
         newest = self._changes.newest_seq
         since = 0 if group.settings.history == "all" else newest
-        # Nobody is left who could make one the owner.
-        role = "member" if group.members else "owner"
+        # Nobody is left who could make one the owner; a room never had one.
+        role = "member" if group.members or not group.settings.owner else "owner"
         change = self._changes.begin()
         change.member(group, MemberRow(group.row.conversation, own, since, 0, role, newest))
         change.notice(actor, group, "joined")

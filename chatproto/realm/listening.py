@@ -127,11 +127,14 @@ class Listener:
         self._wanted |= {IsTyping} if typing else set()
         self._catch_up()
 
-    def start_now(self) -> None:
-        """Tell what follows, the device's own messages too. Nothing may have waited since it was prepared."""
+    def start_now(self, *, own: bool = True) -> None:
+        """Tell what follows, the device's own messages if asked for.
+
+        Nothing may have waited since it was prepared.
+        """
         if self._state is not State.CLOSED:
             self._told = self._router.published
-            self._own = True
+            self._own = own
             self._go_live()
 
     def close(self) -> None:

@@ -17,15 +17,15 @@ import msgspec
 from chatproto.errors import BadToken, NoSuchSession
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
-from chatproto.names import DeviceName
+from chatproto.names import DeviceName, fold
 from chatproto.realm.cache import Cache, Registry
 from chatproto.realm.rates import Allowance
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
-from chatproto.records import AccountRow, DeviceRow, LoginRow
+from chatproto.records import AccountRow, ConversationRow, DeviceRow, LoginRow
 
 if TYPE_CHECKING:
-    from chatproto.realm.conversations import Route
+    from chatproto.realm.conversations import Group, Route
 
 #: How old the stored time of last use may get; exact times would cost a write for each command.
 _USED_SECONDS = 3600
@@ -36,7 +36,17 @@ _USED_SHARE = 8
 class Login:
     """A session in memory."""
 
-    __slots__ = ("__weakref__", "account", "address", "allowance", "device", "on_end", "routes", "row")
+    __slots__ = (
+        "__weakref__",
+        "account",
+        "address",
+        "allowance",
+        "device",
+        "on_end",
+        "room",
+        "routes",
+        "row",
+    )
 
     def __init__(self, row: LoginRow, address: str) -> None:
         self.row = row
@@ -45,12 +55,20 @@ class Login:
         #: The full address of the account, as shown.
         self.address = address
         self.device = row.device
+        #: The conversation of the room that it is in, if it is a guest, whom no store knows.
+        self.room: ConversationRow | None = None
         #: What the account has used up of its rates, once it was looked for.
         self.allowance: Allowance | None = None
         #: Where this session's messages go, by ``to`` as the client writes it.
         self.routes: dict[str, Route] = {}
         #: Called when the session is ended, once: with whether somebody wanted its connections to end, too.
         self.on_end: set[Callable[[bool], None]] = set()
+
+    def is_in(self, group: Group) -> bool:
+        """Tell whether it may speak in a group."""
+        if self.room is not None:
+            return self.room.conversation == group.row.conversation
+        return fold(self.address) in group.members
 
     @property
     def ended(self) -> bool:

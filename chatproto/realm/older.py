@@ -14,13 +14,14 @@ from chatproto.realm.originals import NoOriginals, Originals
 from chatproto.realm.others import Others
 from chatproto.realm.realms import Realms
 from chatproto.realm.remotes import NoAdding
+from chatproto.realm.rooms import Rooms
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 
 
 class Older:
-    """The boxes of older clients, and the servers that these had.
+    """The boxes of older clients, the servers that these had, and rooms of those without an account.
 
     :ivar originals: who keeps the links to those; replaced once.
     """
@@ -37,8 +38,10 @@ class Older:
         cursors: Cursors,
         others: Others,
         files: FileBox,
+        rooms: Rooms,
     ) -> None:
         self.originals: Originals = NoOriginals()
+        self.rooms = rooms
         self.inboxes = Inboxes(store, routes, accounts, blocks, cursors, others, files)
         self.aliases = Aliases(realm, store, writer, clock)
         self.realms = Realms(realm, self.aliases, accounts, clock)

@@ -44,3 +44,5 @@ class Policy(Struct, frozen=True, kw_only=True):
 
     limits: Limits = field(default_factory=Limits)
     registration: Registration = Registration.CLOSED
+    #: Whether users may join rooms, and guests be in groups that users opened under a room's name.
+    shared_rooms: bool = False

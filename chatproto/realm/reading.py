@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from twisted.internet.defer import Deferred
 
 from chatproto.commands import Conversations, History
 from chatproto.errors import NotMember
@@ -93,12 +92,18 @@ class Reading:
         """Return whose messages an account does not want to see in a conversation."""
         return [*(await self._blocks.of(login.account)).values()] if conversation.is_group else ()
 
-    def replay(self, login: Login, after: int, limit: int = PAGE_ITEMS) -> Deferred[ReplayPage]:
+    async def replay(self, login: Login, after: int, limit: int = PAGE_ITEMS) -> ReplayPage:
         """Return the first page of everything that the account may read past a position."""
-        return self._store.replay(fold(login.address), after, limit)
+        if login.room is None:
+            return await self._store.replay(fold(login.address), after, limit)
+        number = login.room.conversation
+        rows = await self._store.messages(number, after, _END, limit, False, ())
+        return ReplayPage(rows, {number: login.room}, len(rows) < limit)
 
     async def groups(self, login: Login) -> list[int]:
         """Return the conversations of the groups that the account is a member of now."""
+        if login.room is not None:
+            return [login.room.conversation]
         memberships = await self._store.memberships(fold(login.address))
         return [
             entry.conversation.conversation

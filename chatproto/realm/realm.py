@@ -58,6 +58,7 @@ from chatproto.realm.questions import Questions
 from chatproto.realm.reading import Reading
 from chatproto.realm.remotes import NoLinks, NoRemotes
 from chatproto.realm.replicas import Replicas
+from chatproto.realm.rooms import Rooms
 from chatproto.realm.router import Router
 from chatproto.realm.routes import Routes
 from chatproto.realm.sending import Sending
@@ -157,6 +158,7 @@ class Realm:
             self.cursors,
             self.others,
             box,
+            Rooms(self.routes, names, changes, self.accounts, store, self.writer, self.files, policy),
         )
         self._guests = Guests(
             name,

@@ -17,7 +17,7 @@ from chatproto.errors import BadName
 from chatproto.frames import Digest, Entry
 from chatproto.interfaces import IStore
 from chatproto.limits import TEXT_BYTES, TOPIC_CHARACTERS
-from chatproto.names import Address, RealmName, fold, parse_display_name, parse_shown
+from chatproto.names import Address, RealmName, fold, is_guest, parse_display_name, parse_shown
 from chatproto.realm.audit import Audit
 from chatproto.realm.changes import Change, Changes
 from chatproto.realm.conversations import Group
@@ -339,6 +339,8 @@ class Replicas:
 
 def _is_address(text: str) -> bool:
     name, at, realm = text.partition("@")
+    if is_guest(name):
+        text = f"guest{at}{realm}"
     try:
         Address.parse(text, RealmName(""))
     except BadName:

@@ -160,7 +160,7 @@ class Routes:
         return Route(conversation, None, to, audiences, self.generation, address.realm)
 
     def _to_group(self, login: Login, group: Group) -> Route:
-        if fold(login.address) not in group.members:
+        if not login.is_in(group):
             raise NotMember
         number = group.row.conversation
         audiences = [self._router.group(number), *self.elsewhere(number)]

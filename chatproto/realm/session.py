@@ -234,6 +234,8 @@ class ClientSession:
     def _unbind(self, login: Login) -> None:
         self.logins.remove(login)
         login.on_end.discard(self._ended)
+        if login.room is not None:
+            self.realm.older.rooms.left(login)
         self.realm.present.exit(login.account, self)
         if not login.on_end:
             login.routes.clear()  # no connection uses it now, and it stays in memory for a while

@@ -142,6 +142,8 @@ class Downloads:
         return row
 
     async def _may_read(self, login: Login, row: FileRow) -> bool:
+        if login.room is not None:
+            return row.conversation == login.room.conversation
         own, sender = fold(login.address), fold(row.sender)
         if own == sender:
             return True

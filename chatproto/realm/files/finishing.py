@@ -122,7 +122,7 @@ class Finishing:
             async with self._uploads.turns.alone(row.account):
                 if upload.outcome is not None:
                     return upload.outcome
-                if await self._accounts.find(row.account) is None:
+                if login.room is None and await self._accounts.find(row.account) is None:
                     return NotLoggedIn()
                 return await (await self._send(upload, login, kept, gate))
 

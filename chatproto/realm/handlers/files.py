@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 async def upload(session: ClientSession, login: Login, command: commands.Upload) -> Reply:
     """Begin an upload, or go on with it."""
+    if login.room is not None:
+        session.realm.older.rooms.check_file(login, command, session.limits, session.address)
     return await session.realm.files.uploads.begin(login, command, session.limits)
 
 

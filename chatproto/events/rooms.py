@@ -1,0 +1,16 @@
+"""What guests of rooms are told."""
+
+from __future__ import annotations
+
+from chatproto.events.base import Reply
+
+
+class EnteredRoom(Reply, frozen=True, kw_only=True):
+    """The connection is in a room, which is a group; ``new``: nobody was there before.
+
+    ``group`` and ``guest`` are full addresses.
+    """
+
+    group: str
+    guest: str
+    new: bool
