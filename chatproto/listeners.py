@@ -28,10 +28,11 @@ PEER = "peer"
 LISTENERS = {
     "client": "tcp:8889:interface=127.0.0.1",
     PEER: "tcp:8890:interface=127.0.0.1",
+    "room": "tcp:12345:interface=127.0.0.1",
     METRICS: "tcp:9464:interface=127.0.0.1",
 }
 #: What later versions will listen for.
-_LATER = frozenset({"tipe", "tipe-main", "room", "talk", "web"})
+_LATER = frozenset({"tipe", "tipe-main", "talk", "web"})
 _EXAMPLE = LISTENERS["client"]
 _SSL = "ssl:PORT:privateKey=FILE:certKey=FILE[:extraCertChain=FILE] or ssl:PORT:selfSigned=FOLDER[:host=NAME]"
 _PORTS = range(65536)

@@ -15,12 +15,26 @@ from chatproto.errors import ConfigError
 from chatproto.federation.originals import OwnPlace
 from chatproto.listeners import Listener
 from chatproto.protocols.factory import ChatServerFactory
+from chatproto.protocols.room import RoomFactory
 from chatproto.realm import Realm
 
 #: Returns the factory of a listener.
 Make = Callable[[Realm, PosixReactorBase, Listener, Config], ChatServerFactory]
+
+
+def _room(realm: Realm, reactor: PosixReactorBase, listener: Listener, config: Config) -> ChatServerFactory:
+    return RoomFactory(
+        realm,
+        reactor,
+        limits=listener.limits,
+        brackets=config.older.room_brackets,
+        tls=listener.tls is not None,
+        proxied=listener.opens.startswith("haproxy:"),
+    )
+
+
 #: By the listener's name.
-MAKERS: dict[str, Make] = {}
+MAKERS: dict[str, Make] = {"room": _room}
 
 
 class Place(Protocol):

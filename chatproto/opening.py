@@ -53,7 +53,9 @@ async def open_realm(reactor: PosixReactorBase, config: Config) -> OpenRealm:
     if config.lab:
         executor = ThreadExecutor(reactor, "passwords", 1)
         hasher = PasswordHasher(executor, cheap=True, waiting=config.limits.waiting_hashes)
-    policy = Policy(limits=config.limits, registration=config.registration)
+    policy = Policy(
+        limits=config.limits, registration=config.registration, shared_rooms=config.older.room_shared
+    )
     files = None if config.files is None else open_files(config.files, config.realm, reactor)
     try:
         store = open_store(config.store, reactor, config.newest)

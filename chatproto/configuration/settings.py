@@ -17,6 +17,7 @@ from chatproto.endpoints import endpoint_in_folder
 from chatproto.errors import ConfigError
 from chatproto.realm.policy import Acceptance, Registration
 from chatproto.store.urls import shown
+from chatproto.wire.room import Brackets
 from chatproto.wire.text import FileEntries
 
 
@@ -75,6 +76,10 @@ class OlderTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     live_lines: bool = False
     #: Where original servers reach our client port, HOST:PORT; without it where they are dialled from.
     address: str | None = None
+    #: What stands around the names of those who say something in a room.
+    room_brackets: Brackets = Brackets.ANGLE
+    #: Whether users may join rooms, and guests be in groups that users opened under a room's name.
+    room_shared: bool = False
 
 
 class Settings(WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=True):

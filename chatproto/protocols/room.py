@@ -29,7 +29,7 @@ from chatproto.protocols.stranger import is_tls
 from chatproto.realm import Realm
 from chatproto.realm.sending import Answer
 from chatproto.realm.times import Clock
-from chatproto.wire.room import Bytes, Entered, RoomDialect, RoomReader, Said, Token
+from chatproto.wire.room import Brackets, Bytes, Entered, RoomDialect, RoomReader, Said, Token
 
 if TYPE_CHECKING:
     from chatproto.protocols.lines_factory import LinesFactory
@@ -239,7 +239,7 @@ class RoomFactory(ChatServerFactory):
         reactor: Clock,
         *,
         limits: Limits | None = None,
-        brackets: str = "<>",
+        brackets: Brackets = Brackets.ANGLE,
         tls: bool = False,
         proxied: bool = False,
     ) -> None:

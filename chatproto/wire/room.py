@@ -41,6 +41,16 @@ _DIGITS = 15
 _NOT_SHOWN = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
 
 
+class Brackets(enum.Enum):
+    """What stands around a name."""
+
+    ANGLE = "angle"  #: as documents have it
+    SQUARE = "square"  #: as programs had it
+
+
+_AROUND = {Brackets.ANGLE: "<>", Brackets.SQUARE: "[]"}
+
+
 class Entered(Struct, frozen=True):
     """A name and a room."""
 
@@ -222,7 +232,7 @@ class RoomDialect:
 
     __slots__ = ("_brackets", "_group", "_realm")
 
-    def __init__(self, realm: str, brackets: str = "<>", group: str = "") -> None:
+    def __init__(self, realm: str, brackets: Brackets = Brackets.ANGLE, group: str = "") -> None:
         self._realm = realm
         self._brackets = brackets
         self._group = group
@@ -286,8 +296,8 @@ class RoomDialect:
         )
 
     def _said(self, event: Message, text: str) -> bytes:
-        left, right = self._brackets[0], self._brackets[1]
-        return _shown(f"{left}{self._name(event.from_)}{right} {text}")
+        around = _AROUND[self._brackets]
+        return _shown(f"{around[0]}{self._name(event.from_)}{around[1]} {text}")
 
     def _name(self, address: str) -> str:
         """Return what somebody is called: users of other realms by their whole address."""
