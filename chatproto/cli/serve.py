@@ -96,12 +96,13 @@ async def _serve(reactor: PosixReactorBase, config: Config) -> None:
         on_hangup(reactor, service.reload_certificates)
     service.startService()
     listening = await service.when_started()
+    # It takes a moment in which nobody is read, and older clients tell what they say apart by pauses only.
+    settle_process()
     if config.lab:
         # Standard output belongs to scripts.
         print(*guide(config, listening), sep="\n", file=sys.stderr, flush=True)
     lines = [f"listening {where.name} {where.host} {where.port}" for where in listening]
     print(*lines, f"ready {config.realm}", sep="\n", flush=True)
-    settle_process()
     supervisor.ready(f"realm {config.realm} is ready")
     try:
         await service.when_finished()

@@ -2,7 +2,8 @@
 
 Such a client takes what one read gives it for a field. So each is a write of its own, and the next one comes
 when some time has passed and the other side's system has all of what was before. The bytes of a file have
-such a pause before and behind them, and none within.
+such a pause before and behind them, and none within. The one behind is the longer, the longer they took: one
+byte too many, and an older client reads for ever, and what its system has it may not have read.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from chatproto.realm.times import Clock
 
 #: Between two fields: what the older programs wait themselves.
 PAUSE_SECONDS = 0.1
+#: Bytes of a file that the slowest client is thought to read in a second, beside what is seen of it.
+_PACE = 4 * 1024 * 1024
 #: What an older client reads at a time, and so the least that a waiting field counts for.
 _READ = 1024
 
@@ -73,7 +76,11 @@ class Fields:
         self._last = True
         self._fetching = False
         self._running = False
-        self._written_at = 0.0
+        #: Since when there is a pause, and how long it is; when the bytes of a file began, and how many.
+        self._since = 0.0
+        self._pause = 0.0
+        self._began_at = 0.0
+        self._streamed = 0
         #: What the other side has not taken, and since when it is so much.
         self._untaken = (0, 0.0)
         self._timer: IDelayedCall | None = None
@@ -174,6 +181,7 @@ class Fields:
             self._write(self._head.popleft())
         elif self._stream is not None:
             self._flowing = True
+            self._began_at = self._clock.seconds()
             self._write_bytes()
         else:
             first = self._queue.popleft()
@@ -188,6 +196,7 @@ class Fields:
     def _write_bytes(self) -> None:
         assert self._stream is not None
         data, self._bytes = self._bytes, b""
+        self._streamed += len(data)
         self._write(data)
         if self._last:
             self._stream = None
@@ -197,26 +206,29 @@ class Fields:
             self._stream.go_on()
 
     def _write(self, data: bytes) -> None:
-        self._written_at = self._clock.seconds()
+        self._since, self._pause = self._clock.seconds(), PAUSE_SECONDS
         self._outbox.write(data)
         self._outbox.flush()
 
     def _must_wait(self) -> bool:
         """Tell whether what was written last may still be read together with what comes next."""
         now = self._clock.seconds()
-        wait = min(self._written_at + PAUSE_SECONDS - now, PAUSE_SECONDS)  # a clock may be set back
-        if wait <= 0:
-            untaken = self._count_untaken()
-            if not untaken:
-                return False
+        untaken = self._count_untaken()
+        if untaken:
             if untaken != self._untaken[0]:
                 self._untaken = (untaken, now)
             elif now - self._untaken[1] >= self._progress_seconds:
                 self._stuck()
                 return True
-            wait = PAUSE_SECONDS
-        self._timer = self._clock.callLater(wait, self._wake)
-        return True
+            self._since, self._pause = now, PAUSE_SECONDS
+        elif self._streamed:
+            took = max(now - self._began_at, 0.0)
+            self._since, self._pause = now, PAUSE_SECONDS + took + self._streamed / _PACE
+            self._streamed = 0
+        wait = min(self._since + self._pause - now, self._pause)  # a clock may be set back
+        if wait > 0:
+            self._timer = self._clock.callLater(wait, self._wake)
+        return wait > 0
 
     def _count_untaken(self) -> int:
         """Return how many bytes the other side's system has not taken yet, where that can be told."""
