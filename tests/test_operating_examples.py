@@ -181,5 +181,5 @@ def test_the_document_shows_a_configuration_that_is_understood(tmp_path: Path) -
 
 
 def test_the_document_names_files_that_exist() -> None:
-    for path in re.findall(r"\b(?:examples|docs)/[\w/.@]+\w", OPERATIONS.read_text()):
+    for path in re.findall(r"\b(?:examples|docs)/[\w/.@-]+\w", OPERATIONS.read_text()):
         assert (ROOT / path).exists(), path
