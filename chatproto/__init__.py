@@ -13,7 +13,7 @@ from chatproto import version
 
 if TYPE_CHECKING:
     from chatproto.client import ChatClient
-    from chatproto.configuration import OlderTable, PeerTable, Settings, configure
+    from chatproto.configuration import FrontTable, OlderTable, PeerTable, Settings, configure
     from chatproto.errors import ChatError
     from chatproto.events import Message
     from chatproto.federation.peers import Peers
@@ -59,6 +59,7 @@ _HOMES = {
     "Dialect": "wire.dialect",
     "DiskFileStore": "files",
     "FileEntries": "wire.text",
+    "FrontTable": "configuration",
     "GroupName": "names",
     "IAuthenticator": "interfaces",
     "IFilePart": "interfaces",
@@ -104,6 +105,7 @@ __all__ = [
     "Dialect",
     "DiskFileStore",
     "FileEntries",
+    "FrontTable",
     "GroupName",
     "IAuthenticator",
     "IFilePart",

@@ -9,6 +9,7 @@ both turn their options into :class:`Settings`.
 from chatproto.configuration.complete import Config, configure
 from chatproto.configuration.places import Place, locate
 from chatproto.configuration.settings import (
+    FrontTable,
     OlderTable,
     PeerTable,
     Settings,
@@ -19,6 +20,7 @@ from chatproto.configuration.surroundings import in_surroundings
 
 __all__ = [
     "Config",
+    "FrontTable",
     "OlderTable",
     "PeerTable",
     "Place",
