@@ -35,7 +35,11 @@ def failure(fault: Fault, check: str) -> dict[str, Any]:
 
 def test_a_server_that_has_half_of_it_passes_half_of_it() -> None:
     with StudentServer() as server:
-        found = results(server, "--only", "a") | results(server, "--only", "register-logs-in")
+        found = {
+            name: result
+            for only in ("auth-", "inbox-is-drained", "joining-a-group-twice", "register-logs-in")
+            for name, result in results(server, "--only", only).items()
+        }
     outcomes = {name: result["outcome"] for name, result in found.items()}
     assert outcomes["auth-gives-a-token"] == outcomes["inbox-is-drained"] == "passed"
     assert outcomes["joining-a-group-twice"] == "failed"
