@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 #: Makes a check; returns if the server did as it should.
 Run = Callable[["Trial"], None]
 #: Of what was sent or seen so much is shown; a reply may hold a whole file.
-SHOWN_CHARACTERS = 600
+SHOWN_CHARACTERS = 400
 
 
 class Outcome(enum.Enum):

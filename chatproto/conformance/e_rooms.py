@@ -144,6 +144,51 @@ def an_incomplete_file_is_dropped(trial: Trial) -> None:
     citra.hears("budi", "masih ada?")
 
 
+@CHECKS("7", "A size that is no size, or over any limit, does not hold up the room")
+def sizes_that_are_none(trial: Trial) -> None:
+    room = fresh()
+    budi, citra = (enter(trial, name, room) for name in ("budi", "citra"))
+    for size in ("-1", "banyak", "99999999999999"):
+        ani = enter(trial, "ani", room)
+        ani.fields("FILE", "client_e.bin", size, "isi")
+        ani.close()
+        time.sleep(PAUSE)
+    budi.say("masih ada?")
+    while (seen := citra.read("<budi> masih ada?")) not in {b"<budi> masih ada?", b"[budi] masih ada?"}:
+        # What is no file is text.
+        if not seen.startswith((b"<ani> ", b"[ani] ")):
+            citra.fail("texts of ani, and what budi said", shown(seen))
+
+
+@CHECKS("5", "An empty file: FILE, name, 0, sender, and no bytes")
+def an_empty_file(trial: Trial) -> None:
+    room = fresh()
+    ani, budi = enter(trial, "ani", room), enter(trial, "budi", room)
+    ani.fields("FILE", "client_kosong.txt", "0")
+    for field in ("FILE", "client_kosong.txt", "0", "ani"):
+        budi.shows(field)
+    ani.say("sudah")
+    budi.hears("ani", "sudah")
+
+
+@CHECKS("7", "Who enters while a file goes out hears nothing of it, or all of it")
+def newcomers_during_a_file(trial: Trial) -> None:
+    room = fresh()
+    ani, budi = enter(trial, "ani", room), enter(trial, "budi", room)
+    ani.fields("FILE", "client_f.txt", "3", "isi")
+    citra = enter(trial, "citra", room)
+    budi.receives("client_f.txt", b"isi", "ani")
+    ani.say("sudah")
+    budi.hears("ani", "sudah")
+    first = citra.read("the text, or the file")
+    if first == b"FILE":
+        for field in ("client_f.txt", "3", "ani", "isi"):
+            citra.shows(field)
+        citra.hears("ani", "sudah")
+    elif first not in {b"<ani> sudah", b"[ani] sudah"}:
+        citra.fail("<ani> sudah, or FILE", shown(first))
+
+
 @CHECKS("7", "Of a file's name only the last part is told")
 def names_of_files_are_cut(trial: Trial) -> None:
     room = fresh()
