@@ -39,7 +39,23 @@ class _Where(click.ParamType):  # type: ignore[type-arg]  # it has no argument i
         return host.removeprefix("[").removesuffix("]"), int(port)
 
 
+class _Play(click.ParamType):  # type: ignore[type-arg]
+    """A realm and its address as R=HOST:PORT."""
+
+    name = "neighbour"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str, int]:
+        """Return realm, host and port, or fail."""
+        realm, equals, where = str(value).partition("=")
+        if not realm or not equals:
+            self.fail(f"expected R=HOST:PORT, such as r2=127.0.0.1:8899, not {value!r}", param, ctx)
+        return (realm, *_WHERE.convert(where, param, ctx))
+
+
 _WHERE = _Where()
+_PLAY = _Play()
 
 
 @click.command()
@@ -53,6 +69,12 @@ _WHERE = _Where()
 )
 @click.option(
     "--peer", type=_WHERE, metavar="HOST:PORT", help="A second server, linked or to be linked with the first."
+)
+@click.option(
+    "--play",
+    type=_PLAY,
+    metavar="R=HOST:PORT",
+    help="A neighbour in the server's configuration, at an address of this machine: the kit plays it.",
 )
 @click.option(
     "--main", type=_WHERE, metavar="HOST:PORT", help="System A's main server, where users are made."
@@ -88,6 +110,7 @@ def conformance(
     server: tuple[str, int] | None,
     levels: Sequence[str],
     peer: tuple[str, int] | None,
+    play: tuple[str, str, int] | None,
     main: tuple[str, int] | None,
     talk: tuple[str, int] | None,
     realm: str,
@@ -118,6 +141,7 @@ def conformance(
     target = Target(
         server=server,
         peer=peer,
+        plays=play,
         main=main,
         talk=talk,
         realm=realm,

@@ -48,8 +48,8 @@ class Original:
     ``raw`` is all that was read.
     """
 
-    def __init__(self, host: str, patience: float) -> None:
-        self.realm = fresh("r")
+    def __init__(self, realm: str, host: str, port: int, patience: float) -> None:
+        self.realm = realm
         self.patience = patience
         #: What came, as it came.
         self.requests: list[bytes] = []
@@ -57,7 +57,7 @@ class Original:
         #: Replies that are other than usual, by the first word.
         self.special: dict[str, Reply] = {}
         self.steps: list[Step] = []
-        self._listening = socket.create_server((host, 0))
+        self._listening = socket.create_server((host, port))
         self._connections: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -142,17 +142,23 @@ class Original:
 
 
 class Originals:
-    """At most one of them in a run: a link, once made, stays."""
+    """At most one of them in a run: a link, once made, stays.
 
-    def __init__(self) -> None:
+    ``known`` is the realm and the address of one that the server knows by its configuration.
+    """
+
+    def __init__(self, known: tuple[str, str, int] | None) -> None:
+        self._known = known
         self._original: Original | None = None
         self._answer: Answer | None = None
 
     def get(self, client: LineClient) -> tuple[Original, Answer]:
         """Return the original with the reply to the ``addrealm`` that linked it, which ``client`` sends."""
+        if self._known is not None:
+            raise Skipped("the server knows the other one by its configuration: --play")
         if self._original is None or self._answer is None:
             host = client.socket.getsockname()[0]
-            self._original = Original(host, client.patience)
+            self._original = Original(fresh("r"), host, 0, client.patience)
             address, port = self._original.address
             client.patience *= 2
             self._answer = client.ask(f"addrealm {self._original.realm} {address} {port} ")
@@ -163,6 +169,9 @@ class Originals:
 
         :raises Skipped: the server does not link it.
         """
+        if self._known is not None:
+            self._original = self._original or Original(*self._known, client.patience)
+            return self._original
         original, answer = self.get(client)
         if answer.refused:
             raise Skipped(f"addrealm was refused: {answer.fields.get('message')}")

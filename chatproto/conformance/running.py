@@ -36,7 +36,7 @@ class Run:
     def __init__(self, target: Target, register: Register = register_by_line) -> None:
         self._target = target
         self._register = register
-        self._originals = Originals()
+        self._originals = Originals(target.plays)
         self._pairs = Pairs()
         self._people = People(target.users, lambda person: self._make(target.server, person))
         self._neighbours = People(

@@ -32,6 +32,8 @@ class Target(Struct, frozen=True, kw_only=True):
     talk: Where | None = None
     #: The name of the realm, for system A's main server.
     realm: str = "realm1"
+    #: The name and the address of a neighbour that the server has by its configuration, and that the kit is.
+    plays: tuple[str, str, int] | None = None
     users: list[Person] = []
     peer_users: list[Person] = []
     #: How long a server may think.
