@@ -140,7 +140,7 @@ def _command(command: type[Command], schema: Schema) -> str:
             *(f"``{member}`` raw bytes follow the {line}" for line, member in entry.get("bytes", {}).items()),
         ]
     else:
-        about.append("text only")
+        about.append("text only" if command.forms else "clients of older systems only")
     lines = [f"``{command.wire_name()}`` ({', '.join(about)})", f"    {_help(command)}"]
     if facts:
         lines += ["", *(f"    * {fact}" for fact in facts)]

@@ -18,6 +18,7 @@ from chatproto.commands import (
     rooms,
     sessions,
     storage,
+    tipe,
     tracing,
 )
 from chatproto.commands.administration import (
@@ -108,6 +109,7 @@ from chatproto.commands.sessions import (
     Sessions,
 )
 from chatproto.commands.storage import FilesExport, FilesGc, FilesList
+from chatproto.commands.tipe import As, PickUp, RegisterAt, SignIn
 from chatproto.commands.tracing import AuditPrune, Trace
 
 __all__ = [
@@ -116,6 +118,7 @@ __all__ = [
     "Ack",
     "Active",
     "AddRealm",
+    "As",
     "AuditPrune",
     "Block",
     "Blocks",
@@ -163,6 +166,7 @@ __all__ = [
     "Members",
     "NewPassword",
     "Password",
+    "PickUp",
     "Read",
     "RealmAdd",
     "RealmApprove",
@@ -182,6 +186,7 @@ __all__ = [
     "RecvRealmGroupText",
     "RecvRealmText",
     "Register",
+    "RegisterAt",
     "Request",
     "Resume",
     "Revoke",
@@ -199,6 +204,7 @@ __all__ = [
     "Sessions",
     "SetRole",
     "SetTopic",
+    "SignIn",
     "Tag",
     "Trace",
     "Transfer",
@@ -225,6 +231,7 @@ _SUBJECTS = (
     realms,
     originals,
     rooms,
+    tipe,
     administration,
     storage,
     links,

@@ -78,6 +78,7 @@ from chatproto.events.realms import FileSentToRealm, RealmBoxTaken, SentToGroupI
 from chatproto.events.rooms import EnteredRoom
 from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionState
 from chatproto.events.storage import FileExported, FilesCollected, StoredFile, StoredFilePage
+from chatproto.events.tipe import PickedMessage, PickedUp, as_mail
 from chatproto.events.tracing import AuditPruned, Traced, TraceStep
 
 __all__ = [
@@ -133,6 +134,8 @@ __all__ = [
     "LoggedIn",
     "MemberPage",
     "Message",
+    "PickedMessage",
+    "PickedUp",
     "Piece",
     "QueuePage",
     "QueuedItem",
@@ -160,4 +163,5 @@ __all__ = [
     "UserPage",
     "UserState",
     "Written",
+    "as_mail",
 ]

@@ -46,6 +46,8 @@ _COSTS: dict[type[Command], float] = {
     commands.DeleteGroup: 5.0,
     commands.Live: 5.0,
     commands.Inbox: 2.0,
+    commands.PickUp: 2.0,
+    commands.As: 0.0,
     commands.ReceiveFile: 2.0,
     commands.Active: 5.0,
     commands.Info: 10.0,

@@ -12,6 +12,7 @@ from chatproto.realm.filebox import FileBox
 from chatproto.realm.inboxes import Inboxes
 from chatproto.realm.originals import NoOriginals, Originals
 from chatproto.realm.others import Others
+from chatproto.realm.pickups import Pickups
 from chatproto.realm.realms import Realms
 from chatproto.realm.remotes import NoAdding
 from chatproto.realm.rooms import Rooms
@@ -42,6 +43,7 @@ class Older:
     ) -> None:
         self.originals: Originals = NoOriginals()
         self.rooms = rooms
+        self.pickups = Pickups(store, blocks, cursors)
         self.inboxes = Inboxes(store, routes, accounts, blocks, cursors, others, files)
         self.aliases = Aliases(realm, store, writer, clock)
         self.realms = Realms(realm, self.aliases, accounts, clock)

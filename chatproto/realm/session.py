@@ -26,6 +26,7 @@ from chatproto.realm.handlers import DIRECT, REPLIES
 from chatproto.realm.listening import Listener, Sink
 from chatproto.realm.live import Visit
 from chatproto.realm.logins import Login
+from chatproto.realm.pickups import Telling
 from chatproto.realm.rates import Allowance
 from chatproto.realm.realm import Realm
 from chatproto.realm.sending import Answer
@@ -80,6 +81,9 @@ class ClientSession:
         #: An attempt to log in that has to wait.
         self._delay: Delay | None = None
         self._closed = False
+        #: What is told to the connection and then need not be picked up, if it signed in.
+        self.telling: Telling | None = None
+        self._at_end: list[Callable[[], None]] = []
         #: What it has of the memory for files in boxes.
         self.boxes: Share | None = None
         self._believed_until = 0.0
@@ -94,14 +98,15 @@ class ClientSession:
         """
         self.by_token = request.token is not None
         if request.token is None:
-            return self._dispatch(request.command, self._current(), answer)
+            return self.dispatch(request.command, self._current(), answer)
         login = self.realm.logins.known(request.token)
         if login is None:
             return self._find_login(request.command, request.token, answer)
         self.trusted = True
-        return self._dispatch(request.command, login, answer)
+        return self.dispatch(request.command, login, answer)
 
-    def _dispatch(self, command: Command, login: Login | None, answer: Answer) -> Waiting | None:
+    def dispatch(self, command: Command, login: Login | None, answer: Answer) -> Waiting | None:
+        """Carry out a command for whoever gives it, as :meth:`handle` does once that is known."""
         if command.guard is Guard.ADMINISTRATOR and not self.administrator:
             raise NotAllowed
         if command.guard is Guard.USER and login is None:
@@ -137,7 +142,7 @@ class ClientSession:
             raise BadToken
         login = await self.find_login(token)
         self.trusted = True
-        waiting = self._dispatch(command, login, answer)
+        waiting = self.dispatch(command, login, answer)
         if waiting is not None:
             await waiting
 
@@ -276,6 +281,9 @@ class ClientSession:
         if self.listener is not None:
             self.listener.close()
             self.listener = None
+        if self.telling is not None:
+            self.telling.end()
+            self.telling = None
         self.in_live_mode = False
         visits, self.visits = self.visits, {}
         for visit in visits.values():
@@ -309,6 +317,15 @@ class ClientSession:
         self.stop_listening()
         for login in list(self.logins):
             self._unbind(login)
+        for call in self._at_end:
+            call()
+
+    def at_end(self, call: Callable[[], None]) -> None:
+        """Call when the connection is gone."""
+        if self._closed:
+            call()
+        else:
+            self._at_end.append(call)
 
 
 async def _answer(handler: Coroutine[Any, Any, Reply], answer: Answer) -> None:

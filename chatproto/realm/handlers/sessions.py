@@ -61,6 +61,17 @@ def _logged_in(session: ClientSession, login: Login, token: str) -> Reply:
 async def register(session: ClientSession, _: Login | None, command: commands.Register) -> Reply:
     """Make an account and log in to it."""
     realm = session.realm
+    account = await make_account(session, command)
+    login, token = await realm.logins.begin(account, None, compact=bool(command.compact))
+    if await realm.accounts.find(account.name) is None:  # an operator was quick to delete it
+        await realm.logins.end(login)
+        raise BadToken
+    return _logged_in(session, login, token)
+
+
+async def make_account(session: ClientSession, command: commands.Register) -> AccountRow:
+    """Make an account, if whoever asks may have one."""
+    realm = session.realm
     realm.accounts.check_own()
     if realm.policy.registration is Registration.CLOSED:
         raise RegistrationClosed
@@ -80,15 +91,16 @@ async def register(session: ClientSession, _: Login | None, command: commands.Re
         if invite is not None:
             realm.invites.release(invite, used=account is not None)
     realm.attempts.right(session.address, account.name)
-    login, token = await realm.logins.begin(account, None, compact=bool(command.compact))
-    if await realm.accounts.find(account.name) is None:  # an operator was quick to delete it
-        await realm.logins.end(login)
-        raise BadToken
-    return _logged_in(session, login, token)
+    return account
 
 
 async def login_(session: ClientSession, _: Login | None, command: commands.Login) -> Reply:
     """Check a password and begin a session."""
+    return _logged_in(session, *await begin_session(session, command))
+
+
+async def begin_session(session: ClientSession, command: commands.Login) -> tuple[Login, str]:
+    """Check a password, and return a new session with its token."""
     realm = session.realm
     name, _at, where = command.user.partition("@")
     user = name if fold(where) == realm.name else command.user  # who keeps the address may use it
@@ -99,7 +111,7 @@ async def login_(session: ClientSession, _: Login | None, command: commands.Logi
             raise Unavailable
         login, token = await realm.logins.begin(account, command.device, compact=bool(command.compact))
         if changes == realm.accounts.password_changes:
-            return _logged_in(session, login, token)
+            return login, token
         # A password was replaced meanwhile, perhaps this one, and the sessions that it began were ended.
         await realm.logins.end(login)
 
