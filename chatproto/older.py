@@ -16,7 +16,21 @@ from chatproto.federation.originals import OwnPlace
 from chatproto.listeners import Listener
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.protocols.room import RoomFactory
+from chatproto.protocols.tipe import TipeServerFactory
 from chatproto.realm import Realm
+
+
+def _tipe(realm: Realm, reactor: PosixReactorBase, listener: Listener, config: Config) -> ChatServerFactory:
+    """Return what serves system A: both of its servers, since ours do the same."""
+    return TipeServerFactory(
+        realm,
+        reactor,
+        trusting=config.older.tipe_open,
+        limits=listener.limits,
+        tls=listener.tls is not None,
+        proxied=listener.opens.startswith("haproxy:"),
+    )
+
 
 #: Returns the factory of a listener.
 Make = Callable[[Realm, PosixReactorBase, Listener, Config], ChatServerFactory]
@@ -34,7 +48,7 @@ def _room(realm: Realm, reactor: PosixReactorBase, listener: Listener, config: C
 
 
 #: By the listener's name.
-MAKERS: dict[str, Make] = {"room": _room}
+MAKERS: dict[str, Make] = {"room": _room, "tipe": _tipe, "tipe-main": _tipe}
 
 
 class Place(Protocol):

@@ -80,6 +80,8 @@ class OlderTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     room_brackets: Brackets = Brackets.ANGLE
     #: Whether users may join rooms, and guests be in groups that users opened under a room's name.
     room_shared: bool = False
+    #: Whether system A's servers believe who is named in a request without a login.
+    tipe_open: bool = False
 
 
 class Settings(WithSecrets, frozen=True, kw_only=True, forbid_unknown_fields=True):

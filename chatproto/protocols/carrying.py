@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from chatproto.commands import Download, EnterGroup, ExitGroup, Listen, Request
+from chatproto.commands import Download, EnterGroup, ExitGroup, Listen, Request, SignIn
 from chatproto.errors import ChatError
 from chatproto.events import Reply
 from chatproto.protocols.order import Pause, Slot, may_follow
@@ -26,6 +26,9 @@ from chatproto.wire.dialect import Dialect, TagValue
 
 if TYPE_CHECKING:
     from chatproto.protocols.lines_factory import LinesFactory
+
+#: Commands by which a connection is spoken to in another way.
+_CHANGING = frozenset({EnterGroup, ExitGroup, SignIn})
 
 
 class CommandFraming(RawFraming):
@@ -101,7 +104,7 @@ class CommandFraming(RawFraming):
         kind = type(request.command)
         if kind is Listen:
             self.will_listen(dialect)
-        elif kind is EnterGroup or kind is ExitGroup:
+        elif kind in _CHANGING:
             answer = partial(self.change_mode, slot, request.token)
         elif kind is Download:
             slot.owed = cast("Download", request.command).size

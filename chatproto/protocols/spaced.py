@@ -21,6 +21,9 @@ APART_SECONDS = 0.1
 #: What an older client reads at a time, and so the least that a waiting line counts for.
 _READ = 1024
 
+#: Tells whether a line is still to be written.
+Claim = Callable[[], bool]
+
 
 class Spaced:
     """Lines on their way to one connection, one write each, by way of its outbox.
@@ -34,8 +37,8 @@ class Spaced:
         self._outbox = outbox
         self._clock = clock
         self._bound = bound
-        #: Each with how long nothing may have been written before it.
-        self._lines: deque[tuple[float, bytes]] = deque()
+        #: Each with how long nothing may have been written before it, and what is asked when it is written.
+        self._lines: deque[tuple[float, bytes, Claim | None]] = deque()
         self._waiting = 0
         self._space = self._next_space = 0.0
         self._written_at = 0.0
@@ -55,23 +58,26 @@ class Spaced:
         """Whether no more lines should be written."""
         return self._outbox.full or self._waiting >= self._bound
 
-    def begin(self) -> None:
+    def begin(self, space: float = SPACE_SECONDS) -> None:
         """Space what is written from now on, also from what was written before."""
         self.flush()
         self._written_at = self._clock.seconds()
-        self._space = self._next_space = SPACE_SECONDS
+        self._space = self._next_space = space
 
     def end(self) -> None:
         """Space no more than what waits and the next write."""
         self._space = 0.0
 
-    def write(self, data: bytes) -> None:
-        """Write bytes after everything before them; none are no line."""
+    def write(self, data: bytes, claim: Claim | None = None) -> None:
+        """Write bytes after everything before them; none are no line.
+
+        With a ``claim`` they are dropped if that says so when their turn has come.
+        """
         if not data or self._lost:
             return
         space, self._next_space = self._next_space, self._space
-        if space or self._lines:
-            self._append(space, data)
+        if space or self._lines or claim is not None:
+            self._append(space, data, claim)
         else:
             self._outbox.write(data)
 
@@ -101,15 +107,15 @@ class Spaced:
             self._timer = None
         self._outbox.lost()
 
-    def _append(self, space: float, data: bytes) -> None:
-        self._lines.append((space, data))
+    def _append(self, space: float, data: bytes, claim: Claim | None = None) -> None:
+        self._lines.append((space, data, claim))
         self._waiting += max(len(data), _READ)
         if self._timer is None:
             self._send()
 
     def _send(self) -> None:
         while self._lines and not self._outbox.full:
-            space, data = self._lines[0]
+            space, data, claim = self._lines[0]
             now = self._clock.seconds()
             wait = min(self._written_at + space - now, space)  # a clock may be set back
             if wait > 0:
@@ -117,6 +123,8 @@ class Spaced:
                 return
             self._lines.popleft()
             self._waiting -= max(len(data), _READ)
+            if claim is not None and not claim():
+                continue
             self._written_at = now
             self._outbox.write(data)
             self._outbox.flush()

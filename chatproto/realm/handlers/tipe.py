@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from twisted.internet.defer import Deferred
 
 from chatproto import commands, events
-from chatproto.errors import BadToken, NoSuchRealm, NoSuchUser, NotAllowed, NotLoggedIn, Unavailable
+from chatproto.errors import BadToken, NoSuchRealm, NotAllowed, NotLoggedIn, Unavailable, UnknownUser
 from chatproto.events import Reply
 from chatproto.names import fold
 from chatproto.realm.handlers.messages import new_listener
@@ -31,8 +31,12 @@ async def sign_in(session: ClientSession, _: Login | None, command: commands.Sig
         raise Unavailable
     session.bind(login)
     listener = new_listener(session, login)
-    await listener.prepare()
-    telling = await realm.older.pickups.begin(login, lambda: realm.router.published)
+    try:
+        await listener.prepare()
+        telling = await realm.older.pickups.begin(login, lambda: realm.router.published)
+    except BaseException:
+        session.stop_listening()
+        raise
     # From here on nothing waits.
     if session.listener is not listener:
         telling.end()
@@ -69,7 +73,7 @@ async def _as_trusted(session: ClientSession, user: str, command: commands.Comma
     realm = session.realm
     account = await realm.accounts.find(user)
     if account is None:
-        raise NoSuchUser("there is no such user to speak for")
+        raise UnknownUser
     login, _token = await realm.logins.begin(account, None, compact=False)
     try:
         await _carry_out(session, login, command, answer)

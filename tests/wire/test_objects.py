@@ -1,0 +1,98 @@
+"""Objects out of a stream, wherever it is cut and whatever is wrong in it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatproto.wire.objects import ObjectCutter
+
+LIMIT = 64 * 1024
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+OBJECTS = st.dictionaries(st.text(max_size=8), VALUES, max_size=5)
+
+
+def pieces(*reads: bytes, limit: int = LIMIT) -> list[bytes]:
+    cutter, found = ObjectCutter(), []
+    for read in reads:
+        cutter.add(read)
+        while (piece := cutter.next(limit)) is not None:
+            found.append(piece)
+    return found
+
+
+@given(st.data(), st.lists(OBJECTS, max_size=6), st.booleans(), st.sampled_from(["", " ", "\r\n"]))
+def test_objects_come_out_as_they_went_in(
+    data: st.DataObject, objects: list[dict[str, Any]], ascii_only: bool, between: str
+) -> None:
+    texts = [json.dumps(each, ensure_ascii=ascii_only).encode(errors="replace") for each in objects]
+    stream = between.encode().join(texts)
+    reads = []
+    while stream:
+        cut = data.draw(st.integers(1, len(stream)))
+        reads.append(stream[:cut])
+        stream = stream[cut:]
+    assert pieces(*reads) == texts
+
+
+@given(st.lists(st.binary(max_size=30)))
+def test_any_bytes_are_taken_and_what_follows_a_whole_line_of_them_is_found(reads: list[bytes]) -> None:
+    # Whatever is open after them is ended by what no string and no object may have.
+    assert pieces(*reads, b"\n\x00", b'{"a": 1}')[-1] == b'{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("reads", "found"),
+    [
+        ([b'{rusak{"a":1}'], [b"{rusak", b'{"a":1}']),
+        ([b"{rusak", b'{"a":1}'], [b"{rusak", b'{"a":1}']),
+        ([b'halo {"a":1}'], [b"halo ", b'{"a":1}']),
+        ([b'{"a" = {"b": 1}}{"c":1}'], [b'{"a" = {"b": 1}}', b'{"c":1}']),
+        ([b'{"tipe": "lo', b'{"tipe": "login"}'], [b'{"tipe": "lo', b'{"tipe": "login"}']),
+        ([b'{"tipe": "login", ', b'{"tipe": "login"}'], [b'{"tipe": "login", ', b'{"tipe": "login"}']),
+        ([b'{"a": tr', b'ue}{"a":', b"-1.5e3}"], [b'{"a": true}', b'{"a":-1.5e3}']),
+        ([b'[1]{"a":[1,{"b":"}{"}]}'], [b"[1]", b'{"a":[1,{"b":"}{"}]}']),
+        ([b'{"a":"\\', b'"}"}'], [b'{"a":"\\"}"}']),
+        ([b'{"a":1]{}'], [b'{"a":1]', b"{}"]),
+        ([b'{"a":"line\n{}'], [b'{"a":"line\n', b"{}"]),
+        ([b'{"a":"\\\n"}{}'], [b'{"a":"\\\n"}', b"{}"]),
+        ([b'{"a":' + b"1" * 65 + b"}{}"], [b'{"a":' + b"1" * 65 + b"}", b"{}"]),
+    ],
+)
+def test_what_is_wrong_is_a_piece_of_its_own(reads: list[bytes], found: list[bytes]) -> None:
+    assert pieces(*reads) == found
+
+
+@pytest.mark.parametrize("size", [1, 7, 500])
+def test_an_object_above_the_limit_is_told_once_and_dropped(size: int) -> None:
+    stream = b'{"a":"' + b"x" * 400 + b'{","b":[1]}{"c":1}'
+    reads = [stream[start : start + size] for start in range(0, len(stream), size)]
+    assert pieces(*reads, limit=100) == [stream[:101], b'{"c":1}']
+
+
+def test_nothing_is_kept_of_what_is_dropped() -> None:
+    cutter = ObjectCutter()
+    cutter.add(b'{"a":"')
+    told = 0
+    for _ in range(100):
+        cutter.add(b"x" * 1000)
+        told += cutter.next(5000) is not None
+        assert len(cutter._buffer) <= 7000
+    assert told == 1
+    assert cutter.partial
+
+
+def test_depth_and_tokens_are_bounded() -> None:
+    deep = b'{"a":' * 20 + b"1" + b"}" * 20
+    assert pieces(deep, b"{}") == [deep, b"{}"]
+    many = b'{"a":[' + b"1," * 600 + b"1]}"
+    assert b"".join(pieces(many))[:256] == many[:256]
+    assert pieces(many, b'{"b":1}')[-1] == b'{"b":1}'
