@@ -36,7 +36,7 @@ from chatproto.tls.connecting import client_endpoint
 from chatproto.wire.text import FileEntries
 
 #: The longest time between two attempts to reach the main server: people wait for it.
-_LONGEST = 3.0
+_LONGEST = 1.5
 _SHORTEST = 0.2
 #: Clients that come at once should find the main server, if it is there; so long it is waited for.
 _FIRST_SECONDS = 2.0

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
+import socket
 from types import TracebackType
-from typing import Self
-
-from tests.system.running import RunningRealm
+from typing import Protocol, Self
 
 END = "\r\n\r\n"
 _TOKEN = re.compile(r"<(\w+)>")
 _UUID4 = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
 
+class Dialled(Protocol):
+    """A server's process, of a realm or before one."""
+
+    def dial(self) -> socket.socket:
+        """Return a connected socket."""
+        ...
+
+
 class OlderClient:
     """A plain socket; use it in a ``with`` statement. ``size`` is how much it reads at a time."""
 
-    def __init__(self, realm: RunningRealm, size: int = 1024) -> None:
+    def __init__(self, realm: Dialled, size: int = 1024) -> None:
         self.socket = realm.dial()
         self._size = size
 
