@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from chatproto.store import MemoryDisk, MemoryStore, SqlStore, open_store
     from chatproto.wire.dialect import Dialect
     from chatproto.wire.json import JsonDialect
+    from chatproto.wire.room import Brackets
     from chatproto.wire.text import FileEntries, TextDialect
 
 __version__ = version.VERSION
@@ -48,6 +49,7 @@ __version__ = version.VERSION
 #: Where each public name is defined.
 _HOMES = {
     "Address": "names",
+    "Brackets": "wire.room",
     "ChatClient": "client",
     "ChatClientFactory": "protocols",
     "ChatClientProtocol": "protocols",
@@ -94,6 +96,7 @@ _HOMES = {
 
 __all__ = [
     "Address",
+    "Brackets",
     "ChatClient",
     "ChatClientFactory",
     "ChatClientProtocol",
