@@ -6,11 +6,11 @@ from chatproto.events.base import Reply
 
 
 class EnteredRoom(Reply, frozen=True, kw_only=True):
-    """The connection is in a room, which is a group; ``new``: nobody was there before.
+    """The connection is in a room, which is a group; ``made``: it is new.
 
     ``group`` and ``guest`` are full addresses.
     """
 
     group: str
     guest: str
-    new: bool
+    made: bool

@@ -270,7 +270,7 @@ class RoomDialect:
     def encode_reply(self, reply: Reply, tag: TagValue) -> bytes:
         """See :meth:`Dialect.encode_reply`: only who enters is answered."""
         if isinstance(reply, EnteredRoom):
-            return b"New Group created" if reply.new else b"Welcome to chat room"
+            return b"New Group created" if reply.made else b"Welcome to chat room"
         return b""
 
     def encode_refusal(self, error: ChatError, tag: TagValue) -> bytes:

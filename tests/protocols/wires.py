@@ -66,12 +66,16 @@ class Peer:
 
     def __init__(self, served: Served, address: str = "192.0.2.1", *, reading: bool = True) -> None:
         self.house = served.house
-        self.wire = Wire(reading=reading)
+        self.wire = self.make_wire(reading=reading)
         protocol = served.factory.buildProtocol(IPv4Address("TCP", address, 40000))
         assert isinstance(protocol, Protocol)
         self.protocol = protocol
         self._lost = False
         protocol.makeConnection(self.wire)
+
+    def make_wire(self, *, reading: bool) -> Wire:
+        """Return the connection."""
+        return Wire(reading=reading)
 
     def say(self, *lines: str | bytes | dict[str, Any]) -> None:
         """Send lines in one write, and let everything happen that needs no time."""

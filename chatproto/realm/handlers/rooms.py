@@ -40,5 +40,5 @@ async def enter_room(
         raise
     session.visits[group.row.conversation] = visit
     session.bind(guest)
-    answer(events.EnteredRoom(group=group.row.shown_a, guest=guest.address, new=new))
+    answer(events.EnteredRoom(group=group.row.shown_a, guest=guest.address, made=new))
     listener.start_now(own=False)
