@@ -9,7 +9,6 @@ from twisted.internet.posixbase import PosixReactorBase
 from chatproto.configuration import Config
 from chatproto.errors import ConfigError, NameTaken, StoreError, StoreInUse
 from chatproto.executors import ThreadExecutor
-from chatproto.federation.adding import Adding
 from chatproto.federation.peers import Peers
 from chatproto.files import open_files
 from chatproto.operating import Operating
@@ -32,10 +31,9 @@ class CannotServe(Exception):
 
 
 class OpenRealm:
-    """A realm and its links to others, which nobody is connected with yet; ``adding`` is for a lab."""
+    """A realm and its links to others, which nobody is connected with yet."""
 
-    def __init__(self, realm: Realm, peers: Peers, operating: Operating, adding: Adding | None) -> None:
-        self.adding = adding
+    def __init__(self, realm: Realm, peers: Peers, operating: Operating) -> None:
         self.realm = realm
         self.peers = peers
         self.operating = operating
@@ -89,10 +87,7 @@ async def open_realm(reactor: PosixReactorBase, config: Config) -> OpenRealm:
         insecure=config.insecure,
     )
     realm.links = operating
-    adding = None
-    if config.lab:
-        realm.older.adding = adding = Adding(realm, peers, reactor)
-    return OpenRealm(realm, peers, operating, adding)
+    return OpenRealm(realm, peers, operating)
 
 
 async def add_lab_users(realm: Realm) -> None:

@@ -10,6 +10,7 @@ from chatproto.commands import (
     files,
     groups,
     links,
+    live,
     messages,
     older,
     originals,
@@ -67,6 +68,7 @@ from chatproto.commands.links import (
     RealmQueue,
     RealmRetry,
 )
+from chatproto.commands.live import CheckGroup, Say
 from chatproto.commands.messages import Ack, Conversations, History, Listen, Read, Send, SendGroup, Typing
 from chatproto.commands.older import (
     EnterGroup,
@@ -123,6 +125,7 @@ __all__ = [
     "Block",
     "Blocks",
     "Cancel",
+    "CheckGroup",
     "Chunk",
     "Command",
     "Configure",
@@ -190,6 +193,7 @@ __all__ = [
     "Request",
     "Resume",
     "Revoke",
+    "Say",
     "Send",
     "SendFile",
     "SendFileRealm",
@@ -228,6 +232,7 @@ _SUBJECTS = (
     groups,
     people,
     older,
+    live,
     realms,
     originals,
     rooms,

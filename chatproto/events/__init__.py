@@ -51,6 +51,7 @@ from chatproto.events.links import (
 )
 from chatproto.events.messages import (
     PENDING,
+    SHOWN,
     ConversationPage,
     ConversationState,
     HistoryItem,
@@ -70,6 +71,7 @@ from chatproto.events.older import (
     InboxFile,
     InboxTaken,
     InfoTaken,
+    NoGroup,
     UserInfo,
 )
 from chatproto.events.originals import FileReceivedInRealm, SentBack
@@ -83,6 +85,7 @@ from chatproto.events.tracing import AuditPruned, Traced, TraceStep
 
 __all__ = [
     "PENDING",
+    "SHOWN",
     "AboutFile",
     "ActivePage",
     "AllGroups",
@@ -134,6 +137,7 @@ __all__ = [
     "LoggedIn",
     "MemberPage",
     "Message",
+    "NoGroup",
     "PickedMessage",
     "PickedUp",
     "Piece",

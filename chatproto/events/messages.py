@@ -52,6 +52,10 @@ class Listening(Reply, frozen=True, kw_only=True):
     reset: bool = False
 
 
+#: The kind of a text that an original server shows in live mode; it is in no log.
+SHOWN = "shown"
+
+
 class HistoryItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message as the log has it. ``at`` is when the sender's realm stored it, RFC 3339 in UTC.
 

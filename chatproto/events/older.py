@@ -63,10 +63,20 @@ class InfoTaken(Reply, frozen=True, kw_only=True):
 
 
 class EnteredGroup(Reply, frozen=True, kw_only=True):
-    """The connection is in live mode in a group, for a user; both are full addresses."""
+    """The connection is in live mode in a group, for a user; both are full addresses.
+
+    ``relayed``: the group is an original server's, which shows what happens there by itself.
+    """
 
     group: str
     user: str
+    relayed: bool = False
+
+
+class NoGroup(Reply, frozen=True, kw_only=True):
+    """There is no such live group here; whoever asked may make it."""
+
+    group: str
 
 
 class ExitedGroup(Reply, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from chatproto.commands import Download, EnterGroup, ExitGroup, Listen, Request, SignIn
+from chatproto.commands import CheckGroup, Download, EnterGroup, ExitGroup, Listen, Request, SignIn
 from chatproto.errors import ChatError
 from chatproto.events import Reply
 from chatproto.protocols.order import Pause, Slot, may_follow
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chatproto.protocols.lines_factory import LinesFactory
 
 #: Commands by which a connection is spoken to in another way.
-_CHANGING = frozenset({EnterGroup, ExitGroup, SignIn})
+_CHANGING = frozenset({EnterGroup, CheckGroup, ExitGroup, SignIn})
 
 
 class CommandFraming(RawFraming):

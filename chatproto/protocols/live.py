@@ -31,7 +31,7 @@ class LiveMode:
 
     def begin(self, entered: EnteredGroup, token: str | None) -> LiveDialect:
         """Begin live mode, for the session that a token names or that is bound to the connection."""
-        self.dialect = LiveDialect(entered.group, entered.user, token, self._line_end)
+        self.dialect = LiveDialect(entered, token, self._line_end)
         self.heard()
         return self.dialect
 

@@ -22,6 +22,7 @@ from chatproto.names import RealmName, fold
 from chatproto.realm.conversations import Group
 from chatproto.realm.logins import Login
 from chatproto.realm.meetings import Meetings
+from chatproto.realm.relays import NoRelays, Relays
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
 
@@ -75,6 +76,8 @@ class Live:
         #: Realms whose link is down, with the end of their grace.
         self._lost: dict[RealmName, IDelayedCall] = {}
         self._closed = False
+        #: Whoever connects to original servers; replaced once.
+        self.relays: Relays = NoRelays()
         self.meetings = Meetings(realm, routes, clock, self.members)
 
     def close(self) -> None:

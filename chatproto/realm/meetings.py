@@ -93,6 +93,11 @@ class Meetings:
         decision = self._decisions[key] = Decision()
         return decision
 
+    async def decided(self, name: str) -> None:
+        """Return when nobody of this realm is deciding where a name is."""
+        while (decision := self._decisions.get(fold(name))) is not None:
+            await decision.made()
+
     def over(self, name: str) -> None:
         """Hear that what was decided is done."""
         self._decisions.pop(fold(name)).end()

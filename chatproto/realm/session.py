@@ -21,6 +21,7 @@ from chatproto.limits import Limits
 from chatproto.names import RealmName
 from chatproto.realm.attempts import Delay
 from chatproto.realm.boxroom import Share
+from chatproto.realm.echo import Echo
 from chatproto.realm.failing import answer_failure
 from chatproto.realm.handlers import DIRECT, REPLIES
 from chatproto.realm.listening import Listener, Sink
@@ -29,6 +30,7 @@ from chatproto.realm.logins import Login
 from chatproto.realm.pickups import Telling
 from chatproto.realm.rates import Allowance
 from chatproto.realm.realm import Realm
+from chatproto.realm.relays import Relayed
 from chatproto.realm.sending import Answer
 from chatproto.realm.writer import Writer
 
@@ -75,6 +77,10 @@ class ClientSession:
         self.visits: dict[int, Visit] = {}
         #: Whether it is in live mode: in one of them, by a command of the text dialect.
         self.in_live_mode = False
+        #: Who is in a group of an original server by this connection, if it is in live mode there.
+        self.relayed: Relayed | None = None
+        #: Who notes what comes back there, if the group is another realm's.
+        self.echo: Echo | None = None
         #: Whether the newest command names its session by a token.
         self.by_token = False
         self._stranger = Allowance()
@@ -236,6 +242,11 @@ class ClientSession:
         """End the connection, to make room for another one of the same account."""
         self.sink.goodbye("too-many-connections")
 
+    def dismiss(self, guest: Login) -> None:
+        """Let a guest of this connection not speak any more."""
+        if guest in self.logins:
+            self._unbind(guest)
+
     def _unbind(self, login: Login) -> None:
         self.logins.remove(login)
         login.on_end.discard(self._ended)
@@ -258,7 +269,8 @@ class ClientSession:
     def _drop(self, ended: list[Login]) -> None:
         for login in ended:
             self._unbind(login)
-        if self.listener is not None and self.listener.login in ended:
+        speaking = self.listener or self.relayed
+        if speaking is not None and speaking.login in ended:
             self.sink.goodbye("logged-out")
 
     def watch_expiry(self) -> None:
@@ -285,6 +297,10 @@ class ClientSession:
             self.telling.end()
             self.telling = None
         self.in_live_mode = False
+        self.echo = None
+        if self.relayed is not None:
+            self.relayed.relay.close()
+            self.relayed = None
         visits, self.visits = self.visits, {}
         for visit in visits.values():
             self.realm.live.exit(visit)
@@ -295,6 +311,8 @@ class ClientSession:
             self.took_boxes()
         if self.listener is not None:
             self.listener.drained()
+        if self.relayed is not None:
+            self.relayed.relay.resume()
 
     def share(self) -> Share:
         """Return what the connection has of the memory for files in boxes, until :meth:`took_boxes`."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 
-from chatproto.commands import ExitGroup, Request, Send
+from chatproto.commands import ExitGroup, Request, Say, Send
 from chatproto.errors import BadRequest, ChatError
-from chatproto.events import EnteredGroup, Event, LiveChange, Message, Reply, Sent
+from chatproto.events import Done, EnteredGroup, Event, LiveChange, Message, Reply, Sent
+from chatproto.limits import LIVE_USERS
 from chatproto.wire.dialect import TagValue
 from chatproto.wire.text import END, message_of
 
@@ -21,14 +22,18 @@ _NOT_SHOWN = dict.fromkeys([*range(32), *range(127, 160), 0x2028, 0x2029], " ")
 
 
 class LiveDialect:
-    """The live mode of one user in one group, by full address; ``end`` is put behind each line."""
+    """The live mode of one user in one group; ``end`` is put behind each line."""
 
-    __slots__ = ("_end", "_group", "_token", "_user")
+    __slots__ = ("_end", "_group", "_names", "_own", "_relayed", "_token", "_user")
 
-    def __init__(self, group: str, user: str, token: str | None, end: bytes = b"") -> None:
-        self._group = group
-        self._user = user
+    def __init__(self, entered: EnteredGroup, token: str | None, end: bytes = b"") -> None:
+        self._group = entered.group
+        self._user = entered.user
+        self._relayed = entered.relayed
         self._token = token
+        user, _, self._own = entered.user.lower().partition("@")
+        #: Of which realm those are who are called by their bare names.
+        self._names = {user: self._own}
         self._end = end
 
     def decode(self, line: bytes) -> Request:
@@ -39,6 +44,8 @@ class LiveDialect:
             raise BadRequest("this is not UTF-8") from None
         if text == EXIT:
             return Request(ExitGroup())
+        if self._relayed:
+            return Request(Say(text=text), token=self._token)
         return Request(Send(to=self._group, text=text), token=self._token)
 
     def tag_of(self, line: bytes) -> TagValue:
@@ -47,7 +54,7 @@ class LiveDialect:
 
     def encode_reply(self, reply: Reply, tag: TagValue) -> bytes:
         """See :meth:`Dialect.encode_reply`. What was said is answered by being shown to its sender too."""
-        if isinstance(reply, Sent):
+        if isinstance(reply, Sent | Done) or (isinstance(reply, EnteredGroup) and reply.relayed):
             return b""
         if isinstance(reply, EnteredGroup):
             return self._line(f"{_name(reply.user)} telah bergabung")
@@ -62,18 +69,32 @@ class LiveDialect:
         """See :meth:`Dialect.encode_event`: what is said in the group, and who comes and goes."""
         match event:
             case Message(to=self._group, kind="text"):
-                return self._line(f"{_name(event.from_)}: {event.text}")
+                return self._line(f"{self._shown(event.from_)}: {event.text}")
+            case Message(to=self._group, kind="shown"):
+                return b"" if event.text == EXIT else self._line(event.text)
+            case Message(from_=self._group, kind="bounce"):
+                return self._line(f"** (not delivered: {event.text})")
             case Message(to=self._group) if self._is_own_end(event):
                 return self._line(f"{_name(self._user)} meninggalkan group")
             case LiveChange(group=self._group):
                 did = "telah bergabung" if event.on else "meninggalkan group"
-                return self._line(f"{_name(event.from_)} {did}")
+                return self._line(f"{self._shown(event.from_)} {did}")
             case _:
                 return b""
 
     def leaving(self) -> bytes:
         """Return what tells an older client, in a write of its own, that live mode is over."""
         return self._line(EXIT)
+
+    def _shown(self, address: str) -> str:
+        """Return how somebody is called: by the bare name, if that is not somebody else's here."""
+        name, _, realm = address.lower().partition("@")
+        known = self._names.get(name)
+        if known is None and len(self._names) < LIVE_USERS:
+            known = self._names[name] = realm
+        if realm == self._own:  # who has the name in this realm has it, whoever came first
+            self._names[name] = known = realm
+        return _name(address) if known in (None, realm) else address
 
     def _is_own_end(self, event: Message) -> bool:
         """Tell whether a notice says that the user is no member any more; the others hear it as a change."""

@@ -26,6 +26,7 @@ from chatproto.events import (
     InboxTaken,
     InfoTaken,
     LoggedIn,
+    NoGroup,
     RealmBoxTaken,
     Reply,
     Sent,
@@ -213,6 +214,8 @@ class TextDialect:
         """See :meth:`Dialect.encode_reply`."""
         if isinstance(reply, InboxTaken | FilesTaken | RealmBoxTaken):
             return self._boxes(reply)
+        if isinstance(reply, NoGroup):
+            return _line({"status": "PENDING", "message": f"Tidak ada grup {reply.group} di server"})
         fields = {"status": "OK", **_fields(reply)}
         if isinstance(reply, GroupChanged) and self._own and reply.group.rpartition("@")[2] != self._own:
             fields["group"] = reply.group

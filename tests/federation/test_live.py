@@ -84,7 +84,7 @@ def test_last_words_come_before_the_farewell(town: LiveTown) -> None:
     amsal, messi = entered(town, "amsal", "messi")
     messi.type("pulang dulu\nexit\n", wait=1)
     assert amsal.shown() == [b"messi: pulang dulu", b"messi meninggalkan group"]
-    assert messi.shown()[-2:] == [b"exit", LEFT]
+    assert messi.shown() == [b"messi: pulang dulu", b"exit", LEFT]
     messi.enter()
     all_shown(amsal, messi)
     amsal.type("sampai jumpa\nexit\n", wait=1)
@@ -222,6 +222,35 @@ def test_who_is_no_member_any_more_is_gone_everywhere(town: LiveTown) -> None:
     person(town.beta, "amsal").ask({"do": "kick", "group": "bola", "user": "messi@alpha"})
     town.turn(0.5)
     assert all_shown(amsal, messi) == [[b"messi meninggalkan group"]] * 2
+
+
+def test_nobody_passes_for_somebody_of_ones_own_realm(town: LiveTown) -> None:
+    town.town.alpha.add("lineker", "amsal")
+    amsal, own, namesake = town.client("amsal"), Older(town.alpha, "lineker"), town.client("lineker")
+    for client in (amsal, own, namesake):
+        client.enter()
+    assert own.shown() == [b"lineker telah bergabung", b"lineker@beta telah bergabung"]
+    assert amsal.shown()[1:] == [b"lineker telah bergabung"] * 2  # the second is of the own realm
+    all_shown(amsal, own, namesake)
+    namesake.type("ini aku")
+    assert own.shown() == [b"lineker@beta: ini aku"]
+    assert amsal.shown() == namesake.shown() == [b"lineker: ini aku"]
+    own.type("bukan")
+    assert own.shown() == [b"lineker: bukan"]
+    assert amsal.shown() == namesake.shown() == [b"lineker@alpha: bukan"]
+
+
+def test_what_the_home_refuses_is_told(town: LiveTown) -> None:
+    amsal, messi = entered(town, "amsal", "messi")
+    for port in town.wire.ports.values():
+        port.held = True
+    person(town.beta, "amsal").ask({"do": "kick", "group": "bola", "user": "messi@alpha"})
+    messi.type("halo")
+    for port in town.wire.ports.values():
+        port.release()
+    town.turn(1)
+    assert messi.shown() == [b"messi meninggalkan group", b"** (not delivered: not-member)"]
+    assert amsal.shown() == [b"messi meninggalkan group"]
 
 
 def test_a_realm_speaks_of_its_own_only(town: LiveTown) -> None:

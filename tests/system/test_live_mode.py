@@ -11,7 +11,7 @@ from typing import Self
 import pytest
 
 from tests.serving import SECONDS
-from tests.system.older import END, OlderClient
+from tests.system.older import END, Dialled, OlderClient
 from tests.system.running import RunningRealm
 
 LEFT = '{"status": "OK", "message": "Telah keluar dari grup bola"}' + END
@@ -22,7 +22,7 @@ SIZES = (1024, 64)
 class LiveClient(OlderClient):
     """An older client with its thread that reads in live mode, until a read is ``exit`` alone."""
 
-    def __init__(self, realm: RunningRealm, user: str, size: int = 1024) -> None:
+    def __init__(self, realm: Dialled, user: str, size: int = 1024) -> None:
         super().__init__(realm, size)
         self.token: str = json.loads(self.ask(f"auth {user} surabaya \r\n"))["tokenid"]
         #: What each read in live mode gave.

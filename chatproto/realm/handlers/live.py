@@ -18,23 +18,33 @@ from chatproto.errors import (
     NoSuchGroup,
     NotAllowed,
     NotMember,
+    TooFewWords,
     Unavailable,
     UnknownCommand,
 )
 from chatproto.events import Reply
-from chatproto.names import GroupName, fold
+from chatproto.names import GroupName, UserName, fold
 from chatproto.realm.conversations import Group
+from chatproto.realm.echo import Echo
 from chatproto.realm.handlers.messages import new_listener
 from chatproto.realm.live import Visit
 from chatproto.realm.logins import Login
 from chatproto.realm.meetings import Decision
-from chatproto.realm.sending import Answer
+from chatproto.realm.relays import Relay, Relayed, guest_of
+from chatproto.realm.sending import Answer, check_text
 
 if TYPE_CHECKING:
     from chatproto.realm.session import ClientSession
 
 
-class _Place(Struct, frozen=True):
+class Elsewhere(Struct, frozen=True):
+    """A group of an original server, by address, and the user in it."""
+
+    group: str
+    relay: Relay
+
+
+class Place(Struct, frozen=True):
     """A group of which the user is a member, and who is there as its home said, if that is another realm."""
 
     group: Group
@@ -74,22 +84,28 @@ async def enter_group(
     """Make the user a member, and the connection one that hears the group and is live in it."""
     realm = session.realm
     if "@" in command.group:
-        await _enter(session, login, await _at(session, login, command.group), answer)
+        await enter(session, login, await _at(session, login, command.group), answer)
         return
     name = GroupName.parse(command.group)
     decision = await realm.live.meetings.decide(command.group)
     try:  # it lasts until somebody is there, whom others then find
-        await _enter(session, login, await _find(session, login, name, decision), answer)
+        place = await _find(session, login, name, decision)
+        if isinstance(place, Place):
+            await enter(session, login, place, answer)
+        else:
+            enter_elsewhere(session, login, place, answer)
     finally:
         realm.live.meetings.over(command.group)
 
 
-async def _enter(session: ClientSession, login: Login, place: _Place, answer: Answer) -> None:
+async def enter(session: ClientSession, login: Login, place: Place, answer: Answer) -> None:
+    """Let the connection be live in a group."""
     realm, group = session.realm, place.group
     number = group.row.conversation
     if session.gone:
         raise Unavailable
-    listener = new_listener(session, login)
+    echo = Echo(session.sink, realm.clock) if group.settings.home else None
+    listener = new_listener(session, login, echo)
     await listener.prepare()  # and from here on nothing waits
     if session.listener is not listener:
         raise Unavailable
@@ -97,7 +113,7 @@ async def _enter(session: ClientSession, login: Login, place: _Place, answer: An
     try:
         if login.ended:
             raise BadToken
-        if fold(login.address) not in group.members or not realm.router.hears(login.account, number):
+        if not login.is_in(group) or not realm.router.hears(login.account, number):
             raise NotMember
         realm.live.enter(visit, None, place.there)
     except ChatError:
@@ -111,15 +127,17 @@ async def _enter(session: ClientSession, login: Login, place: _Place, answer: An
     session.watch_expiry()
 
 
-async def _at(session: ClientSession, login: Login, address: str) -> _Place:
+async def _at(session: ClientSession, login: Login, address: str) -> Place:
     """Join a group that is named by its address."""
     if not session.realm.routes.is_far(address):
         return await _join(session, login, address)
     group = await _join_far(session, login, address)
-    return _Place(group, await _there(session, group))
+    return Place(group, await _there(session, group))
 
 
-async def _find(session: ClientSession, login: Login, name: GroupName, decision: Decision) -> _Place:
+async def _find(
+    session: ClientSession, login: Login, name: GroupName, decision: Decision
+) -> Place | Elsewhere:
     """Join a group of this name where people are live: here, in a neighbour realm; or make one here.
 
     A neighbour that is away is passed over, unless the user is a member there.
@@ -130,21 +148,36 @@ async def _find(session: ClientSession, login: Login, name: GroupName, decision:
     own = await realm.routes.group_ever(name.folded)
     if own is not None and not own.settings.deleted and not realm.live.meetings.is_vacant(own):
         return await _join(session, login, str(name))
+    found = await _find_near(session, login, name, decision, is_vacant=own is not None)
+    return await _join(session, login, str(name)) if found is None else found
+
+
+async def _find_near(
+    session: ClientSession, login: Login, name: GroupName, decision: Decision, *, is_vacant: bool
+) -> Place | Elsewhere | None:
+    """Join a group of this name of a neighbour; one that is vacant only if there is none here."""
+    realm, user = session.realm, login.address.partition("@")[0]
     neighbours = realm.routes.remotes.realms()
-    found = await realm.live.meetings.near(decision, str(name), neighbours)
-    groups = [found[each] for each in neighbours if each in found]
-    if groups and (own is None or not all(each.vacant for each in groups)):
-        first = next((each for each in groups if not each.vacant), groups[0])
-        return _Place(await _join_far(session, login, first.address), first.users)
-    if own is None:
-        for neighbour in neighbours:
-            copy = await _own_copy(session, login, f"{name}@{neighbour}")
-            if copy is not None:
-                return _Place(copy)
-    return await _join(session, login, str(name))
+    originals = dict(realm.older.originals.neighbours())
+    ours = [each for each in neighbours if each not in originals]
+    found = await realm.live.meetings.near(decision, str(name), ours)
+    for each in neighbours:
+        if each in originals:
+            relay = await realm.live.relays.open(originals[each], user, str(name))
+            if relay is not None:
+                return Elsewhere(f"{name}@{each}", relay)
+        elif each in found and not found[each].vacant:
+            return Place(await _join_far(session, login, found[each].address), found[each].users)
+    for each in () if is_vacant else ours:
+        if each in found:
+            return Place(await _join_far(session, login, found[each].address))
+        copy = await _own_copy(session, login, f"{name}@{each}")
+        if copy is not None:
+            return Place(copy)
+    return None
 
 
-async def _join(session: ClientSession, login: Login, name: str) -> _Place:
+async def _join(session: ClientSession, login: Login, name: str) -> Place:
     """Join a group of this realm, or make it."""
     groups = session.realm.groups
     with contextlib.suppress(AlreadyMember):
@@ -152,7 +185,7 @@ async def _join(session: ClientSession, login: Login, name: str) -> _Place:
             await groups.join(login, name)
         except NoSuchGroup:
             await _make(session, login, name.partition("@")[0])
-    return _Place(await session.realm.routes.group(name))
+    return Place(await session.realm.routes.group(name))
 
 
 async def _make(session: ClientSession, login: Login, name: str) -> None:
@@ -195,5 +228,71 @@ async def exit_group(session: ClientSession, _: Login | None, command: commands.
     told: Deferred[None] = Deferred()
     session.realm.clock.callLater(0, told.callback, None)
     await told
+    if session.echo is not None:
+        await session.echo.quiet()
+    if session.relayed is not None:
+        await session.relayed.relay.leave()
+    guest = None if session.listener is None else session.listener.login
     session.stop_listening()
+    if guest is not None and guest.room is not None:
+        session.dismiss(guest)
     return events.ExitedGroup()
+
+
+# -- groups of original servers, and their users in ours
+
+
+def enter_elsewhere(session: ClientSession, login: Login, place: Elsewhere, answer: Answer) -> None:
+    """Let the connection be live in a group of an original server."""
+    relay, group = place.relay, place.group
+
+    def show(text: str) -> bool:
+        shown = events.Message(seq=0, mid="", from_=group, to=group, text=text, at="", kind=events.SHOWN)
+        return session.sink.push(shown)
+
+    def lost() -> None:
+        show("** the other server has ended this")
+
+    if session.gone or login.ended:
+        relay.close()
+        raise BadToken if login.ended else Unavailable
+    session.stop_listening()
+    session.relayed = Relayed(login, relay)
+    session.in_live_mode = True
+    session.bind(login)
+    answer(events.EnteredGroup(group=group, user=login.address, relayed=True))
+    relay.begin(show, lost)
+
+
+async def say(session: ClientSession, login: Login, command: commands.Say) -> Reply:
+    """Say something in a group of an original server."""
+    if session.relayed is None:
+        raise UnknownCommand
+    session.gate.message(login, 1, command.text)
+    check_text(command.text)
+    session.relayed.relay.say(command.text)
+    return events.Done()
+
+
+async def check_group(
+    session: ClientSession, _: Login | None, command: commands.CheckGroup, answer: Answer
+) -> None:
+    """Be live in a group here for a user of an original server, or say that it may make one."""
+    if command.what != "group":
+        raise UnknownCommand
+    if command.user is None or command.group is None:
+        raise TooFewWords
+    realm, peer = session.realm, session.peer
+    if peer is None:
+        raise UnknownCommand
+    user = UserName.parse(command.user)
+    await realm.live.meetings.decided(command.group)
+    try:
+        group = await realm.routes.group(command.group)
+    except ChatError:
+        group = None
+    if group is None or group.settings.access != "open" or realm.live.meetings.is_vacant(group):
+        answer(events.NoGroup(group=command.group))
+        return
+    guest = guest_of(realm.writer, group, f"{user}@{peer}")
+    await enter(session, guest, Place(group), answer)

@@ -9,6 +9,7 @@ from twisted.logger import Logger
 from chatproto import commands, events
 from chatproto.events import Reply
 from chatproto.realm.cursors import Key
+from chatproto.realm.echo import Echo
 from chatproto.realm.handlers.searching import search_and_send
 from chatproto.realm.listening import Listener
 from chatproto.realm.logins import Login
@@ -22,6 +23,8 @@ _log = Logger()
 
 def send(session: ClientSession, login: Login, command: commands.Send, answer: Answer) -> Waiting | None:
     """Send at once if everything needed is in memory."""
+    if session.echo is not None:
+        answer = session.echo.noting(answer)
     if session.realm.sending.send(login, command, answer, session.gate):
         return None
     if command.search and isinstance(command.to, str) and "@" not in command.to and command.cid is None:
@@ -58,11 +61,12 @@ async def listen(session: ClientSession, login: Login, command: commands.Listen,
     session.watch_expiry()
 
 
-def new_listener(session: ClientSession, login: Login) -> Listener:
+def new_listener(session: ClientSession, login: Login, echo: Echo | None = None) -> Listener:
     """Put a listener in the place of the one that the connection had, if any."""
     realm = session.realm
     session.stop_listening()
-    session.listener = Listener(realm.router, realm.reading, realm.blocks, login, session.sink)
+    session.echo = echo
+    session.listener = Listener(realm.router, realm.reading, realm.blocks, login, echo or session.sink)
     return session.listener
 
 
