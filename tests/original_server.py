@@ -132,6 +132,10 @@ class Original:
         except IndexError:
             return {"status": "ERROR", "message": "--Protocol Tidak Benar"}
 
+    def die(self, words: list[str]) -> Reply:
+        """End the thread, as an error does that nobody thought of."""
+        raise AssertionError(words)
+
     def _auth(self, words: list[str]) -> Reply:
         user, password = words[1].strip(), words[2].strip()
         if self.users[user][1] != password:
@@ -267,7 +271,7 @@ class OriginalD(Original):
         users = {name: (name.title(), "jakarta") for name in ("amsal", "herbert", "napitupulu")}
         super().__init__(users, port)
         self.neighbour = neighbour
-        self.commands |= {"send": self._send, "server": self._server}
+        self.commands |= {"send": self._send, "server": self.server_send}
 
     def _store(self, sender: str, name: str, to: str, text: str) -> Reply:
         entry = {"msg_from": name, "msg_to": self.shown(to), "msg": text}
@@ -287,7 +291,8 @@ class OriginalD(Original):
             del reply["sendback"]
         return reply
 
-    def _server(self, words: list[str]) -> Reply:
+    def server_send(self, words: list[str]) -> Reply:
+        """Store what the neighbour brings."""
         assert words[1] == "send"
         sender, to = words[2], words[3].strip()
         if to not in self.users:

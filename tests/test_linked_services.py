@@ -40,11 +40,10 @@ class House:
         self.name = name
         settings = Settings(
             realm=name,
-            store="memory:",
             lab=True,
             listen={"client": LOCAL, "peer": peer, "metrics": LOCAL},
             peers=peers,
-            **more,
+            **{"store": "memory:", **more},
         )
         self.service: RealmService = realm_service(reactor, configure(settings))
         self.ports: dict[str, int] = {}

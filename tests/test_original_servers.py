@@ -2,72 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
 
 from pytest_twisted import ensureDeferred
-from twisted.internet import reactor as installed
-from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThread
 
+from chatproto.names import RealmName
+from tests.older_clients import clients
 from tests.original_server import OriginalB
 from tests.test_linked_services import House, served
-
-reactor: Any = installed
-
-
-class Older:
-    """A client of any line port, in a thread; use it in a ``with`` statement."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._socket: socket.socket | None = None
-        self.token = ""
-
-    def _ask(self, line: str) -> dict[str, Any]:
-        if self._socket is None:
-            self._socket = socket.create_connection(("127.0.0.1", self._port), 20)
-        self._socket.sendall(f"{line}\r\n".encode())
-        heard = ""
-        while not heard.endswith("\r\n\r\n"):
-            piece = self._socket.recv(1024)
-            assert piece, heard
-            heard += piece.decode()
-        return dict(json.loads(heard))
-
-    async def __call__(self, line: str) -> dict[str, Any]:
-        """Return the reply to a line, in which ``T`` stands for the token."""
-        words = [self.token if word == "T" else word for word in line.split(" ")]
-        reply: dict[str, Any] = await deferToThread(self._ask, " ".join(words))
-        self.token = reply.get("tokenid", self.token)
-        return {key: value for key, value in reply.items() if key not in ("code", "retry_after")}
-
-    async def until(self, line: str, done: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        """Ask again and again, for a while, and return the first reply that is as wanted."""
-        until = reactor.seconds() + 10
-        while not done(reply := await self(line)):
-            assert reactor.seconds() < until, reply
-            await deferLater(reactor, 0.02)
-        return reply
-
-    def close(self) -> None:
-        """End the connection."""
-        if self._socket is not None:
-            self._socket.close()
-
-
-@asynccontextmanager
-async def clients(*ports: int) -> AsyncIterator[list[Older]]:
-    """Return a client for each port."""
-    found = [Older(port) for port in ports]
-    try:
-        yield found
-    finally:
-        for each in found:
-            each.close()
 
 
 async def add(house: House, alias: str, port: int) -> None:
@@ -122,3 +64,97 @@ async def test_an_original_server_adds_ours_and_both_sides_talk() -> None:
             taken = await henderson("getrealminbox T r2 ")
             assert taken["messages"] == [{"msg_from": "Lionel Messi", "msg_to": "henderson", "msg": "ya  ya"}]
             assert (await henderson("getrealminbox T r2 "))["messages"] == []
+
+
+@ensureDeferred
+async def test_lists_go_in_one_request_and_files_are_refused_as_the_original_does() -> None:
+    ours = House("alpha", {})
+    with OriginalB() as theirs:
+        async with served(ours), clients(ours.ports["client"], theirs.port) as (messi, henderson):
+            await messi("auth messi surabaya ")
+            await henderson("auth henderson surabaya ")
+            await add(ours, "r2", theirs.port)
+            group = {"status": "OK", "message": "Message Sent to Group in Realm"}
+            assert await messi("sendgrouprealm T r2 henderson,lineker  rapat") == group
+            assert theirs.heard[-1] == "recvrealmgroupmsg messi r2 henderson,lineker rapat\r\n"
+            assert [each["msg"] for each in (await henderson("getrealminbox T r2"))["messages"]] == [
+                " rapat\r\n"
+            ]
+            assert await messi("sendprivaterealm T r2 zzz  halo") == error("User Tidak Ditemukan")
+            refused = error("Informasi tidak ditemukan")  # it takes the sender's name for a token
+            assert await messi("sendfilerealm T r2 henderson my_a.txt b'aGFsbw=='") == refused
+            assert theirs.heard[-1] == "recvfilerealm messi r2 henderson my_a.txt b'aGFsbw=='\r\n"
+            assert await messi("sendgroupfilerealm T r2 henderson,lineker a.txt aGFsbw==") != group
+            assert theirs.heard[-1] == "recvgroupfilerealm messi r2 henderson,lineker a.txt aGFsbw==\r\n"
+            assert await henderson("sendgrouprealm T r2 messi,lineker  hadir") == group
+            assert [each["msg"] for each in (await messi("getrealminbox T r2"))["messages"]] == ["hadir"]
+            assert (await henderson("sendfilerealm T r2 messi b.txt b'aGFsbw=='"))["status"] == "OK"
+            (file,) = (await messi("getrealminbox T r2"))["messages"]
+            assert (file["file_name"], file["file_content"]) == ("b.txt", "b'aGFsbw=='")
+
+
+@ensureDeferred
+async def test_a_server_whose_thread_dies_costs_an_error_and_nothing_is_sent_twice() -> None:
+    ours = House("alpha", {})
+    with OriginalB() as theirs:
+        async with served(ours), clients(ours.ports["client"], theirs.port) as (messi, henderson):
+            await messi("auth messi surabaya ")
+            await add(ours, "r2", theirs.port)
+            reply = await messi("sendgrouprealm T r2 henderson,zzz  halo")
+            assert (reply["status"], "outcome-unknown" in reply["message"]) == ("ERROR", True)
+            assert await messi("sendprivaterealm T r2 henderson  lagi") == SENT
+            said = [line for line in theirs.heard if "halo" in line]
+            assert said == ["recvrealmgroupmsg messi r2 henderson,zzz halo\r\n"]
+
+
+@ensureDeferred
+async def test_what_is_for_a_server_that_is_away_waits_and_it_is_told_our_name_again() -> None:
+    ours = House("alpha", {})
+    async with served(ours), clients(ours.ports["client"]) as (messi,):
+        await messi("auth messi surabaya ")
+        with OriginalB() as theirs:
+            await add(ours, "r2", theirs.port)
+            assert await messi("sendprivaterealm T r2 henderson  satu") == SENT
+        await ours.wait_for(lambda link: link.state != "linked")
+        assert await messi("sendprivaterealm T r2 henderson  dua") == SENT
+        assert (await ours.link()).items == 1
+        with OriginalB(theirs.port) as theirs:  # which remembers nothing
+            await ours.wait_for(lambda link: link.items == 0)
+            request = "recvrealmprivatemsg messi r2 henderson dua\r\n"
+            introduction = f"recvrealm r2 127.0.0.1 {ours.ports['client']}\r\n"
+            assert theirs.heard == [request, introduction, request]
+            async with clients(theirs.port) as (henderson,):
+                await henderson("auth henderson surabaya ")
+                (entry,) = (await henderson("getrealminbox T r2"))["messages"]
+                assert entry["msg"] == " dua\r\n"
+
+
+@ensureDeferred
+async def test_a_link_outlives_a_restart_and_an_operator_sees_it(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/alpha.db"
+    with OriginalB() as theirs:
+        ours = House("alpha", {}, store=store)
+        async with served(ours):
+            await add(ours, "R2", theirs.port)
+            await add(ours, "r3", theirs.port)  # another name for the same
+            link = await ours.link()
+            assert (link.realm, link.state, link.connect) == (
+                "r2",
+                "linked",
+                f"tcp:host=127.0.0.1:port={theirs.port}",
+            )
+        ours = House("alpha", {}, store=store)
+        async with served(ours), clients(ours.ports["client"]) as (messi,):
+            await messi("auth messi surabaya ")
+            assert await messi("sendprivaterealm T r3 henderson  halo") == SENT
+            assert theirs.heard[-1] == "recvrealmprivatemsg messi r3 henderson halo\r\n"
+            assert ours.service.realm is not None
+            links = ours.service.realm.links
+            await links.block(RealmName("r2"))
+            refused = await messi("sendprivaterealm T r3 henderson  halo")
+            assert refused["status"] == "ERROR"
+            assert await messi("recvrealmprivatemsg amsal r3 messi halo") == error("**Protocol Tidak Benar")
+            await links.approve(RealmName("r2"), "")
+            assert await messi("sendprivaterealm T R2 henderson  halo") == SENT
+            await links.drop(RealmName("r2"))
+            assert await messi("recvrealmprivatemsg amsal r3 messi halo") == error("**Protocol Tidak Benar")

@@ -102,6 +102,6 @@ class ServerSend(Command, frozen=True, kw_only=True, tag="server-send"):
     text: str | None = None
 
     replies = (events.SentBack,)
-    forms = ("server what sender to text...", "server *")
+    forms = ("server what sender to text...", "server what *", "server *")
     guard = Guard.PEER
     json = False

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
 
 from chatproto.errors import Conflict, FileTooLarge, RealmRefused, Unavailable
-from chatproto.federation.bounds import ORIGINAL_DIAL, ORIGINAL_ITEMS, WINDOW_BYTES
+from chatproto.federation.bounds import FIRST_DELAY, ORIGINAL_DIAL, ORIGINAL_ITEMS, WINDOW_BYTES
 from chatproto.federation.errand import Errand, Step
 from chatproto.federation.link import PeerLink, State
 from chatproto.federation.original_bringing import UNKNOWN, Bringing
@@ -42,8 +42,12 @@ class OriginalLink(PeerLink):
         self.addresses: set[str] = set()
         self.place = ""
         self.requests = Requests(self.clock)
-        #: Has it dialled now.
+        #: Has it dialled now, and tells whether it is being dialled.
         self.hasten: Callable[[], None] = lambda: None
+        self.is_dialled: Callable[[], bool] = lambda: False
+        #: When that was done last, in seconds: who sends much to somebody unknown does not have it dialled
+        #: all the time.
+        self._hastened = float("-inf")
         self.bringing = Bringing(self.requests, self.rules.files)
         self.verdict = self._verdict
         self.outgoing.on_marked = self._wake
@@ -216,8 +220,11 @@ class OriginalLink(PeerLink):
     async def _is_there(self) -> bool:
         """Tell whether there is a connection, or was made quickly."""
         if self.requests.wire is None and self.place:
-            self.hasten()
-            return await self.requests.hope(ORIGINAL_DIAL)
+            now = self.clock.seconds()
+            if now - self._hastened >= FIRST_DELAY:
+                self._hastened = now
+                self.hasten()
+            return await self.requests.hope(ORIGINAL_DIAL, self.is_dialled)
         return self.requests.wire is not None
 
     async def hand_out(self, alias: str, user: str) -> list[Outgoing]:

@@ -12,6 +12,9 @@ from chatproto.federation.bounds import ORIGINAL_BYTES, ORIGINAL_SECONDS, QUESTI
 from chatproto.realm.times import Clock
 from chatproto.wire.older_peer import Answer, NoReply, read_answer
 
+#: Who hopes for a connection finds out so soon that there will be none.
+_LOOK_SECONDS = 0.05
+
 
 class NotAsked(Exception):
     """There is no connection: nothing was written."""
@@ -106,17 +109,18 @@ class Requests:
         finally:
             self._lock.release()
 
-    async def hope(self, seconds: float) -> bool:
-        """Wait a little for a connection; tell whether there is one."""
-        if self.wire is None:
+    async def hope(self, seconds: float, dialling: Callable[[], bool]) -> bool:
+        """Wait a little for a connection, as long as there is one to come; tell whether it came."""
+        until = self._clock.seconds() + seconds
+        while self.wire is None and dialling() and self._clock.seconds() < until:
             there: Deferred[None] = Deferred()
             self._hoping.append(there)
-            call = self._clock.callLater(seconds, self._hope_no_more, there)
+            call = self._clock.callLater(_LOOK_SECONDS, self._look, there)
             await there
             if call.active():
                 call.cancel()
         return self.wire is not None
 
-    def _hope_no_more(self, there: Deferred[None]) -> None:
+    def _look(self, there: Deferred[None]) -> None:
         self._hoping.remove(there)
         there.callback(None)

@@ -94,6 +94,7 @@ class Originals:
             link.bringing.advertised = self._advertised
             link.bringing.alias_of = lambda box: self._alias_of(link.realm, box)
             link.hasten = lambda: self.dialer.retry(link.realm)
+            link.is_dialled = lambda: not self.dialer.state_of(link.realm)[1].failures
             link.addresses.add(_address(self._standings.legacy_host(link.realm)))
 
     def or_else(self, others: MakeFactory) -> MakeFactory:
