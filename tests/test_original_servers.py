@@ -97,7 +97,7 @@ async def test_lists_go_in_one_request_and_files_are_refused_as_the_original_doe
 async def test_a_server_whose_thread_dies_costs_an_error_and_nothing_is_sent_twice() -> None:
     ours = House("alpha", {})
     with OriginalB() as theirs:
-        async with served(ours), clients(ours.ports["client"], theirs.port) as (messi, henderson):
+        async with served(ours), clients(ours.ports["client"]) as (messi,):
             await messi("auth messi surabaya ")
             await add(ours, "r2", theirs.port)
             reply = await messi("sendgrouprealm T r2 henderson,zzz  halo")
@@ -141,7 +141,7 @@ async def test_a_link_outlives_a_restart_and_an_operator_sees_it(tmp_path: Path)
             assert (link.realm, link.state, link.connect) == (
                 "r2",
                 "linked",
-                f"tcp:host=127.0.0.1:port={theirs.port}",
+                f"tcp:127.0.0.1:{theirs.port}",
             )
         ours = House("alpha", {}, store=store)
         async with served(ours), clients(ours.ports["client"]) as (messi,):

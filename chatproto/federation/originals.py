@@ -171,7 +171,7 @@ class Originals:
 
     async def add(self, alias: str, host: str, port: int) -> RealmName:
         """See :class:`~chatproto.realm.originals.Originals`."""
-        endpoint = str(EndpointText("tcp", (), {"host": host, "port": str(port)}))
+        endpoint = str(EndpointText("tcp", (host, str(port)), {}))
         for link in self._all():
             if link.place == endpoint:
                 _check(await link.make_known(alias))
@@ -210,7 +210,7 @@ class Originals:
             return
         endpoint = ""
         if is_loopback(host) and not self._is_own(host, port):  # never anywhere else: it is only said
-            endpoint = str(EndpointText("tcp", (), {"host": host, "port": str(port)}))
+            endpoint = str(EndpointText("tcp", (host, str(port)), {}))
         realm = next((link.realm for link in known if endpoint and link.place == endpoint), None)
         if realm is None:
             realm = self._free_name(alias)
