@@ -177,6 +177,7 @@ class OriginalB(Original):
             "recvrealmgroupmsg": self._recvgroup,
             "sendfilerealm": self._sendfile,
             "recvfilerealm": self._recvfile,
+            "recvgroupfilerealm": self._recvfile,
             "getrealminbox": self._getrealminbox,
             "getrealmchat": self._getrealmchat,
         }
