@@ -87,8 +87,12 @@ def test_the_sample_has_every_setting_with_its_default() -> None:
 def test_the_examples_of_the_sample_are_understood(tmp_path: Path) -> None:
     path = local(tmp_path)
     sample = path.read_text()
-    path.write_text(re.sub(r"^#(\[peers|connect|pin|secret|neighbour)", r"\1", sample, flags=re.MULTILINE))
-    [beta] = configure(read_settings(path)).peers
+    path.write_text(
+        re.sub(r"^#(\[peers|\[fronts|connect|pin|secret|neighbour)", r"\1", sample, flags=re.MULTILINE)
+    )
+    config = configure(read_settings(path))
+    [beta] = config.peers
+    assert list(config.fronts.trusts) == ["lobby"]
     assert (beta.realm, beta.neighbour) == ("beta", True)
     examples = re.findall(r'^#((?:store|auth|client|peer) = ".*")$', sample, re.MULTILINE)
     assert len(examples) == 6
