@@ -151,7 +151,7 @@ def refuse_insecure(listeners: Iterable[Listener], lab: bool) -> None:
                 "to open it to other machines, add `insecure`"
             )
         if not listener.encrypted:
-            what = "messages" if listener.name == PEER else "passwords"
+            what = "messages" if listener.name in (PEER, "room") else "passwords"
             raise ConfigError(
                 f"listen.{listener.name}: {what} would cross the network in plain text; "
                 "expected an address of this machine or an ssl endpoint, or add `insecure`"

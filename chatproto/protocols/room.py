@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from chatproto.commands import Command, EnterRoom, Request
 from chatproto.errors import BadRequest, ChatError
-from chatproto.events import EnteredRoom, Event, Reply
+from chatproto.events import EnteredRoom, Event, Message, Reply
 from chatproto.faults import Discreet
 from chatproto.limits import Limits
 from chatproto.protocols.factory import ChatServerFactory
@@ -223,6 +223,8 @@ class RoomProtocol(ChatServerProtocol):
         arrival = self._room.arrival(event)
         if arrival is None:
             fields.write(self._room.encode_event(event))
+            if isinstance(event, Message) and event.kind == "deleted":
+                self.goodbye("deleted")
         else:
             fields.send(Outgoing(arrival, fields, self._order, self.abort))
         return not fields.full

@@ -76,9 +76,6 @@ class Rooms:
         :raises GroupExists: the name of the group is taken, by an account, or for ever by a deleted group.
         :raises QuotaReached: there are too many rooms.
         """
-        shown = guest_name(name)
-        if self._shared and await self._accounts.ever(shown) is not None:
-            shown = guest_in_address(shown)  # where its user may be, nobody else is called so
         group_name = room_group(room)
         async with self._turns.alone(group_name):
             try:
@@ -86,6 +83,9 @@ class Rooms:
             except NoSuchGroup:
                 group, new = await self._make(group_name, room), True
             await self._open(group)
+        shown = guest_name(name)
+        if (self._shared or group.members) and await self._accounts.ever(shown) is not None:
+            shown = guest_in_address(shown)  # where its user may be, nobody else is called so
         return self._guest(shown, group), group, new
 
     async def _make(self, name: GroupName, room: str) -> Group:

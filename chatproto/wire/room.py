@@ -278,9 +278,12 @@ class RoomDialect:
         return _shown(f"** {message_of(error)}")
 
     def encode_event(self, event: Event) -> bytes:
-        """See :meth:`Dialect.encode_event`: what is said in the room."""
-        if isinstance(event, Message) and event.kind == "text":
-            return self._said(event, event.text)
+        """See :meth:`Dialect.encode_event`: what is said in the room, and its end."""
+        if isinstance(event, Message):
+            if event.kind == "text":
+                return self._said(event, event.text)
+            if event.kind == "deleted":
+                return _shown("** the room is closed")
         return b""
 
     def arrival(self, event: Event) -> Arrival | None:

@@ -120,6 +120,21 @@ def test_the_file_of_who_is_gone_is_dropped(rooms: Rooms) -> None:
     assert rooms.house.wait(rooms.house.realm._store.uploads("")) == []
 
 
+def test_the_file_of_who_was_there_at_a_crash_is_dropped(rooms: Rooms) -> None:
+    ani = rooms.guest("ani")
+    ani.type("FILE", "client_a", "10", b"isi\n")
+    rooms.house.crash()
+    assert rooms.house.file_disk.parts != {}
+    garbage = rooms.house.realm.garbage
+    cursor = ""
+    while True:
+        done = rooms.house.wait(garbage.collect(cursor))
+        cursor = done.next
+        if not cursor:
+            break
+    assert rooms.house.file_disk.parts == {}
+
+
 def test_what_is_more_than_a_file_is_a_text(rooms: Rooms) -> None:
     ani, budi = rooms.guest("ani"), rooms.guest("budi")
     ani.type("FILE", "client_a", "4", b"isi\nlebih")
@@ -194,6 +209,13 @@ def test_what_comes_while_a_room_is_entered_is_told_apart_too(rooms: Rooms) -> N
     ani.type("ani", "r1", "satu", "FILE", "client_a", "1", b"x", "dua")
     rooms.house.slow.rush()
     assert budi.shown(wait=2.0) == [b"<ani> satu", b"FILE", b"client_a", b"1", b"ani", b"x", b"<ani> dua"]
+
+
+def test_who_is_in_a_room_that_is_deleted_is_told_so_and_sent_away(rooms: Rooms) -> None:
+    ani = rooms.guest("ani")
+    rooms.house.wait(rooms.house.realm.moderation.delete(None, "room-r1"))
+    assert ani.shown(wait=1.0) == [b"** the room is closed"]
+    assert ani.closed
 
 
 def test_a_browser_and_tls_are_turned_away(rooms: Rooms) -> None:

@@ -12,6 +12,7 @@ from chatproto.errors import BadName, GroupExists, NotAllowed, NotMember, QuotaR
 from chatproto.limits import Limits
 from chatproto.names import UserName, guest_in_address, guest_name, is_guest, name_in_address, room_group
 from chatproto.records import FileRow, FileState, LoginRow
+from tests.realm.circle import ALPHA, Circle
 from tests.realm.house import Client, House
 
 
@@ -243,3 +244,23 @@ def test_a_connection_is_one_guest() -> None:
     guest = Town().guest()
     with pytest.raises(Exception, match="already"):
         guest.ask(commands.EnterRoom(name="budi", room="r2"))
+
+
+def test_users_of_other_realms_read_what_guests_say() -> None:
+    circle = Circle()
+    town = circle.houses[ALPHA]
+    town.policy = msgspec.structs.replace(town.policy, shared_rooms=True)
+    circle.reopen(ALPHA)
+    guest, amsal = Client(town), circle.client("amsal@beta")
+    guest.ask(commands.EnterRoom(name="Budi Santoso", room="r1"))
+    joining = amsal.begin(commands.Join(group="room-r1@alpha"))
+    circle.carry()
+    assert joining == [events.GroupChanged(group="room-r1@alpha")]
+    guest.send("room-r1", "halo")
+    amsal.send("room-r1@alpha", "hai")
+    circle.carry()
+    said = [
+        (item.from_, item.text) for item in amsal.history("room-r1@alpha").messages if item.kind == "text"
+    ]
+    assert said == [("~Budi Santoso@alpha", "halo"), ("amsal@beta", "hai")]
+    assert guest.texts == ["hai"]
