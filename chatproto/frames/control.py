@@ -61,13 +61,17 @@ class Ask(Base, frozen=True, kw_only=True, tag="ask"):
     one is, and its key).
 
     ``"members"`` are those of the group ``name``, by address, from the one after ``after`` on. Of a trace
-    that is the number that the message has in a group there, a blank, and the group, if it is known.
+    that is the number that the message has in a group there, a blank, and the group, if it is known. Of
+    ``"register"`` it is the password for the new account ``name``.
     """
 
     number: _Number
     about: _Code
     name: _Address = ""
     after: _Address = ""
+
+    def __repr__(self) -> str:
+        return f"Ask(number={self.number!r}, about={self.about!r}, name={self.name!r})"
 
 
 class Answer(Base, frozen=True, kw_only=True, tag="answer"):

@@ -38,12 +38,11 @@ class TipeServerProtocol(ChatServerProtocol, ObjectFraming):
         #: Whether it ends when everything is answered; None until the first request.
         self._once: bool | None = None
 
-    def connectionMade(self) -> None:
-        """See :meth:`ChatServerProtocol.connectionMade`; from here on no two objects go out together."""
-        super().connectionMade()
-        assert isinstance(self._outbox, Outbox)
-        self._outbox = Spaced(self._outbox, self._factory.clock, self._limits.push_bytes)
-        self._outbox.begin(SPACE_SECONDS)
+    def make_outbox(self, outbox: Outbox) -> Spaced:
+        """See :meth:`ChatServerProtocol.make_outbox`: no two objects go out together."""
+        spaced = Spaced(outbox, self._factory.clock, self._limits.push_bytes)
+        spaced.begin(SPACE_SECONDS)
+        return spaced
 
     def _dialect_of(self, line: bytes) -> Dialect:
         return self._tipe

@@ -13,8 +13,10 @@ from chatproto.realm.inboxes import Inboxes
 from chatproto.realm.originals import NoOriginals, Originals
 from chatproto.realm.others import Others
 from chatproto.realm.pickups import Pickups
+from chatproto.realm.policy import Policy
 from chatproto.realm.realms import Realms
-from chatproto.realm.remotes import NoAdding
+from chatproto.realm.registering import Registering
+from chatproto.realm.remotes import NoAdding, NoRemotes
 from chatproto.realm.rooms import Rooms
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
@@ -40,6 +42,7 @@ class Older:
         others: Others,
         files: FileBox,
         rooms: Rooms,
+        policy: Policy,
     ) -> None:
         self.originals: Originals = NoOriginals()
         self.rooms = rooms
@@ -49,6 +52,9 @@ class Older:
         self.realms = Realms(realm, self.aliases, accounts, clock)
         #: Who links realms that users add; set by whoever runs the links.
         self.adding: IAdding = NoAdding()
+        self.registering = Registering(
+            realm, accounts, self.aliases, policy, clock, NoRemotes(), lambda: self.adding
+        )
 
     async def load(self) -> None:
         """Read what there is, before anybody asks."""
@@ -56,4 +62,4 @@ class Older:
 
     def link(self, remotes: IRemotes) -> None:
         """Hear who carries messages to other realms."""
-        self.aliases.remotes = self.inboxes.remotes = remotes
+        self.aliases.remotes = self.inboxes.remotes = self.registering.remotes = remotes

@@ -11,6 +11,7 @@ from chatproto.realm.accounts import Accounts
 from chatproto.realm.live import Live
 from chatproto.realm.older import Older
 from chatproto.realm.present import Present
+from chatproto.realm.registering import REGISTER
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
 from chatproto.realm.tracing import Tracing
@@ -49,11 +50,12 @@ class Questions:
         ``user`` and ``name`` likewise. ``group``: ``group``, the address of one that everybody may join.
         ``live``: likewise, and the ``users`` who are live there; ``vacant``, if it is as good as not there.
         ``trace``: ``rows`` of the audit log about a mid.
+        ``register``: nothing if an account was made, or why it was ``refused``.
         ``alias``: nothing if the link is called so from now on, or ``taken``.
 
         :raises NoSuchUser: the realm has no such user.
         :raises NoSuchGroup: it has no such group.
-        :raises NotAllowed: this realm lets nobody name links.
+        :raises NotAllowed: this realm lets nobody name links, or the other one no strangers in.
         :raises NotSupported: that is no question that it knows.
         :raises Unavailable: not now.
         """
@@ -67,8 +69,13 @@ class Questions:
             return await self._meetings.answer(peer, ask.name)
         if ask.about == "trace":
             return await self._tracing.answer(peer, ask.name, ask.after)
+        return await self._answer_neighbour(peer, ask)
+
+    async def _answer_neighbour(self, peer: RealmName, ask: Ask) -> dict[str, Any]:
         if ask.about == "alias":
             return await self._alias(peer, ask.name)
+        if ask.about == REGISTER:
+            return await self._older.registering.answer(peer, ask.name, ask.after)
         raise NotSupported("that is no question that this realm knows")
 
     async def _active(self) -> dict[str, Any]:

@@ -159,6 +159,7 @@ class Realm:
             self.others,
             box,
             Rooms(self.routes, names, changes, self.accounts, store, self.writer, self.files, policy),
+            policy,
         )
         self._guests = Guests(
             name,

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 
 from chatproto import commands, events
-from chatproto.errors import BadToken, NoSuchRealm, NotAllowed, NotLoggedIn, Unavailable, UnknownUser
+from chatproto.errors import BadToken, NotAllowed, NotLoggedIn, Unavailable, UnknownUser
 from chatproto.events import Reply
 from chatproto.names import fold
 from chatproto.realm.handlers.messages import new_listener
 from chatproto.realm.handlers.sessions import begin_session, make_account
 from chatproto.realm.logins import Login
 from chatproto.realm.sending import Answer
+from chatproto.records import AccountRow
 
 if TYPE_CHECKING:
     from chatproto.realm.realm import Realm
@@ -93,9 +95,12 @@ async def pick_up(session: ClientSession, login: Login, command: commands.PickUp
 
 
 async def register_at(session: ClientSession, _: Login | None, command: commands.RegisterAt) -> Reply:
-    """Make an account here, if the realm that is named is this one."""
-    realm = session.realm
-    if fold(command.realm) != realm.name:
-        raise NoSuchRealm
-    await make_account(session, commands.Register(user=command.user, password=command.password))
+    """Make an account in the realm that is named."""
+    register = commands.Register(user=command.user, password=command.password)
+
+    def make() -> Awaitable[AccountRow]:
+        return make_account(session, register)
+
+    registering = session.realm.older.registering
+    await registering.register(command.realm, command.user, command.password, make)
     return events.Done()
