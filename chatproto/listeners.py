@@ -30,11 +30,12 @@ LISTENERS = {
     PEER: "tcp:8890:interface=127.0.0.1",
     "room": "tcp:12345:interface=127.0.0.1",
     METRICS: "tcp:9464:interface=127.0.0.1",
+    "talk": "tcp:8080:interface=127.0.0.1",
     "tipe": "tcp:8001:interface=127.0.0.1",
     "tipe-main": "tcp:8000:interface=127.0.0.1",
 }
 #: What later versions will listen for.
-_LATER = frozenset({"talk", "web"})
+_LATER = frozenset({"web"})
 _EXAMPLE = LISTENERS["client"]
 _SSL = "ssl:PORT:privateKey=FILE:certKey=FILE[:extraCertChain=FILE] or ssl:PORT:selfSigned=FOLDER[:host=NAME]"
 _PORTS = range(65536)

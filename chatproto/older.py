@@ -16,6 +16,7 @@ from chatproto.federation.originals import OwnPlace
 from chatproto.listeners import Listener
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.protocols.room import RoomFactory
+from chatproto.protocols.talk import TalkFactory
 from chatproto.protocols.tipe import TipeServerFactory
 from chatproto.realm import Realm
 
@@ -36,6 +37,16 @@ def _tipe(realm: Realm, reactor: PosixReactorBase, listener: Listener, config: C
 Make = Callable[[Realm, PosixReactorBase, Listener, Config], ChatServerFactory]
 
 
+def _talk(realm: Realm, reactor: PosixReactorBase, listener: Listener, config: Config) -> ChatServerFactory:
+    return TalkFactory(
+        realm,
+        reactor,
+        limits=listener.limits,
+        tls=listener.tls is not None,
+        proxied=listener.opens.startswith("haproxy:"),
+    )
+
+
 def _room(realm: Realm, reactor: PosixReactorBase, listener: Listener, config: Config) -> ChatServerFactory:
     return RoomFactory(
         realm,
@@ -48,7 +59,7 @@ def _room(realm: Realm, reactor: PosixReactorBase, listener: Listener, config: C
 
 
 #: By the listener's name.
-MAKERS: dict[str, Make] = {"room": _room, "tipe": _tipe, "tipe-main": _tipe}
+MAKERS: dict[str, Make] = {"room": _room, "talk": _talk, "tipe": _tipe, "tipe-main": _tipe}
 
 
 class Place(Protocol):
