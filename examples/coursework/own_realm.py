@@ -22,7 +22,7 @@ END = b"\r\n\r\n"
 #: A line that is longer is no command of ours.
 LINE_BYTES = 64 * 1024
 #: How long another realm may take to answer.
-SECONDS = 5
+SECONDS = 2
 
 Reply = dict[str, Any]
 
@@ -286,7 +286,9 @@ COMMANDS = {
     "inbox": Form(Connection.inbox, (0,), user=True),
     "addrealm": Form(Connection.addrealm, (3,)),
     "sendprivaterealm": Form(Connection.sendprivaterealm, (2,), text=True, user=True),
+    "sendrealm": Form(Connection.sendprivaterealm, (2,), text=True, user=True),
     "getrealminbox": Form(Connection.getrealminbox, (1,), user=True),
+    "realminbox": Form(Connection.getrealminbox, (1,), user=True),
     "recvrealm": Form(Connection.recvrealm, (3,)),
     "recvrealmprivatemsg": Form(Connection.recvrealmprivatemsg, (3,), text=True),
 }
@@ -299,6 +301,11 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", port), Connection)
         self.realm = Realm()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Tell of what went wrong in a thread, but not of somebody who hung up."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 if __name__ == "__main__":
