@@ -22,11 +22,13 @@ from chatproto.tls.certificates import TlsFiles, Weight, findings
 
 #: The realm's figures over HTTP: the one listener that takes no part in the chat.
 METRICS = "metrics"
+#: Where clients connect.
+CLIENT = "client"
 #: Where other realms connect.
 PEER = "peer"
 #: What can listen, with the endpoint where nothing else is said.
 LISTENERS = {
-    "client": "tcp:8889:interface=127.0.0.1",
+    CLIENT: "tcp:8889:interface=127.0.0.1",
     PEER: "tcp:8890:interface=127.0.0.1",
     "room": "tcp:12345:interface=127.0.0.1",
     METRICS: "tcp:9464:interface=127.0.0.1",
@@ -36,7 +38,7 @@ LISTENERS = {
 }
 #: What later versions will listen for.
 _LATER = frozenset({"web"})
-_EXAMPLE = LISTENERS["client"]
+_EXAMPLE = LISTENERS[CLIENT]
 _SSL = "ssl:PORT:privateKey=FILE:certKey=FILE[:extraCertChain=FILE] or ssl:PORT:selfSigned=FOLDER[:host=NAME]"
 _PORTS = range(65536)
 #: Endpoint types of which the string tells who can reach them. It does not tell what others open, such as a

@@ -9,6 +9,7 @@ from twisted.internet.posixbase import PosixReactorBase
 from chatproto.configuration import Config
 from chatproto.errors import ConfigError, NameTaken, StoreError, StoreInUse
 from chatproto.executors import ThreadExecutor
+from chatproto.federation.adding import Adding
 from chatproto.federation.peers import Peers
 from chatproto.files import open_files
 from chatproto.operating import Operating
@@ -31,9 +32,10 @@ class CannotServe(Exception):
 
 
 class OpenRealm:
-    """A realm and its links to others, which nobody is connected with yet."""
+    """A realm and its links to others, which nobody is connected with yet; ``adding`` is for a lab."""
 
-    def __init__(self, realm: Realm, peers: Peers, operating: Operating) -> None:
+    def __init__(self, realm: Realm, peers: Peers, operating: Operating, adding: Adding | None) -> None:
+        self.adding = adding
         self.realm = realm
         self.peers = peers
         self.operating = operating
@@ -87,7 +89,10 @@ async def open_realm(reactor: PosixReactorBase, config: Config) -> OpenRealm:
         insecure=config.insecure,
     )
     realm.links = operating
-    return OpenRealm(realm, peers, operating)
+    adding = None
+    if config.lab:
+        realm.older.adding = adding = Adding(realm, peers, reactor)
+    return OpenRealm(realm, peers, operating, adding)
 
 
 async def add_lab_users(realm: Realm) -> None:

@@ -23,13 +23,14 @@ from twisted.python.failure import Failure
 from chatproto.configuration import Config
 from chatproto.fronts import fronts_of
 from chatproto.limits import LOOPBACK, Limits
-from chatproto.listeners import METRICS, PEER, Listener
+from chatproto.listeners import CLIENT, METRICS, PEER, Listener
 from chatproto.loop import LoopWatch
 from chatproto.older import MAKERS, reached_at
 from chatproto.opening import LAB_PASSWORD, LAB_USERS, CannotServe, OpenRealm, add_lab_users, open_realm
 from chatproto.ports import Listening, Ports
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.protocols.front_main import FIRST, Fronts
+from chatproto.protocols.meeting import HELLO, Finder
 from chatproto.protocols.older_live import OlderRelays
 from chatproto.protocols.older_peer import OlderPeerFactory
 from chatproto.protocols.peer_factory import RealmPeerFactory
@@ -162,6 +163,8 @@ class RealmService(Service):
             connect, partial(OlderPeerFactory, self._reactor), reached_at(config, where)
         )
         opened.realm.live.relays = OlderRelays(connect, self._reactor)
+        if opened.adding is not None:
+            opened.adding.find = Finder(dialling, connect).find
         opened.peers.start(connect, dialling.dialling)
         return where
 
@@ -184,6 +187,8 @@ class RealmService(Service):
         factory = make(opened.realm, self._reactor, listener, self._config)
         if self._config.lab:
             self._take_fronts(factory)
+            if listener.name == CLIENT:
+                factory.successors[HELLO] = self._peer_factory(opened, listener.limits).take
         self._serving.append((listener.name, factory))
         self._drains.append(factory.drain)
         return factory
@@ -209,7 +214,8 @@ class RealmService(Service):
 
     def _peer_factory(self, opened: OpenRealm, limits: Limits) -> RealmPeerFactory:
         """Return a factory of connections to other realms, which end with the store."""
-        factory = RealmPeerFactory(opened.peers, self._reactor, limits=limits)
+        meet = None if opened.adding is None else opened.adding.meet
+        factory = RealmPeerFactory(opened.peers, self._reactor, limits=limits, meet=meet)
         opened.realm.writer.on_fatal(lambda _: factory.abort())
         self._linking.append(factory)
         self._drains.append(factory.drain)

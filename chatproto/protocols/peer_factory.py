@@ -19,6 +19,7 @@ from chatproto.limits import Limits
 from chatproto.names import RealmName
 from chatproto.protocols.connections import Connections
 from chatproto.protocols.handover import Take
+from chatproto.protocols.meeting import Meet, MeetingPeerProtocol
 from chatproto.protocols.outbox import Turn
 from chatproto.protocols.peer import RealmPeerProtocol
 from chatproto.realm.meters import Traffic
@@ -102,7 +103,8 @@ class Impostors:
 class RealmPeerFactory(ServerFactory):
     """Makes the ends of connections to other realms: of those that come in, and by ``dialling``.
 
-    A store that fails has to end all of them by :meth:`abort`.
+    With ``meet``, of a lab, realms of this machine need not be linked to be heard. A store that fails has
+    to end all of them by :meth:`abort`.
     """
 
     noisy = False
@@ -114,11 +116,13 @@ class RealmPeerFactory(ServerFactory):
         *,
         limits: Limits | None = None,
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        meet: Meet | None = None,
     ) -> None:
         self.links = links
         self.clock = clock
         self.limits = limits or Limits()
         self.random_bytes = random_bytes
+        self._meet = meet
         self.turn = Turn(clock)
         #: Who takes over connections that are no realm's, by how their first line begins.
         self.successors: dict[bytes, Take] = {}
@@ -130,7 +134,10 @@ class RealmPeerFactory(ServerFactory):
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """Return the end of a connection that comes in; None closes it at once."""
-        address = str(getattr(addr, "host", ""))
+        return self.take(str(getattr(addr, "host", "")))
+
+    def take(self, address: str) -> RealmPeerProtocol | None:
+        """Return the end of a connection that comes in from an address, or that another port hands over."""
         try:
             self._connections.check_room(address)
         except TooManyConnections:
@@ -138,7 +145,8 @@ class RealmPeerFactory(ServerFactory):
             return None
         if len(self._strangers) >= STRANGERS + len(self.links.links):
             self._evict(next(iter(self._strangers)))
-        protocol = RealmPeerProtocol(self, None)
+        meet = self._meet
+        protocol = RealmPeerProtocol(self, None) if meet is None else MeetingPeerProtocol(self, meet)
         self._strangers[protocol] = None
         return self._begun(protocol, address)
 
