@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from pytest_twisted import ensureDeferred
 
-from tests.realm_commands import LOCAL, Lab, Older, labs, talk
+from tests.original_server import OriginalB
+from tests.realm_commands import LOCAL, Lab, Older, Rude, labs, talk
 
 HALO = "b'aGFsbw=='"
 FROM_MESSI = {"msg_from": "Lionel Messi", "msg_to": "Jordan Henderson"}
@@ -132,6 +133,27 @@ async def test_what_can_not_be_added_is_refused_at_once() -> None:
         assert messi.say("inbox T ")["messages"] == {}
 
     async with labs("alpha", "beta") as (one, two):
+        await talk(play)
+
+
+@ensureDeferred
+async def test_who_is_none_of_ours_is_an_original_server_or_nobody() -> None:
+    def play() -> None:
+        messi = Older(one.port, "messi")
+        with OriginalB() as original:
+            theirs = Older(original.port, "henderson")
+            assert messi.say(f"addrealm r2 127.0.0.1 {original.port} ") == {"status": "OK"}
+            assert messi.error(f"addrealm R2 127.0.0.1 {original.port} ") == "Realm sudah ada"
+            assert messi.message("sendprivaterealm T r2 henderson  halo") == "Message Sent to Realm"
+            assert messi.error("sendprivaterealm T r2 nobody  halo") == "User Tidak Ditemukan"
+            assert theirs.message("sendprivaterealm T r2 messi  ya") == "Message Sent to Realm"
+            assert messi.box("r2", 1) == [{"msg_from": "henderson", "msg_to": "Lionel Messi", "msg": "ya"}]
+            assert any("halo" in line and "recvrealmprivatemsg" in line for line in original.heard)
+            theirs.close()
+        with Rude() as rude:
+            assert messi.error(f"addrealm r3 127.0.0.1 {rude.port} ") == "Gagal"
+
+    async with labs("alpha") as (one,):
         await talk(play)
 
 

@@ -1,6 +1,7 @@
 """Realms that users of a lab add: found by where they are, linked as they are first met, called by an alias.
 
-Only on this machine: whoever reaches the lab could otherwise have it connect to anything.
+Ours are asked who they are; who does not understand that is taken for an original server. All only on this
+machine: whoever reaches the lab could otherwise have it connect to anything.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from chatproto.endpoints import EndpointText, is_loopback
-from chatproto.errors import ChatError, NotAllowed, RealmExists, RealmUnreachable, Unavailable
+from chatproto.errors import ChatError, NotAllowed, RealmExists, RealmUnreachable
 from chatproto.federation.link import State
 from chatproto.federation.peers import Peers
 from chatproto.federation.standing import Standing
@@ -63,16 +64,21 @@ class Adding:
         endpoint = _endpoint(host, port)
         self._adding.add(alias)
         try:
-            await self._find(word, host, port, endpoint)
-        except Unavailable:
+            found = await self.find(endpoint)
+            if found is None:
+                realm = await self._realm.older.originals.add(word, host, int(port))
+                await self._realm.older.aliases.add(word, realm)
+            else:
+                await self._name(word, found, endpoint)
+        except RealmExists:
+            raise
+        except ChatError:  # what keeps a link from being made is no matter of who asked for it
             raise RealmUnreachable from None
         finally:
             self._adding.discard(alias)
 
-    async def _find(self, word: str, host: str, port: str, endpoint: str) -> None:
-        found = await self.find(endpoint)
-        if found is None:
-            raise RealmUnreachable
+    async def _name(self, word: str, found: RealmName, endpoint: str) -> None:
+        """Link a realm of ours, and give the link a name at both ends."""
         new = self._peers.standings.of(found) is Standing.DROPPED
         try:
             await self._link(found, endpoint)

@@ -68,6 +68,8 @@ class Progress:
         self._size = size
         self._messages: OrderedDict[str, _Message] = OrderedDict()
         self._reached: OrderedDict[int, Reached] = OrderedDict()
+        #: Mids of messages for realm boxes of which the reply to their command will tell what became of them.
+        self.awaited: set[str] = set()
 
     def of(self, conversation: int) -> Reached:
         """Return how far a conversation has got."""

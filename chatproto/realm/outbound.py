@@ -6,6 +6,7 @@ The rows are numbered and carried by whoever is given as ``remotes``; here is wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 from twisted.internet.defer import Deferred
@@ -159,12 +160,22 @@ class Outbound:
                 marks[route.peer] = mark
         return items, inserts, list(marks.values()), spare
 
-    def patient(self, items: Sequence[Item | None], answer: _Answer) -> _Answer:
-        """Return what answers a command when other realms have judged its messages, if all go to such."""
+    def patient(self, items: Sequence[Item | None], answer: _Answer, awaited: str = "") -> _Answer:
+        """Return what answers a command when other realms have judged its messages, if all go to such.
+
+        Until then nothing but the answer tells of the one whose mid is ``awaited``.
+        """
         if None in items:
             return answer
         verdicts = [self.remotes.verdict(*item) for item in items if item is not None]
+        if awaited:
+            self._progress.awaited.add(awaited)
+            answer = partial(self._answer, answer, awaited)
         return _Verdicts(self._clock, verdicts, answer).reply
+
+    def _answer(self, answer: _Answer, awaited: str, outcome: Reply | ChatError) -> None:
+        self._progress.awaited.discard(awaited)
+        answer(outcome)
 
     def wake(self, routes: Sequence[Route], messages: Sequence[MessageRow]) -> None:
         """Let messages go: they are durable."""

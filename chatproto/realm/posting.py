@@ -60,7 +60,7 @@ class Posting(Work):
 class FarPosting(Posting):
     """Messages of one command, of which some go to other realms."""
 
-    __slots__ = ("items", "wait")
+    __slots__ = ("awaited", "items", "wait")
 
     def __init__(
         self, sending: Sending, routes: Sequence[Route], to: str | list[str], answer: Answer
@@ -70,12 +70,14 @@ class FarPosting(Posting):
         self.items: Sequence[Item | None] = ()
         #: Whether the answer has to wait for what the other realms say.
         self.wait = False
+        #: The mid of a message for a realm box that no box tells of then, if it is not taken.
+        self.awaited = ""
 
     def committed(self) -> None:
         """Answer, perhaps later, tell the listeners, and let the messages go."""
         outbound = self.sending.outbound
         if self.wait:
-            self.answers = [outbound.patient(self.items, answer) for answer in self.answers]
+            self.answers = [outbound.patient(self.items, answer, self.awaited) for answer in self.answers]
         super().committed()
         outbound.wake(self.routes, self.messages)
 

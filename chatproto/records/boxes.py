@@ -20,7 +20,8 @@ class AliasRow(Record, frozen=True):
 class BoxRow(Record, frozen=True):
     """A message that stands in one of its reader's realm boxes, and not in the inbox. Key: ``account, seq``.
 
-    ``account`` is a folded name, ``box`` the folded name by which its sender called the link.
+    ``account`` is a folded name, ``box`` the folded name by which its sender called the link; with ``""`` it
+    stands nowhere, as its reader knows it.
     """
 
     account: str
