@@ -34,8 +34,10 @@ async def test_a_user_here_adds_an_original_server_and_both_sides_talk() -> None
         async with served(ours), clients(ours.ports["client"], theirs.port) as (messi, henderson):
             await messi("auth messi surabaya ")
             await henderson("auth henderson surabaya ")
-            await add(ours, "r2", theirs.port)
+            assert await messi(f"addrealm r2 127.0.0.1 {theirs.port} ") == OK
             assert theirs.heard[-1] == f"recvrealm r2 127.0.0.1 {ours.ports['client']}\r\n"
+            assert await messi(f"addrealm r2 127.0.0.1 {theirs.port} ") == error("Realm sudah ada")
+            assert await messi("addrealm r9 127.0.0.1 9") == error("Gagal")
             assert await messi("sendprivaterealm T r2 henderson  halo  kawan") == SENT
             assert theirs.heard[-1] == "recvrealmprivatemsg messi r2 henderson halo  kawan\r\n"
             taken = await henderson("getrealminbox T r2 ")
