@@ -25,3 +25,4 @@ class Say(Command, frozen=True, kw_only=True):
     text: str
 
     json = False
+    inner = True

@@ -23,6 +23,7 @@ from chatproto.realm.conversations import Group
 from chatproto.realm.logins import Login
 from chatproto.realm.meetings import Meetings
 from chatproto.realm.relays import NoRelays, Relays
+from chatproto.realm.replicas import is_address
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
 
@@ -187,7 +188,7 @@ class Live:
 
     def _others(self, group: Group, users: Sequence[str], peer: RealmName | None = None) -> dict[str, str]:
         """Return those of whom a realm may speak, by folded address: a home knows who its members are."""
-        found = {fold(user): user for user in users[:LIVE_USERS]}
+        found = {fold(user): user for user in users[:LIVE_USERS] if is_address(user)}
         if group.settings.home:
             return {key: user for key, user in found.items() if not key.endswith(f"@{self._realm}")}
         return {key: user for key, user in found.items() if key.endswith(f"@{peer}") and key in group.members}

@@ -144,7 +144,7 @@ class Replicas:
             return False
         if size_of(entry.text) > TEXT_BYTES or "\0" in entry.text:
             return False
-        return self._files.is_fit(entry) and _is_address(entry.from_)
+        return self._files.is_fit(entry) and is_address(entry.from_)
 
     def _trust(self, group: str, number: int) -> None:
         """Look nothing up any more in the end: what comes again later breaks a constraint, once."""
@@ -183,7 +183,7 @@ class Replicas:
             held = await self._store.copied(row.conversation, [entry.mid])
         await self._files.look_up(row.group, entry)
         strangers: set[str] = set()
-        if self._needs_welcome(entry) and _is_address(entry.from_):
+        if self._needs_welcome(entry) and is_address(entry.from_):
             strangers = await self._welcome.strangers(realm, row.group, [sender])
         await self._standing.group(row)
         if len(self._people) >= _AT_HAND:
@@ -327,7 +327,7 @@ class Replicas:
             return False
         if self._standing.at_hand(row) is not found:
             return False
-        wanted = {address: role for address, role in members if _is_address(address)}
+        wanted = {address: role for address, role in members if is_address(address)}
         for address in strangers:
             wanted.pop(address, None)
         change = self._changes.begin()
@@ -337,7 +337,8 @@ class Replicas:
         return True
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Tell whether a text of another realm is the full address of somebody."""
     name, at, realm = text.partition("@")
     if is_guest(name):
         text = f"guest{at}{realm}"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from chatproto.client import ChatClient
+from chatproto.events import LiveChange
 from chatproto.federation.groups_routed import RoutedGroups
 from chatproto.names import RealmName
 from chatproto.records import ReplicaRow, SubscriptionRow
@@ -180,3 +181,18 @@ def test_an_answer_that_is_lost_with_what_followed_it_is_given_again(country: Co
     network.wait(room.messi.connect())
     room.ask(room.messi.send("room", "one"))
     network.until(lambda: room.said("beta") == ["one"], within=30)
+
+
+def test_who_is_live_is_told_by_the_route(country: Country) -> None:
+    room = Room(country)
+    heard: list[tuple[str, bool]] = []
+    room.messi.on_hint(
+        lambda hint: heard.append((hint.from_, hint.on)) if isinstance(hint, LiveChange) else None
+    )
+    room.ask(room.messi.groups.live("room"))
+    country.network.run(5)
+    assert room.ask(room.amsal.groups.live("room@alpha")).live == ["amsal@beta", "messi@alpha"]
+    country.network.run(5)
+    room.ask(room.amsal.groups.live("room@alpha", on=False))
+    country.network.run(5)
+    assert heard == [("amsal@beta", True), ("amsal@beta", False)]

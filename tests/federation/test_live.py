@@ -253,6 +253,17 @@ def test_what_the_home_refuses_is_told(town: LiveTown) -> None:
     assert amsal.shown() == [b"messi meninggalkan group"]
 
 
+def test_what_a_home_says_is_looked_at(town: LiveTown) -> None:
+    _, messi = entered(town, "amsal", "messi")
+    live, home = town.alpha.house.realm.live, town.town.beta.realm.name
+    live.heard(home, "bola@beta", ["amsal@beta", "\x1b[2J@beta", "nobody", "henderson@alpha", "budi@gamma"])
+    town.turn(0.5)
+    assert messi.shown() == [b"budi telah bergabung"]
+    live.heard(town.town.alpha.realm.name, "bola@beta", [])
+    town.turn(0.5)
+    assert messi.shown() == []
+
+
 def test_a_realm_speaks_of_its_own_only(town: LiveTown) -> None:
     amsal, _ = entered(town, "amsal", "messi")
     live = town.beta.house.realm.live

@@ -90,6 +90,18 @@ def test_d2_the_group_is_ours(original: OriginalD, realm: RunningRealm) -> None:
         assert messi.leave() == LEFT
 
 
+def test_a_group_of_the_original_by_its_address(original: OriginalD, realm: RunningRealm) -> None:
+    with LiveClient(original, "amsal") as amsal, LiveClient(realm, "messi") as messi:
+        assert json.loads(messi.ask("group bola@beta\r\n"))["message"] == "Informasi tidak ditemukan"
+        amsal.enter().shows("amsal telah bergabung")
+        messi.enter("group {} bola@beta\r\n")
+        for client in (amsal, messi):
+            client.shows("messi telah bergabung")
+        messi.say("exit")
+        messi.shows("exit")
+        assert messi.leave() == LEFT
+
+
 def test_the_last_one_out_removes_the_group_as_far_as_the_original_can_tell(
     original: OriginalD, realm: RunningRealm
 ) -> None:

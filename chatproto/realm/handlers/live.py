@@ -23,7 +23,7 @@ from chatproto.errors import (
     UnknownCommand,
 )
 from chatproto.events import Reply
-from chatproto.names import GroupName, UserName, fold
+from chatproto.names import GroupName, RealmName, UserName, fold
 from chatproto.realm.conversations import Group
 from chatproto.realm.echo import Echo
 from chatproto.realm.handlers.messages import new_listener
@@ -84,18 +84,23 @@ async def enter_group(
     """Make the user a member, and the connection one that hears the group and is live in it."""
     realm = session.realm
     if "@" in command.group:
-        await enter(session, login, await _at(session, login, command.group), answer)
+        await _enter_place(session, login, await _at(session, login, command.group), answer)
         return
     name = GroupName.parse(command.group)
     decision = await realm.live.meetings.decide(command.group)
     try:  # it lasts until somebody is there, whom others then find
-        place = await _find(session, login, name, decision)
-        if isinstance(place, Place):
-            await enter(session, login, place, answer)
-        else:
-            enter_elsewhere(session, login, place, answer)
+        await _enter_place(session, login, await _find(session, login, name, decision), answer)
     finally:
         realm.live.meetings.over(command.group)
+
+
+async def _enter_place(
+    session: ClientSession, login: Login, place: Place | Elsewhere, answer: Answer
+) -> None:
+    if isinstance(place, Place):
+        await enter(session, login, place, answer)
+    else:
+        enter_elsewhere(session, login, place, answer)
 
 
 async def enter(session: ClientSession, login: Login, place: Place, answer: Answer) -> None:
@@ -127,12 +132,21 @@ async def enter(session: ClientSession, login: Login, place: Place, answer: Answ
     session.watch_expiry()
 
 
-async def _at(session: ClientSession, login: Login, address: str) -> Place:
+async def _at(session: ClientSession, login: Login, address: str) -> Place | Elsewhere:
     """Join a group that is named by its address."""
-    if not session.realm.routes.is_far(address):
+    realm = session.realm
+    if not realm.routes.is_far(address):
         return await _join(session, login, address)
-    group = await _join_far(session, login, address)
-    return Place(group, await _there(session, group))
+    name, _, home = address.partition("@")
+    endpoint = dict(realm.older.originals.neighbours()).get(RealmName(fold(home)))
+    if endpoint is not None:
+        user, group = login.address.partition("@")[0], str(GroupName.parse(name))
+        relay = await realm.live.relays.open(endpoint, user, group)
+        if relay is None:
+            raise NoSuchGroup
+        return Elsewhere(address, relay)
+    copy = await _join_far(session, login, address)
+    return Place(copy, await _there(session, copy))
 
 
 async def _find(
