@@ -18,7 +18,7 @@ _WHO = {
     PEER: "other realms",
     "tipe": "system A: the private and the group client",
     "tipe-main": "system A: the main server, which makes accounts",
-    "talk": "system A: the caller of the two-person talk program",
+    "talk": "system A: callers of the two-person talk program",
     "room": "system E: clients of a room",
 }
 _ALLOWED = (
