@@ -113,7 +113,7 @@ class _Handshake:
     def _meet(self, hello: FrontHello | MainHello, trust: Trust | None) -> None:
         """Judge the other side's hello."""
         if trust is None:
-            raise NotLinked
+            raise NotLinked("no front of that name is known here; it needs a table [fronts.NAME]")
         if not trust.takes(hello.key):
             raise WrongKey
         if not {*hello.versions}.intersection(VERSIONS):

@@ -44,18 +44,20 @@ class Link(Protocol):
         """Send a frame in its channel; return how long it is."""
         ...
 
-    def later(self, call: Callable[[], None]) -> None:
-        """Call at the end of this turn."""
+    def later(self, call: Callable[[], None], seconds: float = 0.0) -> None:
+        """Call at the end of this turn, or after some time."""
         ...
 
 
 class Pending:
     """Something that was asked and is not answered."""
 
-    __slots__ = ("answer", "done", "request", "size")
+    __slots__ = ("again", "answer", "done", "request", "size")
 
-    def __init__(self, request: Request | None, answer: Answer) -> None:
+    def __init__(self, request: Request | None, answer: Answer, *, again: bool = False) -> None:
         self.request = request
+        #: Whether the front asks by itself, to go on as before.
+        self.again = again
         self.answer = answer
         self.size = 0
         #: Fires when it is answered.

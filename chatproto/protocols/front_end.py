@@ -175,16 +175,16 @@ class MainLink:
 
     def _open(self, channel: int, session: FrontSession) -> None:
         if self._end is not None:
-            frame = Open(channel=channel, address=session.address, tokens=list(session.tokens))
+            frame = Open(channel=channel, address=session.address, tokens=list(session.kept.tokens))
             self._end.send(channel, frame)
 
     def send(self, session: FrontSession, frame: FrontFrame) -> int:
         """Send a frame in a session's channel; return how long it is."""
         return 0 if self._end is None else self._end.send(session.channel, frame)
 
-    def later(self, call: Callable[[], None]) -> None:
-        """Call at the end of this turn."""
-        self._clock.callLater(0, call)
+    def later(self, call: Callable[[], None], seconds: float = 0.0) -> None:
+        """Call at the end of this turn, or after some time."""
+        self._clock.callLater(seconds, call)
 
     # -- for the connection
 

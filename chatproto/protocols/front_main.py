@@ -28,6 +28,8 @@ _STRANGERS = 64
 _FRONTS = 256
 #: Bytes of commands of one front that wait to be carried out; then it is not read for a while.
 _HELD_BYTES = 8 * 1024 * 1024
+#: The log hears at most so often (seconds) that a link with a front ended for a reason.
+_TELLING_SECONDS = 10.0
 
 #: What a front has to prove, by its name, its key, and the address from where it comes; None: it is unknown.
 TrustOf = Callable[[str, str, str], Trust | None]
@@ -64,7 +66,7 @@ class MainProtocol(ChannelLink):
     def lost(self, error: LinkError | None) -> None:
         """See :class:`ChannelLink`."""
         if error is not None:
-            self._log.warn("the link with the front {front} ends: {why}", front=self.front, why=error.text)
+            self._fronts.ended(self.front, error)
         self._fronts.lost(self)
         channels, self._channels = self._channels, {}
         for channel in channels.values():
@@ -160,6 +162,7 @@ class Fronts:
         self.turn = Turn(clock)
         self._strangers: dict[MainProtocol, None] = {}
         self._linked: set[MainProtocol] = set()
+        self._told_at = float("-inf")
 
     def take(self, address: str) -> MainProtocol | None:
         """Return the end of a link with who has just connected from an address; see :class:`Handing`."""
@@ -180,6 +183,13 @@ class Fronts:
         """Hear that a link is gone."""
         self._strangers.pop(protocol, None)
         self._linked.discard(protocol)
+
+    def ended(self, name: str, error: LinkError) -> None:
+        """Tell the log why a link ends, now and then: it costs a stranger a line to end one."""
+        now = self.clock.seconds()
+        if not 0 <= now - self._told_at < _TELLING_SECONDS:
+            self._told_at = now
+            self._log.warn("the link with the front {front} ends: {why}", front=name or "?", why=error.text)
 
     @property
     def names(self) -> list[str]:

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from chatproto import commands
 from chatproto.commands import Command, Request
-from chatproto.errors import BadToken, ChatError, MainAway, NotLoggedIn, OutcomeUnknown
-from chatproto.events import Done, EnteredGroup, Event, ExitedGroup, Listening, LoggedIn, Message, Reply
-from chatproto.frames.fronts import BOUND, Ask, Find, Taken
+from chatproto.errors import BadToken, ChatError, MainAway, NotLoggedIn, OutcomeUnknown, Unavailable
+from chatproto.events import EnteredGroup, Event, ExitedGroup, Listening, Reply
+from chatproto.frames.fronts import Ask, Find, Taken
 from chatproto.protocols.asking import Link, Pending
+from chatproto.protocols.kept import Kept
 from chatproto.realm.failing import refusal_of
 from chatproto.realm.listening import Sink
 from chatproto.realm.sending import Answer
@@ -28,6 +28,10 @@ from chatproto.realm.sending import Answer
 _WINDOW_BYTES = 512 * 1024
 #: The main server is told at once how much was taken, if it is as much as this; else at the turn's end.
 _OWED_BYTES = 32 * 1024
+
+
+#: So soon it is asked again to listen, if the main server could not do it, or is away behind another front.
+_AGAIN_SECONDS = 1.0
 
 
 class FrontSession:
@@ -39,19 +43,15 @@ class FrontSession:
         self.keeps_boxes = False
         #: The number of its channel; 0 before it has one.
         self.channel = 0
-        #: Tokens of the sessions bound to this connection; the last one speaks.
-        self.tokens: list[str] = []
+        #: What outlives the link.
+        self.kept = Kept()
         self._link = link
         self._sink = sink
-        self._user = ""
         self._number = 0
         self._pending: dict[int, Pending] = {}
         self._in_flight = 0
         self._waiting: list[Callable[[], None]] = []
-        #: How it listens: ``after`` is what it was told last.
-        self._listen: commands.Listen | None = None
-        #: How it is live, and whether the main server does not know of it any more.
-        self._live: Request | None = None
+        #: The main server does not know any more that the connection is in live mode.
         self._live_lost = False
         #: It is being told, and whether live mode was ended meanwhile.
         self._returning = self._left = False
@@ -83,12 +83,12 @@ class FrontSession:
     @property
     def owner(self) -> str:
         """Who it is, as far as is known: an account, or else an address."""
-        return self._user or self.address
+        return self.kept.user or self.address
 
     @property
     def listening(self) -> bool:
         """Whether events may come."""
-        return self._listen is not None or self._live is not None
+        return self.kept.listening
 
     @property
     def is_peer(self) -> bool:
@@ -132,11 +132,13 @@ class FrontSession:
     async def bind_all(self, tokens: Sequence[str]) -> None:
         """Let the sessions of tokens speak: another front has kept them."""
         for token in tokens:
-            self._bind(token)
+            self.kept.bind(token)
+        if tokens and not self.channel:
+            self.channel = self._link.open(self)
 
     def stop_listening(self) -> None:
         """Tell the connection nothing any more."""
-        self._listen = self._live = None
+        self.kept.stop_listening()
 
     def drained(self, *, all_taken: bool = False) -> None:
         """Hear that the connection has room for events again."""
@@ -187,9 +189,9 @@ class FrontSession:
 
     def _ends_here(self, answer: Answer) -> bool:
         """End live mode, if the main server knows nothing of it."""
-        if self._live is None or (self._link.up and not self._live_lost):
+        if self.kept.live is None or (self._link.up and not self._live_lost):
             return False
-        self._live = None
+        self.kept.live = None
         self._left = self._returning
         answer(ExitedGroup())
         return True
@@ -206,13 +208,13 @@ class FrontSession:
         self.keeps_boxes = self.keeps_boxes or boxes
         request = pending.request
         if request is not None:
-            if isinstance(outcome, ChatError):
-                if type(request.command) is commands.ExitGroup and self._live is not None:
-                    outcome = ExitedGroup()  # it was lost over there
-            else:
-                self._note(request, outcome)
-            if isinstance(outcome, ExitedGroup):
-                self._live = None
+            lost = type(request.command) is commands.ExitGroup and self.kept.live is not None
+            if lost and isinstance(outcome, ChatError):
+                outcome = ExitedGroup()  # over there nobody knows of it
+            if isinstance(outcome, EnteredGroup):
+                self._live_lost = False
+            if not isinstance(outcome, ChatError):
+                self.kept.note(request, outcome, again=pending.again)
         pending.answer(outcome)
         pending.done.callback(None)
         if self._waiting and self._in_flight < _WINDOW_BYTES:
@@ -220,43 +222,10 @@ class FrontSession:
             for call in waiting:
                 call()
 
-    def _note(self, request: Request, reply: Reply) -> None:
-        """Keep what of a reply outlives the link."""
-        command = request.command
-        match reply:
-            case LoggedIn():
-                self._user = reply.address
-                token = command.token if isinstance(command, commands.Resume) else reply.token
-                self._bind(token or "")
-            case Listening() if isinstance(command, commands.Listen):
-                self._live = None
-                self._listen = replace(command, after=reply.after, epoch=reply.epoch)
-            case EnteredGroup():
-                self._bind(request.token or "")
-                self._listen, self._live_lost = None, False
-                self._live = Request(commands.EnterGroup(group=reply.group), token=request.token)
-            case Done() if isinstance(command, commands.Logout):
-                self._unbind(request.token)
-            case _:
-                pass
-
-    def _bind(self, token: str) -> None:
-        if token and token not in self.tokens:
-            self.tokens.append(token)
-            del self.tokens[:-BOUND]
-
-    def _unbind(self, token: str | None) -> None:
-        if token is None:
-            self.tokens.clear()
-        elif token in self.tokens:
-            self.tokens.remove(token)
-
     def heard(self, event: Event, size: int) -> None:
         """Hear of an event."""
         self._owed += size
-        if self.listening:
-            if isinstance(event, Message) and self._listen is not None:
-                self._listen = replace(self._listen, after=event.seq)
+        if self.kept.is_news(event):
             self._full = not self._sink.push(event) or self._full
         if self._full or self._telling:
             return
@@ -286,7 +255,7 @@ class FrontSession:
         """Hear that the link is down: what became of what is under way is unknown."""
         self._owed = 0
         self.keeps_boxes = False
-        self._live_lost = self._live is not None
+        self._live_lost = self.kept.live is not None
         for number, pending in list(self._pending.items()):
             if not _is_repeatable(pending.request):
                 self._give_up(number)
@@ -304,17 +273,26 @@ class FrontSession:
         for number, pending in self._pending.items():
             self._in_flight -= pending.size
             self._send(number, pending)
-        if self._listen is not None:
-            self._ask(Pending(Request(self._listen), self._listens_again))
-        elif self._live is not None:
+        self._listen_again()
+
+    def _listen_again(self) -> None:
+        """Let the main server tell what this client is to hear, as it did before."""
+        if self._closed or not self._link.up:
+            return
+        kept = self.kept
+        if kept.listen is not None:
+            self._ask(Pending(Request(kept.listen), self._listens_again, again=True))
+            for command in kept.shown.values():
+                self._ask(Pending(Request(command), lambda _: None, again=True))
+        elif kept.live is not None and self._live_lost:
             self._returning = True
-            self._ask(Pending(self._live, self._is_live_again))
+            self._ask(Pending(kept.live, self._is_live_again, again=True))
 
     def _listens_again(self, outcome: Reply | ChatError) -> None:
         if isinstance(outcome, BadToken | NotLoggedIn):
             self._sink.goodbye("logged-out")
-        elif isinstance(outcome, OutcomeUnknown):
-            pass  # it is asked again on the next link
+        elif isinstance(outcome, Unavailable):
+            self._link.later(self._listen_again, _AGAIN_SECONDS)
         elif isinstance(outcome, ChatError) or (isinstance(outcome, Listening) and outcome.reset):
             # The client asks by itself, and learns what the log has lost.
             self._sink.goodbye("unavailable")
@@ -323,7 +301,10 @@ class FrontSession:
         """Hear whether it is; if not, what is typed is refused from now on, and ``exit`` ends it."""
         left, self._left, self._returning = self._left, False, False
         if left and isinstance(outcome, EnteredGroup):
+            self.kept.live = None
             self._ask(Pending(Request(commands.ExitGroup()), lambda _: None))
+        elif isinstance(outcome, Unavailable):
+            self._link.later(self._listen_again, _AGAIN_SECONDS)
 
 
 def _is_repeatable(request: Request | None) -> bool:

@@ -211,3 +211,63 @@ def test_a_main_server_that_ends_answers_first() -> None:
     town.settle()
     assert client.heard() == [{"status": "OK", "message": "Message Sent"}]
     assert near.aborted  # it heard the farewell
+
+
+def test_who_was_shown_as_live_is_again() -> None:
+    town = Town()
+    ani, budi = town.client(), town.client()
+    for client, name in ((ani, "ani"), (budi, "budi")):
+        client.register(name)
+    ani.ask({"do": "create", "group": "tim"})
+    budi.ask({"do": "join", "group": "tim"})
+    for client in (ani, budi):
+        client.ask({"do": "listen"})
+        client.say({"do": "live", "group": "tim"})
+    town.front.cut()
+    town.front.connect()
+    ani.heard()
+    budi.say({"do": "live", "group": "tim", "on": False})
+    (event,) = [each for each in ani.heard() if each.get("event") == "live"]
+    assert (event["from"], event["on"]) == ("budi@alpha", False)
+
+
+def test_a_front_that_comes_back_before_its_main_server_does() -> None:
+    town = Town(2)
+    ani, budi, live = town.client(), town.client(), town.client()
+    for client, name in ((ani, "ani"), (budi, "budi")):
+        client.register(name)
+    ani.ask({"do": "listen"})
+    live.ask(f"register lisa {PASSWORD}")
+    live.say("group bola ")
+    pause(town)
+    live.wire.taken = b""
+    near, far = town.fronts
+    near.cut()
+    far.cut()
+    far.connect()
+    pause(town)
+    near.connect()
+    for _ in range(6):
+        pause(town)
+    assert town.house.realm.present.accounts() == ["ani", "budi", "lisa"]
+    budi.say({"do": "send", "to": "ani", "text": "halo"})
+    assert ani.texts() == ["halo"]
+    live.say("halo juga")
+    pause(town)
+    assert live.wire.taken == b"lisa: halo juga"
+
+
+def test_nothing_is_told_twice_by_a_link_that_listens_twice() -> None:
+    town = Town()
+    ani = town.client()
+    ani.register("ani")
+    ani.ask({"do": "listen", "own": True})
+    for number in range(5):
+        ani.say({"do": "send", "to": "ani", "text": f"{number}"})
+    assert ani.texts() == ["0", "1", "2", "3", "4"]
+    session = ani.protocol.session  # type: ignore[attr-defined]
+    session.kept.listen = session.kept.listen.__class__(after=0, own=True)
+    session.back()
+    session.back()
+    town.settle()
+    assert ani.texts() == ["0", "1", "2", "3", "4"]
