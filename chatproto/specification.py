@@ -88,7 +88,7 @@ def rst_tables() -> str:
     taken |= {_name(schema["error"])} | {_name(event) for event in schema["events"].values()}
     parts = [
         _title("All commands"),
-        *(_command(command, schema) for command in all_commands() if not command.inner),
+        *(_command(command, schema) for command in all_commands()),
         _title("All objects in replies"),
         _table(
             ("object", "fields", "what it is"),

@@ -64,8 +64,6 @@ class Command(Struct, frozen=True, kw_only=True, tag_field="do", tag=str.lower):
     large: ClassVar[bool] = False
     #: Whether the JSON dialect carries it.
     json: ClassVar[bool] = True
-    #: Whether no line stands for it: a protocol of an older system gives it, as what it hears means that.
-    inner: ClassVar[bool] = False
     #: Fields that the text dialect sets and that a text client cannot choose.
     preset: ClassVar[dict[str, object]] = {}
 

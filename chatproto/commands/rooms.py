@@ -18,4 +18,3 @@ class EnterRoom(Command, frozen=True, kw_only=True, tag="enter-room"):
     replies = (events.EnteredRoom,)
     guard = Guard.ANYONE
     json = False
-    inner = True

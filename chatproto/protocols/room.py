@@ -224,10 +224,16 @@ class RoomProtocol(ChatServerProtocol):
         if arrival is None:
             fields.write(self._room.encode_event(event))
             if isinstance(event, Message) and event.kind == "deleted":
-                self.goodbye("deleted")
+                # Not now: others are being told, and nobody may go while they are.
+                self._factory.clock.callLater(0, self._room_closed)
         else:
             fields.send(Outgoing(arrival, fields, self._order, self.abort))
         return not fields.full
+
+
+    def _room_closed(self) -> None:
+        if not self._pause & Pause.ENDING:
+            self.goodbye("deleted")
 
 
 class RoomFactory(ChatServerFactory):
