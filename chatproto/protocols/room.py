@@ -230,7 +230,6 @@ class RoomProtocol(ChatServerProtocol):
             fields.send(Outgoing(arrival, fields, self._order, self.abort))
         return not fields.full
 
-
     def _room_closed(self) -> None:
         if not self._pause & Pause.ENDING:
             self.goodbye("deleted")

@@ -27,14 +27,14 @@ FIELD_SECONDS = 0.03
 #: that a program makes. Then somebody typed it.
 FILE_SECONDS = 1.0
 #: A file of which nothing came for so long is not finished: texts would be taken for bytes of it.
-STALLED_SECONDS = 5.0
+STALLED_SECONDS = 3.0
 
 #: The word that begins a file, and what its name begins with.
 FILE, CLIENT = b"FILE", b"client_"
 #: Longest name and id of a room: what one read of the older server took.
 _NAME_BYTES = 1024
 #: What the older server drops where it occurs.
-_DROPPED = ("User ", "Join ")
+_USER, _JOIN = b"User ", b"Join "
 #: Digits of the size of a file: more is none that could ever come.
 _DIGITS = 15
 #: What would end a line, or move a terminal's cursor: nobody writes lines in another's name.
@@ -156,15 +156,19 @@ class RoomReader:
             self.silent()
 
     def _take_name(self, field: bytes) -> None:
-        self._name = _word(field)
+        name, rest = _first(field)
+        self._name = _word(name)
         if self._name:
             self._next = _Next.ROOM
+            self._take_room(rest)
 
     def _take_room(self, field: bytes) -> None:
-        room = _word(field)
+        first, rest = _first(field)
+        room = _word(first)
         if room:
             self._next = _Next.TEXT
             self.tokens.append(Entered(self._name, room))
+            self._take_text(rest)
 
     def _take_text(self, field: bytes) -> None:
         if field.strip() == FILE:
@@ -309,12 +313,22 @@ class RoomDialect:
         return name if realm == self._realm else f"{name}@{realm}"
 
 
+def _first(field: bytes) -> tuple[bytes, bytes]:
+    """Return a name, or the id of a room, and what came behind it without a pause, as from a script.
+
+    They have no line's end in them; and a room that comes too soon may be known by its word.
+    """
+    first, _, rest = field.strip(b"\r\n").partition(b"\n")
+    name, word, room = first.partition(_JOIN)
+    if first.startswith(_USER) and word and not rest:
+        return name, room
+    return first, rest
+
+
 def _word(field: bytes) -> str:
     """Return a name, or the id of a room, without what the older server drops."""
-    text = field[:_NAME_BYTES].decode(errors="replace")
-    for dropped in _DROPPED:
-        text = text.replace(dropped, "")
-    return text.strip()
+    kept = field.replace(_USER, b"").replace(_JOIN, b"")
+    return kept[:_NAME_BYTES].decode(errors="replace").strip()
 
 
 def _file_name(field: bytes) -> str:

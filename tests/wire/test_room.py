@@ -60,6 +60,20 @@ def test_the_words_of_the_older_client_are_dropped(name: bytes, room: bytes) -> 
     assert read(name, room) == [Entered("ani", "r1")]
 
 
+@pytest.mark.parametrize(
+    "field", [b"ani\nr1\nhalo\n", b"ani\r\nr1\r\nhalo", b"User ani\nJoin r1\nhalo", b"\nani\n r1 \nhalo"]
+)
+def test_a_script_may_say_it_all_at_once_in_lines(field: bytes) -> None:
+    entered, said = read(field)
+    assert entered == Entered("ani", "r1")
+    assert isinstance(said, Said)
+    assert said.data.strip() == b"halo"
+
+
+def test_who_was_not_read_for_a_while_may_be_known_by_the_words() -> None:
+    assert read(b"User aniJoin r1", b"halo") == [Entered("ani", "r1"), Said(b"halo")]
+
+
 def test_nothing_is_no_name_and_no_room() -> None:
     assert read(b"User ", b" \n", b"ani", b"Join ", b"r1") == [Entered("ani", "r1")]
     assert read(b"\n", b" ", reader=entered()) == []
