@@ -132,3 +132,16 @@ async def test_the_user_of_an_original_server_never_passes_for_one_here() -> Non
             assert (await peer("server send amsal messi"))["status"] == "OK"  # a text may be empty
             assert await peer("server send amsal") == {"status": "ERROR", "message": "--Protocol Tidak Benar"}
             assert await peer("server x") == {"status": "ERROR", "message": "**Protocol Tidak Benar"}
+
+
+@ensureDeferred
+async def test_neighbours_that_are_away_cost_no_time() -> None:
+    peers = {f"s{number}": neighbour(number) for number in range(9, 17)}
+    ours = House("alpha", peers)
+    async with served(ours), clients(ours.ports["client"], ours.ports["client"]) as (messi, peer):
+        await messi("auth messi surabaya ")
+        await peer("recvrealm r2 10.255.255.1 8889")  # which cannot be dialled
+        for _ in range(3):
+            began = reactor.seconds()
+            assert await messi("send T amsal  halo ") == NOBODY
+            assert reactor.seconds() - began < 1.5

@@ -1,0 +1,148 @@
+"""The link to an original server on virtual time: what is said once, and what is known after a crash."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+from twisted.internet.testing import StringTransport
+
+from chatproto import commands
+from chatproto.errors import NotSupported, RealmRefused
+from chatproto.federation.originals import OwnPlace
+from chatproto.federation.setting import PeerSetting
+from chatproto.protocols.older_peer import OlderPeerFactory, OlderPeerProtocol
+from tests.federation.town import BETA, Place, Town
+
+OK = {"status": "OK", "message": "Message Sent"}
+NOBODY = {"status": "ERROR", "message": "User Tidak Ditemukan"}
+
+
+class Server:
+    """An original server's end of a connection, as bytes."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        originals = place.peers.originals
+        originals.serve(_nowhere, partial(OlderPeerFactory, place.clock), OwnPlace())
+        factory: Any = originals.or_else(_nowhere)(BETA, _nowhere)
+        self.transport = StringTransport()
+        self.protocol: OlderPeerProtocol = factory.buildProtocol(None)
+        self.protocol.makeConnection(self.transport)
+        place.turn()
+
+    def heard(self) -> str:
+        """Return what came since the last look."""
+        said: str = self.transport.value().decode()
+        self.transport.clear()
+        return said
+
+    def say(self, reply: dict[str, Any], size: int = 2**20) -> None:
+        """Answer, in pieces."""
+        data = (json.dumps(reply) + "\r\n\r\n").encode()
+        for start in range(0, len(data), size):
+            self.protocol.dataReceived(data[start : start + size])
+        self._place.turn()
+
+    def cut(self) -> None:
+        """End the connection."""
+        self.protocol.connectionLost()
+        self._place.turn()
+
+
+def _nowhere(*_: object) -> Any:
+    raise AssertionError("nobody is dialled here")
+
+
+@pytest.fixture
+def place() -> Place:
+    """Return a realm whose neighbour is an original server that nobody has reached yet."""
+    town = Town()
+    alpha = town.alpha
+    alpha.setting = PeerSetting(realm=BETA, connect="tcp:127.0.0.1:9", legacy=True, neighbour=True)
+    alpha.crash()
+    return alpha
+
+
+def send(place: Place, text: str, to: str = "amsal@beta") -> str:
+    mid: str = place.person("messi").send(to, text).mid
+    place.turn()
+    return mid
+
+
+def test_what_was_sent_and_not_answered_is_never_sent_again(place: Place) -> None:
+    server = Server(place)
+    first = send(place, "one")
+    send(place, "two")
+    assert server.heard() == "server send messi amsal one \r\n"  # and nothing more before the reply
+    place.crash()
+    server = Server(place)
+    assert place.texts("bounce") == [f"outcome-unknown {first}"]
+    assert server.heard() == "server send messi amsal two \r\n"
+    server.say(OK, 7)
+    assert (place.link.outgoing.waiting_items, server.heard()) == (0, "")
+    place.crash()
+    assert Server(place).heard() == ""
+    assert place.texts("bounce") == [f"outcome-unknown {first}"]
+
+
+def test_what_could_not_be_sent_waits_for_the_next_connection(place: Place) -> None:
+    server = Server(place)
+    server.cut()
+    send(place, "one")
+    server = Server(place)
+    assert server.heard() == "server send messi amsal one \r\n"
+    server.say(NOBODY)
+    (bounce,) = place.texts("bounce")
+    assert bounce.startswith("no-such-user ")
+
+
+def test_a_reply_has_a_time_limit_and_the_next_item_goes_by_another_connection(place: Place) -> None:
+    server = Server(place)
+    first = send(place, "one")
+    send(place, "two")
+    place.turn(2)
+    assert not server.transport.disconnecting
+    place.turn(1)
+    assert server.transport.disconnected
+    server.cut()
+    assert place.texts("bounce") == [f"outcome-unknown {first}"]
+    server = Server(place)
+    assert server.heard() == "server send messi amsal two \r\n"
+
+
+@pytest.mark.parametrize("said", [b"halo", b'{"status": "OK"}\r\n\r\n'])
+def test_what_comes_unasked_ends_the_connection(place: Place, said: bytes) -> None:
+    server = Server(place)
+    server.protocol.dataReceived(said)
+    assert server.transport.disconnected
+
+
+def test_what_is_no_reply_is_no_verdict(place: Place) -> None:
+    server = Server(place)
+    first = send(place, "one")
+    server.protocol.dataReceived(b"amsal telah bergabung\r\n\r\n")
+    place.turn()
+    assert server.transport.disconnected
+    assert place.texts("bounce") == [f"outcome-unknown {first}"]
+
+
+def test_groups_and_receipts_are_nothing_to_it(place: Place) -> None:
+    server = Server(place)
+    messi = place.person("messi")
+    answers = messi.begin(commands.Join(group="room@beta"))
+    place.turn()
+    assert [type(answer) for answer in answers] == [NotSupported]
+    assert server.heard() == ""
+
+
+def test_a_search_that_is_not_answered_stores_nothing(place: Place) -> None:
+    server = Server(place)
+    messi = place.person("messi")
+    answers = messi.begin(commands.Send(to="amsal", text="halo", search=True))
+    assert server.heard() == "server send messi amsal halo \r\n"
+    server.cut()
+    assert [type(answer) for answer in answers] == [RealmRefused]
+    assert place.texts() == []
