@@ -94,3 +94,11 @@ def test_the_script_is_one_that_every_shell_reads() -> None:
     script = EXAMPLES / "run.sh"
     assert os.access(script, os.X_OK)
     assert subprocess.run(["sh", "-n", str(script)], timeout=SECONDS, check=False).returncode == 0
+
+
+def test_the_folder_of_older_programs_tells_of_each() -> None:
+    older = EXAMPLES / "older"
+    told = set(re.findall(r"^``(\w+\.py)`` ", (older / "README.rst").read_text(), re.MULTILINE))
+    # What several of them share is no program.
+    programs = {path.name for path in older.glob("*.py") if "__main__" in path.read_text()} | {"alive.py"}
+    assert programs <= told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from examples.older.command_prompt import CommandClient
 from tests.serving import ROOT, SECONDS, Server, environment
 
 PROMPT = ROOT / "examples" / "older" / "command_prompt.py"
@@ -174,3 +176,25 @@ def _answers(more: dict[str, str]) -> bool:
         [sys.executable, str(alive)], env={**os.environ, **more}, timeout=SECONDS, check=False
     )
     return done.returncode == 0
+
+
+def test_what_a_graphical_client_looks_at_is_there(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It works through a client's results: words in texts, users of ``info``, objects in a box."""
+    monkeypatch.chdir(tmp_path)
+    upload = r"app\client\upload\surat.txt"
+    (tmp_path / upload).write_text("halo")
+    messi, henderson = (CommandClient("127.0.0.1", port, "client") for _ in range(2))
+    assert "Error" in str(messi.process("auth messi x"))
+    for client, name in ((messi, "messi"), (henderson, "henderson")):
+        assert "Error" not in str(client.process(f"auth {name} surabaya"))
+    users = messi.ask("info {} ")["message"]
+    assert {value["username"] for value in users.values()} == {"messi", "henderson"}
+    assert "sent" in str(messi.process("send henderson halo"))
+    assert "sent" in str(messi.process(f"sendfile henderson {upload}"))
+    box = henderson.ask(f"inbox {henderson.token} ")["messages"]
+    assert box["messi"][0]["msg"] == "halo"
+    assert json.loads(box["messi"][1])["file_name"] == "surat.txt"
+    for client in (messi, henderson):
+        client.close()
