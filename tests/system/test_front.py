@@ -193,6 +193,13 @@ def test_a_front_knows_its_main_server_again(
     assert "another key" in other.log()
 
 
+def test_the_kit_finds_nothing_wrong_behind_two_fronts(server: RunningRealm, start_front: StartFront) -> None:
+    far = start_front(start_front(server.port).port)
+    for level in ("C", "D"):
+        done = chatproto("conformance", f"127.0.0.1:{far.port}", "--level", level)
+        assert (done.returncode, " 0 failed" in done.stdout) == (0, True), done.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
