@@ -63,8 +63,8 @@ class Receipts:
         """Take what the other realm tells."""
         if isinstance(frame, Receipt):
             self._link.rules.bounces.receipt(self._link.realm, frame)
-        elif len(self._early) < RECEIPTS:
-            self._early[fold(frame.group)] = frame
+        elif (group := fold(frame.group)) in self._early or len(self._early) < RECEIPTS:
+            self._early[group] = frame
             self._release(stored=False)
 
     def _release(self, *, stored: bool) -> None:

@@ -32,6 +32,10 @@ from chatproto.realm.times import Clock
 GRACE_SECONDS = 15.0
 
 
+#: Groups of which something was told and is being looked at; of more it is told again when it changes.
+_NEWS = 1024
+
+
 class Visit:
     """One connection that is live in a group. ``hint`` tells it of the others."""
 
@@ -169,8 +173,12 @@ class Live:
 
         What it says of others is not believed.
         """
-        self._news[peer, fold(group)] = users
-        Deferred.fromCoroutine(self._take(peer, fold(group))).addErrback(self._not_taken)
+        key = (peer, fold(group))
+        if key in self._news:
+            self._news[key] = users
+        elif len(self._news) < _NEWS:
+            self._news[key] = users
+            Deferred.fromCoroutine(self._take(*key)).addErrback(self._not_taken)
 
     def _not_taken(self, failure: Failure) -> None:
         if not failure.check(ChatError, StoreError):
