@@ -11,7 +11,7 @@ from typing import Protocol
 from twisted.internet.posixbase import PosixReactorBase
 
 from chatproto.configuration import Config
-from chatproto.errors import ConfigError
+from chatproto.configuration.places import parse_address
 from chatproto.federation.originals import OwnPlace
 from chatproto.listeners import Listener
 from chatproto.protocols.factory import ChatServerFactory
@@ -83,18 +83,3 @@ def reached_at(config: Config, where: Sequence[Place]) -> OwnPlace:
         host, port = parse_address(config.older.address)
         return OwnPlace(host, port, frozenset([port, *ports]))
     return OwnPlace("", ports[0] if ports else 0, frozenset(ports))
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Return the host and the port of an address as an operator writes it.
-
-    :raises ConfigError: it is none.
-    """
-    host, _, port = text.rpartition(":")
-    if (
-        not host
-        or set(host) & set(" []")
-        or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)
-    ):
-        raise ConfigError(f"older.address: expected HOST:PORT, not {text!r}")
-    return host, int(port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_twisted import ensureDeferred
 
-from chatproto.configuration import PeerTable, Settings, configure
+from chatproto.configuration import OlderTable, PeerTable, Settings, configure
 from chatproto.errors import ConfigError
 from tests.older_clients import clients
 from tests.original_server import OriginalB
@@ -130,6 +130,23 @@ async def test_a_name_that_is_taken_stays_what_it_is() -> None:
         async with served(alpha), clients(alpha.ports["client"]) as (peer,):
             assert await peer(f"recvrealm beta 127.0.0.1 {alpha.ports['client']}") == EXISTS
             assert await peer("recvrealmprivatemsg amsal beta messi halo") == UNKNOWN
+
+
+@pytest.mark.parametrize("address", ["", "8889", "host:", "host:0", "host:70000", "a b:1", ":1"])
+def test_an_address_of_our_own_is_a_host_and_a_port(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"older\.address: "):
+        configure(Settings(realm="alpha", store="memory:", older=OlderTable(address=address)))
+
+
+@ensureDeferred
+async def test_the_address_that_a_server_is_told_may_be_set() -> None:
+    ours = House("alpha", {}, older=OlderTable(address="chat.example.org:8889"))
+    with OriginalB() as theirs:
+        theirs.commands["recvrealm"] = lambda words: OK
+        async with served(ours), clients(ours.ports["client"]) as (messi,):
+            await messi("auth messi surabaya ")
+            assert await messi(f"addrealm r2 127.0.0.1 {theirs.port} ") == OK
+            assert theirs.heard[-1] == "recvrealm r2 chat.example.org 8889\r\n"
 
 
 @pytest.mark.parametrize(

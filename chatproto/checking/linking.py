@@ -44,7 +44,11 @@ def check_links(setup: Setup) -> Iterator[Finding]:
 
 def _in_the_clear(what: str, peer: PeerSetting) -> Iterator[Finding]:
     if peer.connect and not EndpointText.parse(peer.connect).private:
-        yield warn(what, "plain TCP beyond this machine: everybody on the way reads along; use tls:HOST:PORT")
+        if peer.legacy:
+            why = "an original server beyond this machine: everybody on the way reads along, and can be it"
+        else:
+            why = "plain TCP beyond this machine: everybody on the way reads along; use tls:HOST:PORT"
+        yield warn(what, why)
 
 
 def _ask(setup: Setup) -> tuple[Key, list[LinkState]] | None:

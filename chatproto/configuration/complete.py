@@ -12,7 +12,7 @@ from chatproto.checkers import auth_in_folder, parse_auth
 from chatproto.configuration.fronts import FrontsSetting, trust_in_fronts
 from chatproto.configuration.mistakes import EXPECTED, expected_and_key, unknown
 from chatproto.configuration.peers import peer_settings
-from chatproto.configuration.places import locate
+from chatproto.configuration.places import locate, parse_address
 from chatproto.configuration.routes import route_table
 from chatproto.configuration.settings import OlderTable, Settings, WithSecrets
 from chatproto.errors import ConfigError
@@ -73,6 +73,8 @@ def configure(settings: Settings) -> Config:
         raise ConfigError(f"realm: expected {EXPECTED['realm']}")
     lab, insecure = bool(settings.lab), bool(settings.insecure)
     listeners = _listeners(settings, lab)
+    if settings.older is not None and settings.older.address is not None:
+        parse_address(settings.older.address)
     local = all(listener.loopback for listener in listeners)
     if not insecure:
         refuse_insecure(listeners, lab)

@@ -110,3 +110,18 @@ def _data_folder() -> Path:
     said = os.environ.get("XDG_DATA_HOME", "")
     # A relative one is to be ignored, says the rule.
     return (Path(said) if Path(said).is_absolute() else Path.home() / ".local" / "share") / "chatproto"
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Return the host and the port of an address as an operator writes it.
+
+    :raises ConfigError: it is none.
+    """
+    host, _, port = text.rpartition(":")
+    if (
+        not host
+        or set(host) & set(" []")
+        or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)
+    ):
+        raise ConfigError(f"older.address: expected HOST:PORT, not {text!r}")
+    return host, int(port)

@@ -183,6 +183,8 @@ ORIGINAL_BYTES = 200_000
 #: link.
 ORIGINAL_DIAL = 2.0
 ORIGINAL_ASIDE = 1.0
+#: Links that there may be for one to make one more by itself: in a lab anybody can say to be one.
+ORIGINALS = 1024
 #: Items for one that are looked at together; as many recipients may a command have.
 ORIGINAL_ITEMS = 64
 #: Texts that were brought to one and that it may still keep for its own users.

@@ -7,6 +7,7 @@ our own realms never open this.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -15,10 +16,10 @@ from twisted.internet.defer import Deferred
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IProtocolFactory
 
-from chatproto.endpoints import EndpointText, is_loopback, network_of
+from chatproto.endpoints import EndpointText, is_loopback
 from chatproto.errors import BadName, LinkError, NoSuchRealm, RealmExists, Unavailable
 from chatproto.events import InboxEntry
-from chatproto.federation.bounds import ORIGINAL_ASIDE, ORIGINAL_DIAL
+from chatproto.federation.bounds import ORIGINAL_ASIDE, ORIGINAL_DIAL, ORIGINALS
 from chatproto.federation.dialing import Connect, Dialer, MakeFactory
 from chatproto.federation.link import PeerLink
 from chatproto.federation.original_entries import Entries
@@ -26,7 +27,7 @@ from chatproto.federation.original_intake import Intake
 from chatproto.federation.original_link import OriginalLink
 from chatproto.federation.original_requests import NotAnswered, Wire, ask
 from chatproto.federation.standing import Standing, Standings
-from chatproto.names import RealmName, fold
+from chatproto.names import LocalName, RealmName, fold
 from chatproto.realm.logins import Login
 from chatproto.realm.outbound import refusal
 from chatproto.realm.realm import Realm
@@ -197,6 +198,7 @@ class Originals:
     async def introduced(self, address: str, alias: str, host: str, port: int) -> None:
         """See :class:`~chatproto.realm.originals.Originals`."""
         aliases = self._realm.older.aliases
+        LocalName.parse(alias)
         named = aliases.find(alias)
         if named is None and RealmName(fold(alias)) in self._standings.realms():
             named = RealmName(fold(alias))
@@ -213,6 +215,8 @@ class Originals:
             endpoint = str(EndpointText("tcp", (host, str(port)), {}))
         realm = next((link.realm for link in known if endpoint and link.place == endpoint), None)
         if realm is None:
+            if len(self._links) >= ORIGINALS:
+                raise Unavailable("there are too many links")
             realm = self._free_name(alias)
             await self._standings.add_legacy(realm, _address(address), endpoint)
             await self._made(realm)
@@ -321,5 +325,12 @@ def _check(answer: older_peer.Answer) -> None:
 
 
 def _address(host: str) -> str:
-    """Return an address as it is compared, ``""`` if there is none."""
-    return "127.0.0.1" if host == "localhost" else network_of(host)
+    """Return an address as it is compared, ``""`` if there is none: this machine has many, which are one."""
+    if is_loopback(host):
+        return "127.0.0.1"
+    try:
+        parsed = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return str(mapped or parsed)
