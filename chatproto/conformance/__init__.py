@@ -52,10 +52,12 @@ LEVELS: dict[str, Sequence[Check]] = {
 LINE_LEVELS = ("B", "C", "D", "json")
 #: How users are made where it is not as clients of B do.
 _REGISTER: dict[str, Register] = {"json": json_lines.register, "A": a_objects.register}
+#: Checks of pauses are made of waiting; each has a room of its own.
+_AT_ONCE = {"E": 4}
 
 
 def check(target: Target, levels: Iterable[str], only: str = "") -> Iterator[Result]:
     """Make the checks of levels, those with ``only`` in their name."""
     for level in levels:
         run = Run(target, _REGISTER.get(level, register_by_line))
-        yield from run.results(each for each in LEVELS[level] if only in each.name)
+        yield from run.results((each for each in LEVELS[level] if only in each.name), _AT_ONCE.get(level, 1))

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from tests.serving import chatproto
+import pytest
+
+from tests.serving import COMMAND, Server, here
 from tests.system.conftest import StartRealm
 from tests.system.running import RunningRealm
 
 #: Until realm commands are there.
 _NOT_YET = {
-    "an-unknown-realm",
-    "names-of-the-menus",
-    "realm-commands-are-read",
     "addrealm-links-an-original",
+    "daftar-makes-users",
+    "a-group-is-looked-for",
+    "a-group-at-a-neighbour",
+    "a-neighbour-looks-for-a-group",
+    "a-neighbour-joins-a-group",
 }
+#: An original neighbour, in a configuration; the port is any that is free.
+LEGACY = """
+[peers.r2]
+connect = "tcp:127.0.0.1:{port}"
+legacy = true
+neighbour = true
+"""
 
 
 def failures(*arguments: str) -> list[dict[str, Any]]:
     """Run the kit, and return what failed."""
-    ran = chatproto("conformance", *arguments, "--json", "-")
+    ran = here("conformance", *arguments, "--json", "-")
     told = json.loads(ran.stdout)
     assert told["passed"] > 0, ran.stderr
     return [
@@ -34,6 +48,43 @@ def test_one_realm_passes_the_levels_of_a_line_port(server: RunningRealm) -> Non
     assert failures(f"127.0.0.1:{server.port}") == []
 
 
-def test_a_realm_with_exact_bodies_passes_them_too(start_realm: StartRealm) -> None:
+def test_a_realm_with_exact_bodies_passes_system_c_too(start_realm: StartRealm) -> None:
     realm = start_realm("--exact-bodies")
-    assert failures(f"127.0.0.1:{realm.port}", *("--level", "B", "--level", "C", "--level", "D")) == []
+    assert failures(f"127.0.0.1:{realm.port}", "--level", "C") == []
+
+
+@pytest.fixture
+def older(tmp_path: Path) -> Iterator[RunningRealm]:
+    """Return a realm with the listeners of systems A and E."""
+    realm = RunningRealm(tmp_path, listeners=("client", "tipe", "tipe-main", "room"))
+    realm.start()
+    yield realm
+    realm.close()
+    print(realm.log())
+
+
+def test_system_a(older: RunningRealm) -> None:
+    main = f"127.0.0.1:{older.ports['tipe-main']}"
+    assert failures(f"127.0.0.1:{older.ports['tipe']}", "--level", "A", "--main", main) == []
+
+
+def test_system_e(older: RunningRealm) -> None:
+    assert failures(f"127.0.0.1:{older.ports['room']}", "--level", "E") == []
+
+
+def test_what_passes_a_front_is_the_same(server: RunningRealm) -> None:
+    arguments = ("--main", f"127.0.0.1:{server.port}", "--listen", "client=tcp:0:interface=127.0.0.1")
+    with Server(*arguments, command=(*COMMAND, "front")) as front:
+        assert failures(f"127.0.0.1:{front.ports[0]}") == []
+
+
+def test_an_original_neighbour_in_the_configuration(start_realm: StartRealm, tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    file = tmp_path / "alpha.toml"
+    file.write_text(LEGACY.format(port=port))
+    realm = start_realm("--config", str(file))
+    play = ("--play", f"r2=127.0.0.1:{port}")
+    assert failures(f"127.0.0.1:{realm.port}", "--level", "B", "--only", "original", *play) == []
+    assert failures(f"127.0.0.1:{realm.port}", "--level", "D", "--only", "neighbour", *play) == []
