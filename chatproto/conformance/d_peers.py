@@ -21,6 +21,8 @@ CHECKS = Checks("D")
 def a_text_goes_to_a_neighbour(trial: Trial) -> None:
     client = trial.login(0)
     original = trial.original(client)
+    taken = encoded({"status": "OK", "message": "Message Sent", "sendback": {"msg_from": client.user}})
+    original.special["server"] = lambda _: taken
     user = fresh("u")
     answer = client.ask(f"send {client.token} {user}  jadi  main mes? ")
     request = original.expect("server send ", client)
@@ -35,8 +37,7 @@ def a_text_goes_to_a_neighbour(trial: Trial) -> None:
 @CHECKS("4", "If no neighbour knows the user: User Tidak Ditemukan")
 def nobody_at_the_neighbour(trial: Trial) -> None:
     client = trial.login(0)
-    refused = encoded({"status": "ERROR", "message": NO_SUCH_USER})
-    trial.original(client).special["server"] = lambda _: refused
+    trial.original(client)
     client.ask(f"send {client.token} {fresh()}  halo ").error(NO_SUCH_USER)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chatproto.conformance.checks import Departure, Skipped, Step, shown
-from chatproto.conformance.lines import Answer, LineClient
+from chatproto.conformance.lines import NO_SUCH_USER, Answer, LineClient
 from chatproto.conformance.people import fresh
 from chatproto.conformance.wires import STEPS
 
@@ -28,7 +28,7 @@ _REPLIES: dict[str, dict[str, Any]] = {
     "recvfilerealm": {"status": "OK", "message": "File Received to Realm"},
     "recvgroupfilerealm": {"status": "OK", "message": "Message Sent to Group in Realm"},
     "getrealmchat": {"status": "OK", "messages": []},
-    "server": {"status": "OK", "message": "Message Sent", "sendback": {}},
+    "server": {"status": "ERROR", "message": NO_SUCH_USER},
     "check": {"status": "PENDING", "message": "Tidak ada grup di server"},
 }
 _UNKNOWN = {"status": "ERROR", "message": "**Protocol Tidak Benar"}
@@ -99,9 +99,10 @@ class Original:
 
     def close(self) -> None:
         """Stop serving."""
-        with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
         for closed in (self._listening, *self._connections):
+            with contextlib.suppress(OSError):
+                # Closing alone would not wake the thread that accepts, or reads.
+                closed.shutdown(socket.SHUT_RDWR)
             closed.close()
 
     def _accept(self) -> None:

@@ -16,8 +16,6 @@ from tests.system.running import RunningRealm
 
 #: Until realm commands are there.
 _NOT_YET = {
-    "addrealm-links-an-original",
-    "daftar-makes-users",
     "a-group-is-looked-for",
     "a-group-at-a-neighbour",
     "a-neighbour-looks-for-a-group",
