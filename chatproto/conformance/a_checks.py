@@ -212,6 +212,23 @@ def daftar_makes_users(trial: Trial) -> None:
 
 
 @CHECKS(
+    "1.3",
+    "Groups, as ours names them: buat_grup, gabung_grup, kirim_pesan_grup or kirim_grup with from, grup, message",
+)
+def groups_by_objects(trial: Trial) -> None:
+    messi, henderson, group = login(trial, 0), login(trial, 1), fresh("g")
+    messi.ok(tipe="buat_grup", **{"from": messi.user}, grup=group)
+    messi.refused(messi.ask(tipe="buat_grup", **{"from": messi.user}, grup=group))
+    henderson.ok(tipe="gabung_grup", **{"from": henderson.user}, grup=group)
+    henderson.refused(henderson.ask(tipe="gabung_grup", **{"from": henderson.user}, grup=fresh("g")))
+    for tipe, text in (("kirim_pesan_grup", "rapat"), ("kirim_grup", "pagi")):
+        messi.ok(tipe=tipe, **{"from": messi.user}, grup=group, message=text)
+        pushed = henderson.one("a push: one JSON object, in a read of its own")
+        if (pushed.get("tipe"), pushed.get("from"), pushed.get("message")) != ("terima", messi.user, text):
+            henderson.wrong(f'{{"tipe": "terima", "from": "{messi.user}", ..., "message": "{text}"}}')
+
+
+@CHECKS(
     "1.4",
     "The program for two: both send a name and get the other's; one of the callers is spoken to first, then turn by turn",
 )

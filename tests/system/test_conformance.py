@@ -14,12 +14,12 @@ from tests.serving import COMMAND, Server, here
 from tests.system.conftest import StartRealm
 from tests.system.running import RunningRealm
 
-#: Until realm commands are there.
+#: Until files are in a box when their sender is told so, and mail of a neighbour shows the user's name.
 _NOT_YET = {
-    "a-group-is-looked-for",
-    "a-group-at-a-neighbour",
-    "a-neighbour-looks-for-a-group",
-    "a-neighbour-joins-a-group",
+    "a-file-to-the-other-realm",
+    "a-file-to-a-list-in-the-other-realm",
+    "a-text-to-the-neighbour",
+    "a-text-from-the-neighbour",
 }
 #: An original neighbour, in a configuration; the port is any that is free.
 LEGACY = """
@@ -46,6 +46,18 @@ def test_one_realm_passes_the_levels_of_a_line_port(server: RunningRealm) -> Non
     assert failures(f"127.0.0.1:{server.port}") == []
 
 
+def test_two_realms_that_one_of_their_users_links(server: RunningRealm, tmp_path: Path) -> None:
+    other = RunningRealm(tmp_path, name="beta")
+    other.start()
+    try:
+        pair = (f"127.0.0.1:{server.port}", "--peer", f"127.0.0.1:{other.port}")
+        assert failures(*pair, "--level", "B", "--only", "realm") == []
+        assert failures(*pair, "--level", "D", "--only", "across") == []
+    finally:
+        other.close()
+        print(other.log())
+
+
 def test_a_realm_with_exact_bodies_passes_system_c_too(start_realm: StartRealm) -> None:
     realm = start_realm("--exact-bodies")
     assert failures(f"127.0.0.1:{realm.port}", "--level", "C") == []
@@ -54,7 +66,7 @@ def test_a_realm_with_exact_bodies_passes_system_c_too(start_realm: StartRealm) 
 @pytest.fixture
 def older(tmp_path: Path) -> Iterator[RunningRealm]:
     """Return a realm with the listeners of systems A and E."""
-    realm = RunningRealm(tmp_path, listeners=("client", "tipe", "tipe-main", "room"))
+    realm = RunningRealm(tmp_path, listeners=("client", "tipe", "tipe-main", "talk", "room"))
     realm.start()
     yield realm
     realm.close()
@@ -62,8 +74,8 @@ def older(tmp_path: Path) -> Iterator[RunningRealm]:
 
 
 def test_system_a(older: RunningRealm) -> None:
-    main = f"127.0.0.1:{older.ports['tipe-main']}"
-    assert failures(f"127.0.0.1:{older.ports['tipe']}", "--level", "A", "--main", main) == []
+    server, main, talk = (f"127.0.0.1:{older.ports[name]}" for name in ("tipe", "tipe-main", "talk"))
+    assert failures(server, "--level", "A", "--main", main, "--talk", talk) == []
 
 
 def test_system_e(older: RunningRealm) -> None:
@@ -73,7 +85,8 @@ def test_system_e(older: RunningRealm) -> None:
 def test_what_passes_a_front_is_the_same(server: RunningRealm) -> None:
     arguments = ("--main", f"127.0.0.1:{server.port}", "--listen", "client=tcp:0:interface=127.0.0.1")
     with Server(*arguments, command=(*COMMAND, "front")) as front:
-        assert failures(f"127.0.0.1:{front.ports[0]}") == []
+        levels = ("--level", "C", "--level", "D", "--level", "json")
+        assert failures(f"127.0.0.1:{front.ports[0]}", *levels) == []
 
 
 def test_an_original_neighbour_in_the_configuration(start_realm: StartRealm, tmp_path: Path) -> None:
