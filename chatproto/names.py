@@ -178,13 +178,12 @@ def parse_shown(text: str, most: int, what: str) -> str:
 
 def clean_shown(text: str, most: int) -> str:
     """Return what a stranger typed as one line for people, of at most so many characters; perhaps none."""
-    known = unicodedata.normalize("NFC", text)
-    line = "".join(
+    seen = "".join(
         " " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character
-        for character in known
+        for character in text
         if unicodedata.category(character) not in ("Cf", "Cs")
     )
-    return line.strip()[:most].rstrip()
+    return unicodedata.normalize("NFC", seen).strip()[:most].rstrip()
 
 
 def guest_name(text: str) -> str:

@@ -167,7 +167,9 @@ class Fields:
             return  # called from within: the loop below goes on by itself
         self._running = True
         try:
-            while not (self._idle or self._fetching or self._outbox.full or self._timer is not None):
+            while not (
+                self._idle or self._fetching or self._outbox.full or self._timer is not None or self._lost
+            ):
                 if self._flowing:
                     self._write_bytes()
                 elif not self._must_wait():

@@ -62,6 +62,8 @@ class RoomProtocol(ChatServerProtocol):
         if self._linger is not None:
             self._linger.heard()
             return
+        if self._pause & Pause.ENDING:
+            return
         if self._dialect is None:
             if is_tls(data):
                 self.pause(Pause.ENDING)
@@ -70,9 +72,8 @@ class RoomProtocol(ChatServerProtocol):
             if not self._may_begin(data):
                 return
             self._dialect = self._room
-        if not self._pause & Pause.ENDING:
-            self._reader.feed(data)
-            self._go_on_reading()
+        self._reader.feed(data)
+        self._go_on_reading()
 
     def readConnectionLost(self) -> None:
         """Hear that the guest has said all it will: carry out what came, and close."""

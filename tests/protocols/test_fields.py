@@ -118,6 +118,13 @@ def test_who_reads_nothing_for_long_is_given_up(line: Line) -> None:
     assert len(line.stuck) == 1
 
 
+def test_who_stops_in_front_of_a_file_is_given_up_too(line: Line) -> None:
+    line.fields.send(File(line.fields, b"abcdef"))
+    for _ in range(310):
+        line.clock.advance(0.1)
+    assert len(line.stuck) == 1
+
+
 def test_bytes_come_at_once_between_two_pauses(line: Line) -> None:
     line.fields.send(File(line.fields, b"ab", b"cd", b"ef"))
     line.fields.write(b"next")

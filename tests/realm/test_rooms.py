@@ -79,6 +79,7 @@ def test_no_account_can_be_called_like_a_guest(typed: str) -> None:
         ("budi> hai <ani", "budi_ hai _ani"),
         ("x" * 100, "x" * 64),
         (" \u200b ", "guest"),
+        ("e\u200b\u0301", "\N{LATIN SMALL LETTER E WITH ACUTE}"),
     ],
 )
 def test_the_name_of_a_guest_is_one_line_and_no_bracket(typed: str, name: str) -> None:
