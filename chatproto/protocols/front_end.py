@@ -78,7 +78,8 @@ class FrontProtocol(ChannelLink):
         """See :class:`ChannelLink`."""
         frame = decode_from_main(line)
         if isinstance(frame, Part):
-            self.expect_part(frame)
+            # Of a client that is gone the rest of a line may never come.
+            self.expect_part(frame, wanted=self._hub.session_of(frame.channel) is not None)
         elif isinstance(frame, Farewell):
             self.reason = frame.reason
             self.abort()

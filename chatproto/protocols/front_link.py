@@ -210,12 +210,13 @@ class ChannelLink(PausingFraming):
             self._watch.start(BEAT_SECONDS, now=False)
             self.linked()
 
-    def expect_part(self, part: Part) -> None:
-        """Take the bytes behind a line for a piece of a longer one."""
-        self._assembled += part.size
+    def expect_part(self, part: Part, *, wanted: bool) -> None:
+        """Take the bytes behind a line for a piece of a longer one, or throw them away."""
+        if wanted:
+            self._assembled += part.size
+            self._part = part
         if self._assembled > _ASSEMBLED_BYTES:
             raise FrameTooLong
-        self._part = part
         self.expect_raw(part.size)
 
     def raw_received(self, data: bytes) -> None:
@@ -236,6 +237,9 @@ class ChannelLink(PausingFraming):
     def forget_parts(self, channel: int) -> None:
         """Drop what came of a line in a channel."""
         self._assembled -= sum(map(len, self._parts.pop(channel, ())))
+        if self._part is not None and self._part.channel == channel:
+            self._assembled -= self._part.size
+            self._part = None  # its bytes are thrown away when they come
 
     # -- writing
 

@@ -98,7 +98,7 @@ class MainProtocol(ChannelLink):
             case Close():
                 self._close(frame.channel)
             case Part():
-                self.expect_part(frame)
+                self.expect_part(frame, wanted=frame.channel in self._channels)
             case Farewell():
                 self.abort()
             case Beat():

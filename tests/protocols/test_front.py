@@ -210,3 +210,29 @@ def test_a_session_that_is_ended_elsewhere_ends_the_connection() -> None:
     other.say({"do": "login", "user": "ani", "password": PASSWORD}, {"do": "logout", "everywhere": True})
     (goodbye,) = listener.heard()
     assert (goodbye["event"], goodbye["reason"]) == ("goodbye", "logged-out")
+
+
+def test_a_client_that_goes_in_the_middle_of_a_large_reply_leaves_no_part_of_it() -> None:
+    town = Town()
+    ani, budi = town.client(), town.client()
+    ani.ask(f"register ani {PASSWORD}")
+    budi.ask(f"register budi {PASSWORD}")
+    for _ in range(4):
+        ani.ask(f"sendfile budi surat.txt b'{'QUFB' * 300_000}'")
+    end, main = town.front.end, town.front.over_there
+    budi.protocol.dataReceived(b"inbox\r\n")
+    far, near = town.front.far, town.front.near
+    assert far is not None
+    assert near is not None
+    for _ in range(20):  # what it asked, and the beginning of what it is told
+        town.house.turn()
+        asked, near.taken = near.taken, b""
+        main.dataReceived(asked)
+    beginning, far.taken = far.taken[:100_000], far.taken[100_000:]
+    end.dataReceived(beginning)
+    assert end._assembled > 0
+    budi.lose()
+    town.settle()
+    assert (end._assembled, end._parts) == (0, {})
+    assert ani.ask("inbox")["status"] == "OK"
+    assert town.house.realm.older.inboxes.room.taken == 0

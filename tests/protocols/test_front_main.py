@@ -101,7 +101,7 @@ def test_what_it_asks_is_answered() -> None:
         ([Open(channel=number) for number in range(4)], "bad-frame"),
         ([b"foo\n"], "bad-frame"),
         ([b"x" * 70_000], "line-too-long"),
-        ([encode(Part(channel=1, size=3, last=True)) + b"foo"], "bad-frame"),
+        ([Open(channel=1), encode(Part(channel=1, size=3, last=True)) + b"foo"], "bad-frame"),
         ([b'{"frame":"told","channel":1,"number":1,"kind":"Done","reply":{}}\n'], "bad-frame"),
     ],
 )
@@ -124,7 +124,9 @@ def test_parts_that_never_end_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("chatproto.protocols.front_link._ASSEMBLED_BYTES", 200_000)
     rogue = Rogue(House())
     part = encode(Part(channel=1, size=65_536)) + b"x" * 65_536
-    rogue.say(part, part, part)
+    rogue.say(*[part] * 5)  # nobody's are thrown away
+    rogue.say(Open(channel=1), part, part, part)
+    assert rogue.heard() == []
     rogue.say(part)
     assert rogue.ended() == "line-too-long"
 
