@@ -26,6 +26,8 @@ METRICS = "metrics"
 CLIENT = "client"
 #: Where other realms connect.
 PEER = "peer"
+#: System A's realm server and main server.
+TIPE = ("tipe", "tipe-main")
 #: What can listen, with the endpoint where nothing else is said.
 LISTENERS = {
     CLIENT: "tcp:8889:interface=127.0.0.1",

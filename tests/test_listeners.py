@@ -27,6 +27,18 @@ def config(endpoint: str, *, insecure: bool | None = None) -> Config:
     return configure(flags)
 
 
+def test_who_is_named_is_believed_on_this_machine_only_unless_that_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    for host, insecure in (("127.0.0.1", "false"), ("0.0.0.0", "true"), ("0.0.0.0", "false")):
+        text = f'realm = "a"\nstore = "memory:"\ninsecure = {insecure}\n[older]\ntipe_open = true\n'
+        file.write_text(f'{text}[listen]\ntipe = "tcp:0:interface={host}"')
+        if (host, insecure) != ("0.0.0.0", "false"):
+            assert configure(read_settings(file)).older.tipe_open
+            continue
+        with pytest.raises(ConfigError, match=r"older\.tipe_open: everybody could"):
+            configure(read_settings(file))
+
+
 # TLS
 
 

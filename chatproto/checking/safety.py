@@ -13,7 +13,7 @@ from cryptography.hazmat.backends.openssl.backend import backend
 import twisted
 from chatproto.checking.findings import Finding, Setup, fail, ok, warn
 from chatproto.checking.processes import open_files
-from chatproto.listeners import METRICS, PEER
+from chatproto.listeners import METRICS, PEER, TIPE
 from chatproto.protocols.peer_factory import STRANGERS
 from chatproto.realm import Registration
 from chatproto.version import VERSION
@@ -74,5 +74,7 @@ def check_openness(setup: Setup) -> Iterator[Finding]:
         yield fail(
             "lab", "its users have a password that everybody knows, and other machines reach it; leave it out"
         )
+    if config.older.tipe_open and any(each.name in TIPE and not each.loopback for each in config.listeners):
+        yield fail("older", "tipe_open lets everybody read and write in the name of everybody; leave it out")
     if config.registration is Registration.OPEN:
         yield warn("registration", "is open, and whoever reaches the realm may make accounts; close it")

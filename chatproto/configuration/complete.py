@@ -19,7 +19,7 @@ from chatproto.errors import ConfigError
 from chatproto.federation.setting import PeerSetting, RouteTable
 from chatproto.interfaces import IAuthenticator
 from chatproto.limits import LOOPBACK, Limits
-from chatproto.listeners import LISTENERS, METRICS, PEER, Listener, parse_endpoint
+from chatproto.listeners import LISTENERS, METRICS, PEER, TIPE, Listener, parse_endpoint
 from chatproto.names import RealmName
 from chatproto.realm.policy import Registration
 from chatproto.store.urls import is_postgresql
@@ -77,7 +77,8 @@ def configure(settings: Settings) -> Config:
         parse_address(settings.older.address)
     local = all(listener.loopback for listener in listeners)
     if not insecure:
-        refuse_insecure(listeners, lab)
+        tipe_open = settings.older is not None and settings.older.tipe_open
+        refuse_insecure(listeners, lab, tipe_open=tipe_open)
     return Config(
         realm=where.realm,
         store=where.store,
@@ -139,7 +140,7 @@ def _listeners(settings: Settings, lab: bool) -> tuple[Listener, ...]:
     return tuple(listeners)
 
 
-def refuse_insecure(listeners: Iterable[Listener], lab: bool) -> None:
+def refuse_insecure(listeners: Iterable[Listener], lab: bool, *, tipe_open: bool = False) -> None:
     """Return if nothing that should stay on this machine can be read elsewhere.
 
     :raises ConfigError: it can.
@@ -152,8 +153,13 @@ def refuse_insecure(listeners: Iterable[Listener], lab: bool) -> None:
                 f"listen.{listener.name}: a lab has users whose password all know; "
                 "to open it to other machines, add `insecure`"
             )
+        if tipe_open and listener.name in TIPE:
+            raise ConfigError(
+                "older.tipe_open: everybody could read and write in the name of everybody; "
+                "to let other machines do so, add `insecure`"
+            )
         if not listener.encrypted:
-            what = "messages" if listener.name in (PEER, "room") else "passwords"
+            what = "messages" if listener.name in (PEER, "room", "talk") else "passwords"
             raise ConfigError(
                 f"listen.{listener.name}: {what} would cross the network in plain text; "
                 "expected an address of this machine or an ssl endpoint, or add `insecure`"

@@ -80,7 +80,7 @@ from chatproto.events.realms import FileSentToRealm, RealmBoxTaken, SentToGroupI
 from chatproto.events.rooms import EnteredRoom
 from chatproto.events.sessions import Greeting, LoggedIn, SessionList, SessionState
 from chatproto.events.storage import FileExported, FilesCollected, StoredFile, StoredFilePage
-from chatproto.events.tipe import PickedMessage, PickedUp, as_mail
+from chatproto.events.tipe import PickedMessage, PickedUp
 from chatproto.events.tracing import AuditPruned, Traced, TraceStep
 
 __all__ = [
@@ -167,5 +167,4 @@ __all__ = [
     "UserPage",
     "UserState",
     "Written",
-    "as_mail",
 ]

@@ -11,7 +11,8 @@ from functools import partial
 
 from twisted.internet.defer import DeferredLock
 
-from chatproto.events import HistoryItem, PickedMessage, PickedUp, as_mail
+from chatproto.events import HistoryItem, PickedMessage, PickedUp
+from chatproto.events.tipe import as_mail
 from chatproto.interfaces import IStore
 from chatproto.limits import INBOX_BYTES, PAGE_ITEMS
 from chatproto.names import fold

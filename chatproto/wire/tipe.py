@@ -15,7 +15,8 @@ import msgspec
 from chatproto import commands, errors
 from chatproto.commands import Command, Request
 from chatproto.errors import BadField, BadName, BadRequest, ChatError, UnknownCommand
-from chatproto.events import Event, HistoryItem, PickedMessage, PickedUp, Reply, as_mail
+from chatproto.events import Event, HistoryItem, PickedMessage, PickedUp, Reply
+from chatproto.events.tipe import as_mail
 from chatproto.wire.dialect import TagValue
 from chatproto.wire.strict import check_shape
 
