@@ -28,7 +28,8 @@ def fronts_of(opened: OpenRealm, config: Config, reactor: PosixReactorBase) -> F
 
     def new_session(sink: Sink, address: str) -> ClientSession:
         limits = setting.near if not address or is_loopback(address) else setting.far
-        return ClientSession(opened.realm, sink, limits=limits, address=address)
+        # Original servers are known by where they come from, which is only said here.
+        return ClientSession(opened.realm, sink, limits=limits, address=address, direct=False)
 
     return Fronts(
         lambda: Main(str(config.realm), config.lab),

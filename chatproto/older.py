@@ -79,7 +79,7 @@ class Place(Protocol):
 def reached_at(config: Config, where: Sequence[Place]) -> OwnPlace:
     """Return where original servers reach the client port of a realm, as far as that is known."""
     ports = [place.port for place in where if place.name == "client" and isinstance(place.port, int)]
-    if config.older.address is not None:
+    if config.older.address:
         host, port = parse_address(config.older.address)
         return OwnPlace(host, port, frozenset([port, *ports]))
     return OwnPlace("", ports[0] if ports else 0, frozenset(ports))

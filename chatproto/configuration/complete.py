@@ -73,7 +73,7 @@ def configure(settings: Settings) -> Config:
         raise ConfigError(f"realm: expected {EXPECTED['realm']}")
     lab, insecure = bool(settings.lab), bool(settings.insecure)
     listeners = _listeners(settings, lab)
-    if settings.older is not None and settings.older.address is not None:
+    if settings.older is not None and settings.older.address:
         parse_address(settings.older.address)
     local = all(listener.loopback for listener in listeners)
     if not insecure:

@@ -74,8 +74,8 @@ class OlderTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     #: Whether what is shown in live mode ends with a line feed, for people at a terminal.
     live_lines: bool = False
-    #: Where original servers reach our client port, HOST:PORT; without it where they are dialled from.
-    address: str | None = None
+    #: Where original servers reach our client port, HOST:PORT; ``""``: where they are dialled from.
+    address: str = ""
     #: What stands around the names of those who say something in a room.
     room_brackets: Brackets = Brackets.ANGLE
     #: Whether users may join rooms, and guests be in groups that users opened under a room's name.

@@ -148,7 +148,7 @@ class Originals:
         """See :class:`~chatproto.realm.originals.Originals`."""
         return next((link.realm for link in self._at(address)), None)
 
-    def is_open_to(self, address: str) -> bool:
+    def is_open(self) -> bool:
         """See :class:`~chatproto.realm.originals.Originals`."""
         return self._lab
 

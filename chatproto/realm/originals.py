@@ -21,8 +21,8 @@ class Originals(Protocol):
         """Return the original server that comes from an address; the first, if there are several."""
         ...
 
-    def is_open_to(self, address: str) -> bool:
-        """Tell whether somebody at an address may make itself known as an original server."""
+    def is_open(self) -> bool:
+        """Tell whether anybody may say to be an original server."""
         ...
 
     def neighbours(self) -> Sequence[tuple[RealmName, str]]:
@@ -85,8 +85,8 @@ class NoOriginals:
         """See :meth:`Originals.realm_at`."""
         return None
 
-    def is_open_to(self, address: str) -> bool:
-        """See :meth:`Originals.is_open_to`."""
+    def is_open(self) -> bool:
+        """See :meth:`Originals.is_open`."""
         return False
 
     def neighbours(self) -> Sequence[tuple[RealmName, str]]:

@@ -53,7 +53,6 @@ _REFUSALS: dict[str, type[ChatError]] = {
         BadName,
         Blocked,
         NoSuchGroup,
-        NoSuchRealm,
         NoSuchUser,
         NotAllowed,
         NotFoundThere,
@@ -87,6 +86,8 @@ Item = tuple[RealmName, int]
 
 def refusal(code: str, kind: str = "text") -> ChatError:
     """Return what a client is told of an item of a kind that was refused with a code."""
+    if code == NoSuchRealm.code and kind == "text":  # an original server does not know how we call it
+        return NoSuchRealm()
     known = _REFUSALS.get(code)
     if known is None:
         return RealmRefused(f"the other realm does not take the message: {code}")

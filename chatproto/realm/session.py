@@ -50,7 +50,7 @@ class ClientSession:
     """One connection's standing with the realm.
 
     ``administrator`` is given to connections over the control socket, by its file permission. ``limits`` are
-    those of the listener by which it came, ``address`` is from where.
+    those of the listener by which it came, ``address`` is from where; ``direct``, if that was seen here.
     """
 
     def __init__(
@@ -61,8 +61,10 @@ class ClientSession:
         administrator: bool = False,
         limits: Limits | None = None,
         address: str = "",
+        direct: bool = True,
     ) -> None:
         self.realm = realm
+        self._direct = direct
         self.sink = sink
         self.administrator = administrator
         self.limits = limits or realm.policy.limits
@@ -129,7 +131,7 @@ class ClientSession:
     @property
     def peer(self) -> RealmName | None:
         """The original server of an older system that this is a connection of, by where it comes from."""
-        return self.realm.older.originals.realm_at(self.address)
+        return self.realm.older.originals.realm_at(self.address) if self._direct else None
 
     @property
     def is_peer(self) -> bool:
@@ -140,7 +142,7 @@ class ClientSession:
         """Return if an original server asks; nobody else is told that there is such a command."""
         if self.is_peer:
             self.trusted = True
-        elif type(command) is not RecvRealm or not self.realm.older.originals.is_open_to(self.address):
+        elif type(command) is not RecvRealm or not self._direct or not self.realm.older.originals.is_open():
             raise UnknownCommand
 
     async def _find_login(self, command: Command, token: str, answer: Answer) -> None:

@@ -10,11 +10,12 @@ import pytest
 from twisted.internet.testing import StringTransport
 
 from chatproto import commands
-from chatproto.errors import NotSupported, RealmRefused
+from chatproto.errors import NotSupported, RealmRefused, UnknownCommand
 from chatproto.federation.originals import OwnPlace
 from chatproto.federation.setting import PeerSetting
 from chatproto.protocols.older_peer import OlderPeerFactory, OlderPeerProtocol
 from tests.federation.town import BETA, Place, Town
+from tests.realm.house import Client
 
 OK = {"status": "OK", "message": "Message Sent"}
 NOBODY = {"status": "ERROR", "message": "User Tidak Ditemukan"}
@@ -146,3 +147,15 @@ def test_a_search_that_is_not_answered_stores_nothing(place: Place) -> None:
     server.cut()
     assert [type(answer) for answer in answers] == [RealmRefused]
     assert place.texts() == []
+
+
+def test_its_address_counts_only_where_it_was_seen(place: Place) -> None:
+    command = commands.ServerSend(what="send", sender="amsal", to="messi", text="halo")
+    for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
+        assert Client(place, address=address).ask(command).entry.msg_from == "amsal"
+        with pytest.raises(UnknownCommand):  # as a front tells it, to which anybody may connect
+            Client(place, address=address, direct=False).ask(command)
+    for address in ("10.0.0.1", "::2", ""):
+        with pytest.raises(UnknownCommand):
+            Client(place, address=address).ask(command)
+    assert place.texts() == ["halo"] * 3
