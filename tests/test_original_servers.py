@@ -44,6 +44,10 @@ async def test_a_user_here_adds_an_original_server_and_both_sides_talk() -> None
             assert taken["messages"] == [
                 {"msg_from": "Lionel Messi", "msg_to": "Jordan Henderson", "msg": " halo  kawan\r\n"}
             ]
+            for _ in range(2):
+                assert await messi("sendprivaterealm T r2 henderson  hai") == SENT
+            taken = await henderson("getrealminbox T r2 ")
+            assert [each["msg"] for each in taken["messages"]] == [" hai\r\n"] * 2
             assert await henderson("sendprivaterealm T r2 messi  ya") == SENT
             taken = await messi("getrealminbox T r2 ")
             assert taken["messages"] == [{"msg_from": "henderson", "msg_to": "Lionel Messi", "msg": "ya"}]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 
 from chatproto.errors import NoSuchFile, Unavailable
 from chatproto.federation.bounds import ORIGINAL_PUSHED
@@ -32,8 +33,8 @@ class Bringing:
         self.advertised: Callable[[Wire], tuple[str, int] | None] = lambda wire: None
         #: By which name the server knows the way, for the box that a sender named.
         self.alias_of: Callable[[str], str] = str
-        #: Who was brought which texts that the server may keep for its own users to ask for.
-        self.pushed: OrderedDict[tuple[str, str], None] = OrderedDict()
+        #: Who was brought which texts, and how often, that the server may keep for its own users to ask for.
+        self._brought: OrderedDict[tuple[str, bytes], int] = OrderedDict()
         #: Requests that it does not know.
         self._lacks: set[str] = set()
 
@@ -151,9 +152,26 @@ class Bringing:
 
     def _remember(self, names: Sequence[str], text: str) -> None:
         for name in names:
-            self.pushed[fold(name), text.strip()] = None
-            if len(self.pushed) > ORIGINAL_PUSHED:
-                self.pushed.popitem(last=False)
+            key = (fold(name), _digest(text))
+            self._brought[key] = self._brought.get(key, 0) + 1
+            if len(self._brought) > ORIGINAL_PUSHED:
+                self._brought.popitem(last=False)
+
+    def may_keep(self, user: str) -> bool:
+        """Tell whether the server may keep something for one of its users that was brought by us."""
+        return any(name == fold(user) for name, _ in self._brought)
+
+    def brought(self, user: str, text: str) -> bool:
+        """Tell whether a text that the server kept for a user was brought by us, once for each time."""
+        key = (fold(user), _digest(text))
+        left = self._brought.pop(key, 0)
+        if left > 1:
+            self._brought[key] = left - 1
+        return left > 0
+
+
+def _digest(text: str) -> bytes:
+    return sha256(text.strip().encode()).digest()
 
 
 def _name(address: str) -> str:

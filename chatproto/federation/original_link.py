@@ -67,7 +67,6 @@ class OriginalLink(PeerLink):
 
     def begin(self, wire: Wire) -> None:
         """Use a connection that was dialled."""
-        self.addresses.add(wire.host)
         self.counts.connections += 1
         self.bringing.begin()
         self.requests.begin(wire)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IProtocolFactory
 
@@ -81,6 +81,8 @@ class Originals:
         self._place = OwnPlace()
         #: For whom a server is being asked what it keeps: it may be one of ours, that asks back.
         self._asking: set[tuple[RealmName, str]] = set()
+        #: One after another, as each takes a name that is free.
+        self._turns = DeferredLock()
 
     # -- links
 
@@ -117,6 +119,7 @@ class Originals:
         wire.on_lost = lambda: self._over(link, wire)
         self.dialer.linked(realm, True)
         self.dialer.up(realm)
+        link.addresses.add(_address(wire.host))
         link.begin(wire)
 
     def _over(self, link: OriginalLink, wire: Wire) -> None:
@@ -197,6 +200,9 @@ class Originals:
 
     async def introduced(self, address: str, alias: str, host: str, port: int) -> None:
         """See :class:`~chatproto.realm.originals.Originals`."""
+        await self._turns.run(lambda: Deferred.fromCoroutine(self._introduced(address, alias, host, port)))
+
+    async def _introduced(self, address: str, alias: str, host: str, port: int) -> None:
         aliases = self._realm.older.aliases
         LocalName.parse(alias)
         named = aliases.find(alias)
@@ -293,8 +299,7 @@ class Originals:
 
     async def _kept(self, link: OriginalLink, alias: str, user: str) -> list[InboxEntry]:
         key = (link.realm, fold(user))
-        brought = [text for name, text in link.bringing.pushed if name == fold(user)]
-        if not brought or not link.place or key in self._asking:
+        if not link.place or key in self._asking or not link.bringing.may_keep(user):
             return []
         self._asking.add(key)
         try:
@@ -307,10 +312,8 @@ class Originals:
             return []
         finally:
             self._asking.discard(key)
-        for text in brought:
-            link.bringing.pushed.pop((fold(user), text), None)
         entries = [older_peer.read_entry(entry) for entry in answer.messages]
-        return [entry for entry in entries if entry.file is not None or entry.msg.strip() in brought]
+        return [entry for entry in entries if link.bringing.brought(user, entry.msg)]
 
 
 def _check(answer: older_peer.Answer) -> None:
