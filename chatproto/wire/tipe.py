@@ -25,6 +25,7 @@ _NAME_CHARACTERS = 256
 #: What clients are told of a refusal, by the ``tipe`` of what they asked and the class of the error; the
 #: first base class that is listed decides.
 _SAID: dict[str, dict[type[ChatError], str]] = {
+    "login": {errors.BadName: "Username atau password salah"},
     "kirim": {
         errors.NoSuchUser: "Pengguna tujuan tidak ditemukan",
         errors.NoSuchGroup: "Pengguna tujuan tidak ditemukan",
@@ -44,6 +45,8 @@ _SAID: dict[str, dict[type[ChatError], str]] = {
 _SAID_ALWAYS: dict[type[ChatError], str] = {
     errors.LoginFailed: "Username atau password salah",
     errors.NotLoggedIn: "Login terlebih dahulu",
+    errors.BadToken: "Login terlebih dahulu",
+    errors.Blocked: "Penerima tidak menerima pesan dari pengguna ini",
     errors.NotAllowed: "Tidak diizinkan untuk pengguna ini",
     errors.NoSuchUser: "Grup tidak ditemukan",
     errors.NoSuchGroup: "Grup tidak ditemukan",
