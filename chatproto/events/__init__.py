@@ -50,6 +50,7 @@ from chatproto.events.links import (
     RealmKey,
 )
 from chatproto.events.messages import (
+    ENDED,
     PENDING,
     SHOWN,
     ConversationPage,
@@ -84,6 +85,7 @@ from chatproto.events.tipe import PickedMessage, PickedUp
 from chatproto.events.tracing import AuditPruned, Traced, TraceStep
 
 __all__ = [
+    "ENDED",
     "PENDING",
     "SHOWN",
     "AboutFile",

@@ -67,7 +67,7 @@ class RelayProtocol(Protocol):
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._early = ""
         self._hear: Callable[[str], bool] | None = None
-        self._lost: Callable[[], None] = lambda: None
+        self._lost: Callable[[], object] = lambda: None
         self._texts: deque[bytes] = deque()
         self._pause: IDelayedCall | None = None
         self._ending = Ending()
@@ -145,7 +145,7 @@ class RelayProtocol(Protocol):
 
     # -- who is there by it
 
-    def begin(self, hear: Callable[[str], bool], lost: Callable[[], None]) -> None:
+    def begin(self, hear: Callable[[str], bool], lost: Callable[[], object]) -> None:
         """See :meth:`Relay.begin`."""
         self._hear, self._lost = hear, lost
         early, self._early = self._early, ""

@@ -23,7 +23,7 @@ _NEVER = 2**52
 class Relay(Protocol):
     """One user in a group of an original server."""
 
-    def begin(self, hear: Callable[[str], bool], lost: Callable[[], None]) -> None:
+    def begin(self, hear: Callable[[str], bool], lost: Callable[[], object]) -> None:
         """Begin to tell what comes: texts as they are shown, and once that nothing more will.
 
         If ``hear`` returns False, no more is told before :meth:`resume`.

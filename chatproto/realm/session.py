@@ -277,8 +277,9 @@ class ClientSession:
 
     def watch_expiry(self) -> None:
         """End a connection that only listens when its session expires: no command would show it."""
-        if self.listener is not None and self.listener.login in self.logins:
-            left = self.realm.logins.deadline(self.listener.login.row) / 1000 - self.realm.clock.seconds()
+        speaking = self.listener or self.relayed
+        if speaking is not None and speaking.login in self.logins:
+            left = self.realm.logins.deadline(speaking.login.row) / 1000 - self.realm.clock.seconds()
             self._expiry = self.realm.clock.callLater(max(left, 0.0), self._look_again)
 
     def _look_again(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from chatproto import events
 from chatproto.commands import ExitGroup, Request, Say, Send
 from chatproto.errors import BadRequest, ChatError
 from chatproto.events import Done, EnteredGroup, Event, LiveChange, Message, Reply, Sent
@@ -67,20 +68,28 @@ class LiveDialect:
 
     def encode_event(self, event: Event) -> bytes:
         """See :meth:`Dialect.encode_event`: what is said in the group, and who comes and goes."""
+        text = self._text_of(event)
+        return b"" if text is None or text == EXIT else self._line(text)
+
+    def _text_of(self, event: Event) -> str | None:
+        """Return what is shown of an event. What reads as ``exit`` would end the mode at the client alone."""
         match event:
             case Message(to=self._group, kind="text"):
-                return self._line(f"{self._shown(event.from_)}: {event.text}")
-            case Message(to=self._group, kind="shown"):
-                return b"" if event.text == EXIT else self._line(event.text)
+                text = f"{self._shown(event.from_)}: {event.text}"
+            case Message(to=self._group, kind=events.SHOWN):
+                text = event.text
+            case Message(to=self._group, kind=events.ENDED):
+                text = "** the other server has ended this"
             case Message(from_=self._group, kind="bounce"):
-                return self._line(f"** (not delivered: {event.text})")
+                text = f"** (not delivered: {event.text})"
             case Message(to=self._group) if self._is_own_end(event):
-                return self._line(f"{_name(self._user)} meninggalkan group")
+                text = f"{_name(self._user)} meninggalkan group"
             case LiveChange(group=self._group):
                 did = "telah bergabung" if event.on else "meninggalkan group"
-                return self._line(f"{self._shown(event.from_)} {did}")
+                text = f"{self._shown(event.from_)} {did}"
             case _:
-                return b""
+                return None
+        return text
 
     def leaving(self) -> bytes:
         """Return what tells an older client, in a write of its own, that live mode is over."""

@@ -260,12 +260,10 @@ def enter_elsewhere(session: ClientSession, login: Login, place: Elsewhere, answ
     """Let the connection be live in a group of an original server."""
     relay, group = place.relay, place.group
 
-    def show(text: str) -> bool:
-        shown = events.Message(seq=0, mid="", from_=group, to=group, text=text, at="", kind=events.SHOWN)
-        return session.sink.push(shown)
-
-    def lost() -> None:
-        show("** the other server has ended this")
+    def show(text: str, kind: str = events.SHOWN) -> bool:
+        return session.sink.push(
+            events.Message(seq=0, mid="", from_=group, to=group, text=text, at="", kind=kind)
+        )
 
     if session.gone or login.ended:
         relay.close()
@@ -275,7 +273,8 @@ def enter_elsewhere(session: ClientSession, login: Login, place: Elsewhere, answ
     session.in_live_mode = True
     session.bind(login)
     answer(events.EnteredGroup(group=group, user=login.address, relayed=True))
-    relay.begin(show, lost)
+    relay.begin(show, lambda: show("", events.ENDED))
+    session.watch_expiry()
 
 
 async def say(session: ClientSession, login: Login, command: commands.Say) -> Reply:
