@@ -52,8 +52,8 @@ class Listening(Reply, frozen=True, kw_only=True):
     reset: bool = False
 
 
-#: The kind of a text that an original server shows in live mode, and of the last, when it has ended that. They
-#: are in no log.
+#: The kind of a text that an original server shows in live mode, and of the last, when it has ended that.
+#: They are in no log.
 SHOWN = "shown"
 ENDED = "ended"
 
