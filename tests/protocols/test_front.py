@@ -56,6 +56,19 @@ def test_errors_have_the_words_that_they_have_without_a_front() -> None:
     assert {line: client.ask(line)["message"] for line in said} == said
 
 
+def test_the_words_of_servers_are_none_at_a_front() -> None:
+    town = Town(2)
+    client = town.client()
+    for line in (
+        "recvrealm r2 127.0.0.1 8889",
+        "recvrealmprivatemsg messi r2 budi halo",
+        "getrealmchat r2 budi",
+        "server send messi budi halo",
+        "check group messi bola other",
+    ):
+        assert client.ask(line)["message"] == "**Protocol Tidak Benar"
+
+
 def test_a_token_is_good_on_any_front_and_at_the_main_server() -> None:
     town = Town(2)
     token = town.client().ask(f"register ani {PASSWORD}")["tokenid"]
