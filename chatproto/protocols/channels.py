@@ -10,7 +10,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from chatproto.commands import Guard, Request
+from chatproto.commands import Command, Guard, Request
 from chatproto.errors import ChatError, UnknownCommand
 from chatproto.events import Done, Event, Reply
 from chatproto.frames.fronts import Ask, Find, Heard, MainFrame, Over, Taken
@@ -120,11 +120,12 @@ class Channel:
 
     def _carry_out(self, frame: Ask) -> None:
         answer = partial(self._answer, frame.number)
-        if frame.command.guard is Guard.PEER:
+        command: Command = frame.command
+        if command.guard is Guard.PEER:
             answer(UnknownCommand())  # servers link with the main server itself, and not by an address told
             return
         try:
-            waiting = self.session.handle(Request(frame.command, token=frame.token), answer)
+            waiting = self.session.handle(Request(command, token=frame.token), answer)
         except ChatError as error:
             answer(error)
             return
