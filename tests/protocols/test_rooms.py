@@ -243,3 +243,20 @@ def test_at_the_end_of_the_realm_all_is_said_and_closed(rooms: Rooms) -> None:
     assert budi.shown() == [b"<ani> satu", b"<ani> dua"]
     assert budi.closed
     assert drained.called
+
+
+def test_live_mode_and_a_room_are_one_talk_where_rooms_are_shared() -> None:
+    rooms = Rooms(shared=True)
+    ani = rooms.guest("ani")
+    messi = rooms.user("messi")
+    messi.say("group room-r1")
+    rooms.house.turn(0.2)
+    messi.wire.pieces.clear()
+    ani.type("halo")
+    messi.say("hai")
+    budi = rooms.guest("budi")
+    assert ani.shown(wait=0.3) == [b"<messi> hai"]
+    assert messi.wire.pieces == [b"~ani: halo", b"messi: hai", b"~budi telah bergabung"]
+    budi.lose()
+    rooms.house.turn(0.2)
+    assert messi.wire.pieces[-1] == b"~budi meninggalkan group"
