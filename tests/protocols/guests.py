@@ -97,7 +97,7 @@ class Guest(Peer):
         """Return what was written since the last time, write by write."""
         self.rest(wait)
         pieces, times = self.wire.pieces[:], self.wire.times[:]
-        assert all(b - a > 0.099 for a, b in itertools.pairwise(times)), times
+        assert all(b - a > 0.149 for a, b in itertools.pairwise(times)), times
         self.wire.pieces.clear()
         del self.wire.times[:-1]
         return pieces

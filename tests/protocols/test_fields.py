@@ -132,7 +132,7 @@ def test_bytes_come_at_once_between_two_pauses(line: Line) -> None:
     assert line.read() == b"FILE"
     assert line.read(0.2) == b"abcdef"
     assert not line.fields.full
-    assert line.read(0.3) == b"next"
+    assert line.read(0.5) == b"next"
 
 
 def test_the_pause_behind_bytes_is_as_long_again_as_they_took(line: Line) -> None:

@@ -63,7 +63,7 @@ def test_who_reads_slowly_gets_the_rest_from_the_log(rooms: Rooms) -> None:
     budi.rest(10)
     budi.wire.reading = True
     budi.wire.take()
-    shown = budi.shown(wait=12.0)
+    shown = budi.shown(wait=25.0)
     assert shown == [f"<ani> {number}".encode() for number in range(150)]
 
 
