@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -151,7 +152,11 @@ def conformance(
     )
     for where in (each for each in (server, peer, main, talk) if each is not None):
         _reach(where, patience)
-    results = list(results_of(target, chosen, only))
+    results = []
+    with _waiting() as tell:
+        for result in results_of(target, chosen, only):
+            results.append(result)
+            tell(result)
     if as_json is not None:
         _write(as_json, target, results)
     _show(results, to_error=as_json == "-")
@@ -176,6 +181,14 @@ def _reach(where: tuple[str, int], patience: float) -> None:
         raise click.ClickException(f"nothing answers at {where[0]}:{where[1]} ({reason})") from error
 
 
+@contextlib.contextmanager
+def _waiting() -> Iterator[Callable[[Result], None]]:
+    """Show on a terminal how far it is; gives what is to be called for each result."""
+    console = Console(stderr=True)
+    with console.status("checking ...") as status:
+        yield lambda result: status.update(Text(f"{result.level} {result.name} {_WORDS[result.outcome]}"))
+
+
 def _list(levels: Sequence[str], only: str) -> None:
     for check in (each for level in levels for each in LEVELS[level] if only in each.name):
         print(check.level, check.name, check.section, check.line, sep="\t")
@@ -189,7 +202,10 @@ def _write(file: str, target: Target, results: Sequence[Result]) -> None:
     if file == "-":
         print(told.decode())
     else:
-        Path(file).write_bytes(told + b"\n")
+        try:
+            Path(file).write_bytes(told + b"\n")
+        except OSError as error:
+            raise click.ClickException(f"{file}: {error.strerror}") from error
 
 
 def _show(results: Sequence[Result], *, to_error: bool) -> None:

@@ -56,7 +56,7 @@ class Run:
         trial = self._trial()
         try:
             return self._register(trial, where, person)
-        except (Departure, Skipped):
+        except Exception:  # whatever it was: nobody was registered
             return None
         finally:
             trial.close()
@@ -76,6 +76,11 @@ class Run:
             outcome, departure, steps = Outcome.FAILED, error, trial.steps
         except Skipped as error:
             outcome, why = Outcome.SKIPPED, str(error)
+        except Exception as error:  # what was sent had a form that no check thinks of
+            seen = next((step.text for step in reversed(trial.steps) if step.way == "<"), "nothing")
+            said = next((f"{step.who}: {step.text}" for step in reversed(trial.steps) if step.way == ">"), "")
+            expected = f"a reply of the form that the line tells ({type(error).__name__})"
+            outcome, departure, steps = Outcome.FAILED, Departure(expected, seen, said), trial.steps
         finally:
             trial.close()
         return Result(

@@ -45,6 +45,12 @@ def test_results_go_into_a_file(tmp_path: Path) -> None:
     assert told["checks"][0]["outcome"] == "passed"
 
 
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    with StudentServer() as server:
+        ran = here("conformance", server.address, *ONE, "--json", str(tmp_path))
+    assert (ran.returncode, ran.stderr) == (1, f"chatproto: {tmp_path}: Is a directory\n")
+
+
 def test_nobody_is_there() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

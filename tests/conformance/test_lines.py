@@ -93,6 +93,23 @@ def test_other_letters_than_ascii_are_found() -> None:
     assert failure(fault, "replies-are-ascii")["expected"] == "only ASCII"
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b'{"status": "OK", "tokenid": "t", "messages": {"messi": [7, null, "{"]}, "message": [[]]}',
+        b'{"status": "OK", "tokenid": "\\ud800", "messages": {}, "message": 1}',
+        b"[" * 100_000,
+        b"\xff\xfe\x00",
+        b"1" * 10_000,
+    ],
+)
+def test_no_reply_stops_the_kit(reply: bytes) -> None:
+    with StudentServer(lambda line, _: reply + END) as server:
+        found = results(server, "--only", "a")
+    assert {result["outcome"] for result in found.values()} <= {"failed", "skipped", "passed"}
+    assert found["inbox-is-drained"]["outcome"] == "failed"
+
+
 def test_a_flood_is_not_read_for_ever() -> None:
     def fault(line: str, reply: bytes) -> bytes:
         return b"x" * 100_000_000 if line.startswith("auth") else reply
