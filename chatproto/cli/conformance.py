@@ -78,7 +78,10 @@ _PLAY = _Play()
     help="A neighbour in the server's configuration, at an address of this machine: the kit plays it.",
 )
 @click.option(
-    "--main", type=_WHERE, metavar="HOST:PORT", help="System A's main server, where users are made."
+    "--main",
+    type=_WHERE,
+    metavar="HOST:PORT",
+    help="System A's main server, where users are made, or that behind a front.",
 )
 @click.option("--talk", type=_WHERE, metavar="HOST:PORT", help="System A's program for two.")
 @click.option(

@@ -40,7 +40,7 @@ def expect_box(client: LineClient, realm: str, *entries: dict[str, str]) -> None
 
 def told(trial: Trial, original: Original, line: str) -> LineClient:
     """Say something as the original server, on a connection of its own; the answer is still to be read."""
-    server = trial.connect("other server")
+    server = trial.other_server()
     server.say(line + "\r\n")
     return server
 

@@ -48,7 +48,7 @@ def nobody_at_the_neighbour(trial: Trial) -> None:
 def a_text_comes_from_a_neighbour(trial: Trial) -> None:
     client = trial.login(0)
     trial.original(client)
-    server, sender = trial.connect("other server"), fresh("s")
+    server, sender = trial.other_server(), fresh("s")
     answer = server.ask(f"server send {sender} {client.user} jadi main mes? ").ok("Message Sent")
     if not answer.fields.get("sendback"):
         answer.fail('"sendback" with the entry')
@@ -65,7 +65,7 @@ def a_text_comes_from_a_neighbour(trial: Trial) -> None:
 @CHECKS("4", "server send to somebody who does not exist: User Tidak Ditemukan")
 def a_text_for_nobody_here(trial: Trial) -> None:
     trial.original(trial.login(0))
-    trial.connect("other server").ask(f"server send ani {fresh()} halo ").error(NO_SUCH_USER)
+    trial.other_server().ask(f"server send ani {fresh()} halo ").error(NO_SUCH_USER)
 
 
 @CHECKS(
@@ -119,7 +119,7 @@ def _relay(client: LineClient, original: Original, there: socket.socket, group: 
 @CHECKS("4", "check group U G other of a neighbour, no such group: PENDING, Tidak ada grup G di server")
 def a_neighbour_looks_for_a_group(trial: Trial) -> None:
     trial.original(trial.login(0))
-    server, group = trial.connect("other server"), fresh("g")
+    server, group = trial.other_server(), fresh("g")
     answer = server.ask(f"check group amsal {group} other ")
     if answer.fields.get("status") != "PENDING":
         answer.fail('"status": "PENDING"')
@@ -133,7 +133,7 @@ def a_neighbour_joins_a_group(trial: Trial) -> None:
     trial.original(client)
     group = fresh("g")
     enter(client, group)
-    server = trial.connect("other server")
+    server = trial.other_server()
     server.live = True
     server.say(f"check group amsal {group} other\r\n")
     for each in (server, client):

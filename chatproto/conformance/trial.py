@@ -27,7 +27,7 @@ class Target(Struct, frozen=True, kw_only=True):
     server: Where
     #: A second server of the same kind.
     peer: Where | None = None
-    #: System A's main server, and its program for two.
+    #: System A's main server, or that behind a front; and A's program for two.
     main: Where | None = None
     talk: Where | None = None
     #: The name of the realm, for system A's main server.
@@ -123,6 +123,10 @@ class Trial:
         original.begin(self.steps)
         self.later(lambda: original.begin([]))
         return original
+
+    def other_server(self) -> LineClient:
+        """Return a connection on which the kit speaks as another server; a front takes none."""
+        return self.connect("other server", self.target.main)
 
     def skip(self, why: str) -> Never:
         """End the check, which cannot be made here.

@@ -85,8 +85,9 @@ def test_system_e(older: RunningRealm) -> None:
 def test_what_passes_a_front_is_the_same(server: RunningRealm) -> None:
     arguments = ("--main", f"127.0.0.1:{server.port}", "--listen", "client=tcp:0:interface=127.0.0.1")
     with Server(*arguments, command=(*COMMAND, "front")) as front:
+        main = ("--main", f"127.0.0.1:{server.port}")
         levels = ("--level", "C", "--level", "D", "--level", "json")
-        assert failures(f"127.0.0.1:{front.ports[0]}", *levels) == []
+        assert failures(f"127.0.0.1:{front.ports[0]}", *levels, *main) == []
 
 
 def test_an_original_neighbour_in_the_configuration(start_realm: StartRealm, tmp_path: Path) -> None:
