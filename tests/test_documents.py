@@ -18,8 +18,10 @@ from zope.interface.interface import InterfaceClass
 import chatproto
 from chatproto import commands, errors, events, limits
 from chatproto.commands import all_commands
+from chatproto.configuration import OlderTable
 from chatproto.errors import BY_CODE, ChatError, ConnectionUnavailable, Distrust, UnknownRemoteError
 from chatproto.limits import Limits
+from chatproto.listeners import LISTENERS
 from chatproto.specification import rst_tables
 from chatproto.wire.text import FORMS, MESSAGES
 from tests.serving import ROOT, SECONDS, environment
@@ -82,6 +84,20 @@ def test_every_command_is_explained_in_words() -> None:
             assert f"``{command.wire_name()}``" in written()
     for verb in FORMS:
         assert re.search(rf"``{verb}\b", written()), verb
+
+
+def test_every_setting_for_older_systems_is_explained() -> None:
+    text = (DOCS / "older-systems.rst").read_text()
+    for name in (*OlderTable.__struct_fields__, "exact_bodies", "file_entries"):
+        assert f"   * - ``{name}``\n" in text
+
+
+def test_every_listener_is_one_that_a_client_is_told_of() -> None:
+    text = (DOCS / "older-systems.rst").read_text()
+    for name, endpoint in LISTENERS.items():
+        if name not in ("peer", "metrics"):
+            port = endpoint.split(":")[1]
+            assert re.search(rf"listener ``{name}``.*\n.*127\.0\.0\.1 {port}\n", text), name
 
 
 def test_every_string_of_the_older_systems_is_listed() -> None:

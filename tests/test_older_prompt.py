@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -133,7 +134,9 @@ def test_without_a_server_it_says_so() -> None:
 
 
 def test_run_sh_starts_a_lab_and_the_prompt_and_leaves(tmp_path: Path) -> None:
-    more = {"PYTHON": sys.executable, "SERVER_IP": "127.0.0.3", "SERVER_PORT": "28889"}
+    with socket.create_server(("127.0.0.3", 0)) as free:
+        place = free.getsockname()[1]
+    more = {"PYTHON": sys.executable, "SERVER_IP": "127.0.0.3", "SERVER_PORT": str(place)}
     shown = subprocess.run(
         [str(ROOT / "examples" / "run.sh"), "--variant", "client"],
         input="auth messi surabaya\nsend messi halo\ninbox\n",
@@ -145,7 +148,7 @@ def test_run_sh_starts_a_lab_and_the_prompt_and_leaves(tmp_path: Path) -> None:
         check=False,
     )
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert "A lab listens at 127.0.0.3 port 28889" in shown.stdout
+    assert f"A lab listens at 127.0.0.3 port {place}" in shown.stdout
     assert (
         '{"messi": [{"msg_from": "Lionel Messi", "msg_to": "Lionel Messi", "msg": "halo"}]}' in shown.stdout
     )
