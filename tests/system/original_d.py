@@ -29,6 +29,8 @@ class OriginalD:
         #: What came from and went to the neighbour, as it was read, in both roles.
         self.checks: list[str] = []
         self._lock = threading.Lock()
+        #: Then nobody is told anything any more, however long it takes to end all connections.
+        self._dead = False
         self._threads: list[threading.Thread] = []
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -45,6 +47,7 @@ class OriginalD:
         """Die with all connections; again does nothing."""
         if self._listener.fileno() < 0:
             return
+        self._dead = True
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for each in self._sockets:
@@ -164,7 +167,7 @@ class OriginalD:
 
     def _tell(self, group: str, text: str) -> None:
         with self._lock:
-            members = list(self._groups.get(group, []))
+            members = [] if self._dead else list(self._groups.get(group, []))
         for _, member in members:
             with contextlib.suppress(OSError):
                 member.sendall(text.encode())
