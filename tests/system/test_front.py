@@ -190,14 +190,13 @@ def test_a_front_knows_its_main_server_again(
     other = start_front(server.port, "--state", str(state))
     with OlderClient(other) as client:
         assert client.ask("auth messi x\r\n") == AWAY
-    assert "another key" in other.log()
+    until(other.log, lambda log: "another key" in log)
 
 
 def test_the_kit_finds_nothing_wrong_behind_two_fronts(server: RunningRealm, start_front: StartFront) -> None:
     far = start_front(start_front(server.port).port)
-    for level in ("C", "D"):
-        done = chatproto("conformance", f"127.0.0.1:{far.port}", "--level", level)
-        assert (done.returncode, " 0 failed" in done.stdout) == (0, True), done.stdout
+    done = chatproto("conformance", f"127.0.0.1:{far.port}", "--level", "C")
+    assert (done.returncode, " 0 failed" in done.stdout) == (0, True), done.stdout
 
 
 @pytest.mark.parametrize(
