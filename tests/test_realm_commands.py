@@ -216,7 +216,7 @@ async def test_aliases_and_boxes_survive_a_restart(tmp_path: Path) -> None:
 async def test_the_flow_d1_between_neighbours() -> None:
     def play() -> None:
         amsal = Older(two.port)
-        amsal.token = str(amsal.ask("register amsal surabaya")["tokenid"])
+        amsal.token = str(amsal.ask("register amsal surabaya Amsal_Bin_Amsal Indonesia")["tokenid"])
         twin = Older(two.port)
         twin.token = str(twin.ask("register twin surabaya Tom_Twin Inggris")["tokenid"])
         local = Older(one.port)
@@ -226,7 +226,7 @@ async def test_the_flow_d1_between_neighbours() -> None:
         assert twin.message("send T messi@alpha  halo ") == "Message Sent"
         assert messi.say("inbox T ")["messages"] == {
             "amsal": [{"msg_from": "amsal", "msg_to": "Lionel Messi", "msg": "jadi main mes?"}],
-            "twin@beta": [{"msg_from": "Tom Twin", "msg_to": "Lionel Messi", "msg": "halo"}],
+            "twin@beta": [{"msg_from": "twin", "msg_to": "Lionel Messi", "msg": "halo"}],
         }
 
     async with labs("alpha", "beta") as (one, two):

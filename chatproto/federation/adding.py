@@ -59,7 +59,9 @@ class Adding:
 
     async def _add(self, word: str, host: str, port: str) -> None:
         alias = LocalName.parse(word).folded
-        if self._realm.older.aliases.find(alias) is not None or alias in self._adding:
+        known = self._realm.older.aliases.find(alias)
+        # Of a realm whose link was dropped it may be added again.
+        if alias in self._adding or (known is not None and self._is_there(known)):
             raise RealmExists
         endpoint = _endpoint(host, port)
         self._adding.add(alias)
@@ -77,6 +79,9 @@ class Adding:
         finally:
             self._adding.discard(alias)
 
+    def _is_there(self, realm: RealmName) -> bool:
+        return realm == self._realm.name or self._peers.remotes.knows(realm)
+
     async def _name(self, word: str, found: RealmName, endpoint: str) -> None:
         """Link a realm of ours, and give the link a name at both ends."""
         new = self._peers.standings.of(found) is Standing.DROPPED
@@ -86,7 +91,8 @@ class Adding:
                 raise RealmExists
             await self._realm.older.aliases.add(word, found)
         except ChatError:
-            if new and found in self._peers.links:
+            link = self._peers.links.get(found)
+            if new and link is not None and link.state is not State.CLOSED:
                 await self._peers.drop(found)
             raise
 
@@ -107,7 +113,8 @@ class Adding:
             peers.dialer.retry(realm)
         until = self._clock.seconds() + _LINK_SECONDS
         while link.state is not State.UP:
-            if link.standing is not Standing.OPEN or self._clock.seconds() >= until:
+            closed = link.state is State.CLOSED or link.standing is not Standing.OPEN
+            if closed or self._clock.seconds() >= until:
                 raise RealmUnreachable
             await deferLater(self._clock, _LOOK_SECONDS)  # type: ignore[arg-type]  # it needs no more of a clock
 

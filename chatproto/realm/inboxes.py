@@ -193,21 +193,22 @@ class Inboxes:
     async def _sender(self, row: MessageRow, conversation: ConversationRow, *, bare: bool) -> tuple[str, str]:
         """Return under which name a sender's messages stand, and which one is shown.
 
-        One of another realm stands under the whole address: somebody here may have the name. If nobody has,
-        or had, one of a neighbour who writes to one here is called as its clients do. In a group there are
-        others, and that a message did not get there is no word of theirs.
+        One of another realm stands under the whole address: somebody here may have the name. System D has but
+        names of users, so one of a neighbour who writes to one here stands under that, if nobody here has it,
+        or had, and it is shown. In a group there are others, and that a message did not get there is no word
+        of theirs.
         """
         address = row.sender
         sender, _, realm = address.partition("@")
-        if self._routes.is_far(address):
-            other = await self._others.find(fold(address))
-            name = "" if other is None else other.name
-            theirs = row.kind != "bounce" and not conversation.is_group
-            if not theirs or RealmName(fold(realm)) not in self.remotes.realms():
-                return address, name or (sender if bare else address)
-            return sender if await self._is_only_one(fold(address)) else address, name or sender
-        account = await self._accounts.ever(sender)
-        return sender, sender if account is None else account.display
+        if not self._routes.is_far(address):
+            account = await self._accounts.ever(sender)
+            return sender, sender if account is None else account.display
+        theirs = row.kind != "bounce" and not conversation.is_group and not bare
+        if theirs and RealmName(fold(realm)) in self.remotes.realms():
+            return sender if await self._is_only_one(fold(address)) else address, sender
+        other = await self._others.find(fold(address))
+        name = "" if other is None else other.name
+        return address, name or (sender if bare else address)
 
     async def _is_only_one(self, address: str) -> bool:
         """Tell whether nobody else has a name: here, or in a neighbour that is asked before."""
