@@ -64,11 +64,13 @@ async def test_lists_and_files_arrive_in_the_box_too() -> None:
         )
         assert messi.error(f"sendfilerealm T r2 nobody surat.txt {HALO}") == "User Tidak Ditemukan"
         assert messi.say("sendfilerealm T r2 henderson surat.txt %%%")["status"] == "ERROR"
-        seen = henderson.box("r2", 3)
+        seen = henderson.say("getrealminbox T r2 ")["messages"]
         names = ("surat.txt", "surat2.txt")
         files = [{**FROM_MESSI, "file_name": name, "file_content": HALO} for name in names]
         assert seen == [{**FROM_MESSI, "msg": "rapat  besok"}, *files]
-        theirs = [each.get("msg", each.get("file_name")) for each in lineker.box("r2", 2)]
+        theirs = [
+            each.get("msg", each.get("file_name")) for each in lineker.say("getrealminbox T r2 ")["messages"]
+        ]
         assert theirs == ["rapat  besok", "surat2.txt"]
         assert henderson.say("inbox T ")["messages"] == {}
         assert henderson.say("receivefile T ")["messages"] == []

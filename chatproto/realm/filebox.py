@@ -8,7 +8,9 @@ text stands for it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Protocol
+from typing import Any, Protocol
+
+from twisted.internet.task import deferLater
 
 from chatproto.errors import NoSuchFile, Unavailable
 from chatproto.events import InboxFile
@@ -21,6 +23,10 @@ from chatproto.records import FileRow, FileState, MessageRow, read_offer
 
 #: How long a file that is not here yet keeps its place, from when its reader first asked for it.
 _WAIT_SECONDS = 60.0
+#: How long who reads a box waits for a file whose sender was told that it is sent, and how often it looks:
+#: the bytes follow the offer at once, a few MiB within a round trip or two.
+_SOON_SECONDS = 2.0
+_LOOK_SECONDS = 0.05
 #: Files that keep their places; of more, the one asked for longest ago begins again.
 _WAITED_FOR = 1000
 _GONE = "not kept any more"
@@ -78,6 +84,14 @@ class FileBox:
         if not await share.take(encoded_size(found.size)):
             return None
         return await self._read(account, found, offer.plain)
+
+    async def soon(self, account: str, row: MessageRow, share: Share) -> InboxFile | str | None:
+        """Return the same as :meth:`open`, but wait a little for what is on its way: it was just sent."""
+        clock: Any = self._clock
+        until = clock.seconds() + _SOON_SECONDS
+        while (found := await self.open(account, row, share)) is None and clock.seconds() < until:
+            await deferLater(clock, _LOOK_SECONDS)
+        return found
 
     async def _read(self, account: str, row: FileRow, plain: bool) -> InboxFile | str | None:
         store = self._files.store

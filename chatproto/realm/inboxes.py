@@ -170,7 +170,8 @@ class Inboxes:
         file = None
         text = row.text if row.kind == "text" else f"(not delivered: {row.text.partition(' ')[0]})"
         if row.kind == FILE:
-            found = await self._files.open(login.account, row, share)
+            open_ = self._files.soon if box.is_realms else self._files.open
+            found = await open_(login.account, row, share)
             if found is None:
                 return None
             text, file = (found, None) if isinstance(found, str) else ("", found)
