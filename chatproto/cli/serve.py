@@ -5,6 +5,7 @@ Standard output belongs to scripts: one line a listener, ``ready``, and nothing 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -99,8 +100,9 @@ async def _serve(reactor: PosixReactorBase, config: Config) -> None:
     # It takes a moment in which nobody is read, and older clients tell what they say apart by pauses only.
     settle_process()
     if config.lab:
-        # Standard output belongs to scripts.
-        print(*guide(config, listening), sep="\n", file=sys.stderr, flush=True)
+        # Standard output belongs to scripts. Whoever closed the other one does not want to know.
+        with contextlib.suppress(OSError):
+            print(*guide(config, listening), sep="\n", file=sys.stderr, flush=True)
     lines = [f"listening {where.name} {where.host} {where.port}" for where in listening]
     print(*lines, f"ready {config.realm}", sep="\n", flush=True)
     supervisor.ready(f"realm {config.realm} is ready")
