@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
@@ -91,7 +92,8 @@ class ClientSession:
         self._closed = False
         #: What is told to the connection and then need not be picked up, if it signed in.
         self.telling: Telling | None = None
-        self._at_end: list[Callable[[], None]] = []
+        #: Sessions that last no longer than the connection.
+        self.passing: set[Login] = set()
         #: What it has of the memory for files in boxes.
         self.boxes: Share | None = None
         self._believed_until = 0.0
@@ -338,15 +340,10 @@ class ClientSession:
         self.stop_listening()
         for login in list(self.logins):
             self._unbind(login)
-        for call in self._at_end:
-            call()
-
-    def at_end(self, call: Callable[[], None]) -> None:
-        """Call when the connection is gone."""
-        if self._closed:
-            call()
-        else:
-            self._at_end.append(call)
+        passing, self.passing = self.passing, set()
+        for login in passing:
+            # If that is not stored, it only lasts until it was long enough without use.
+            Deferred.fromCoroutine(self.realm.logins.end(login)).addErrback(lambda _: None)
 
 
 async def _answer(handler: Coroutine[Any, Any, Reply], answer: Answer) -> None:

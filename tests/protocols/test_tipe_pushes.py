@@ -153,6 +153,18 @@ def test_another_login_takes_the_place_of_the_first(served: TipeServed) -> None:
     assert not client.closed
 
 
+def test_only_the_last_login_of_a_connection_is_kept(served: TipeServed) -> None:
+    (client,) = served.signed_in("messi")
+    for user in ("henderson", "messi", "lineker", "messi"):
+        assert client.request(tipe="login", username=user, password="surabaya") == GOOD
+    session = client.protocol.session  # type: ignore[attr-defined]
+    assert [login.account for login in session.logins] == ["messi"]
+    assert len(session.passing) <= 2
+    realm = served.house.realm
+    assert len(served.house.wait(realm.logins.listed("messi"))) == 1
+    assert served.house.wait(realm.logins.listed("henderson")) == []
+
+
 def test_sessions_end_with_their_connections(served: TipeServed) -> None:
     clients = served.signed_in("messi", "messi")
     realm = served.house.realm

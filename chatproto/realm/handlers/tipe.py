@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from functools import partial
 from typing import TYPE_CHECKING
-
-from twisted.internet.defer import Deferred
 
 from chatproto import commands, events
 from chatproto.errors import BadToken, NotAllowed, NotLoggedIn, Unavailable, UnknownUser
@@ -19,7 +16,6 @@ from chatproto.realm.sending import Answer
 from chatproto.records import AccountRow
 
 if TYPE_CHECKING:
-    from chatproto.realm.realm import Realm
     from chatproto.realm.session import ClientSession
 
 
@@ -27,10 +23,11 @@ async def sign_in(session: ClientSession, _: Login | None, command: commands.Sig
     """Check a password, answer, and only then begin to tell."""
     realm, earlier = session.realm, list(session.logins)
     login, _token = await begin_session(session, commands.Login(user=command.user, password=command.password))
-    # Nobody is told its token: without the connection it is of no use.
-    session.at_end(partial(_end, realm, login))
     if session.gone:
+        await realm.logins.end(login)
         raise Unavailable
+    # Nobody is told its token: without the connection it is of no use.
+    session.passing = {each for each in session.passing if not each.ended} | {login}
     session.bind(login)
     listener = new_listener(session, login)
     try:
@@ -52,11 +49,6 @@ async def sign_in(session: ClientSession, _: Login | None, command: commands.Sig
     session.watch_expiry()
     for before in earlier:
         await realm.logins.end(before)
-
-
-def _end(realm: Realm, login: Login) -> None:
-    # If it is not stored, the session only lasts until it was long enough without use.
-    Deferred.fromCoroutine(realm.logins.end(login)).addErrback(lambda _: None)
 
 
 async def as_(session: ClientSession, login: Login | None, command: commands.As, answer: Answer) -> None:
