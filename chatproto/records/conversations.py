@@ -123,8 +123,8 @@ class CursorRow(Record, frozen=True):
 
     Kinds: ``device`` (scope: the device's number), ``read`` and ``inboxgroup`` (scope: the
     conversation's number), ``inbox`` (scope ``0``), ``realm`` with a blank and a realm box (scope
-    ``0``); and ``joining``, which is no position: with 1 the account asked to join a group elsewhere (scope: a
-    hash of its address), with 2 that is over.
+    ``0``); and ``joining``, which is no position: with 1 the account asked to join a group elsewhere (scope:
+    a hash of its address), with 2 that is over.
     """
 
     account: str
