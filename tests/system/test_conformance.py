@@ -31,17 +31,11 @@ def failures(*arguments: str) -> list[dict[str, Any]]:
     return [result for result in told["checks"] if result["outcome"] == "failed"]
 
 
-def test_one_realm_passes_the_levels_of_a_line_port(server: RunningRealm) -> None:
-    assert failures(f"127.0.0.1:{server.port}") == []
-
-
-def test_two_realms_that_one_of_their_users_links(server: RunningRealm, tmp_path: Path) -> None:
+def test_two_realms_pass_the_levels_of_a_line_port(server: RunningRealm, tmp_path: Path) -> None:
     other = RunningRealm(tmp_path, name="beta")
     other.start()
     try:
-        pair = (f"127.0.0.1:{server.port}", "--peer", f"127.0.0.1:{other.port}")
-        assert failures(*pair, "--level", "B", "--only", "realm") == []
-        assert failures(*pair, "--level", "D", "--only", "across") == []
+        assert failures(f"127.0.0.1:{server.port}", "--peer", f"127.0.0.1:{other.port}") == []
     finally:
         other.close()
         print(other.log())
