@@ -167,12 +167,13 @@ class Fields:
             return  # called from within: the loop below goes on by itself
         self._running = True
         try:
-            while not (
-                self._idle or self._fetching or self._outbox.full or self._timer is not None or self._lost
-            ):
+            while not (self._fetching or self._outbox.full or self._timer is not None or self._lost):
                 if self._flowing:
                     self._write_bytes()
-                elif not self._must_wait():
+                elif self._idle and not self._streamed:
+                    break
+                # Behind a file the wait begins with its last byte, also if nothing is to come yet.
+                elif not self._must_wait() and not self._idle:
                     self._write_next()
         finally:
             self._running = False

@@ -186,3 +186,12 @@ def test_what_was_written_is_sent_before_the_end(line: Line) -> None:
     assert not ended
     assert line.read(0.2) == b"two"
     assert ended
+
+
+def test_who_took_a_file_long_ago_is_not_kept_waiting(line: Line) -> None:
+    line.fields.send(File(line.fields, b"abcdef"))
+    assert line.read() == b"FILE"
+    assert line.read(0.2) == b"abcdef"
+    line.read(3.0)
+    line.fields.write(b"next")
+    assert line.read(PAUSE_SECONDS) == b"next"
