@@ -107,7 +107,10 @@ def test_paths_in_an_endpoint_are_meant_from_the_folder_of_the_file(tmp_path: Pa
         ("[peers.Beta]", "peers.Beta: a realm's name has 1 to 63"),
         ("[peers.alpha]", "peers.alpha: is this realm itself"),
         ("[peers.beta]\nsecrets = 'x'", "peers.beta.secrets: unknown key; expected one of connect, secret,"),
-        ("[peers.beta]\nlegacy = true", "peers.beta.legacy: is not in this version"),
+        (
+            "[peers.beta]\nlegacy = true",
+            "peers.beta.connect: an original server is known by its address; expected tcp:HOST:PORT",
+        ),
         ("[peers.beta]\nsecret = 3", "peers.beta.secret: expected `str"),
         ("[peers.beta]\nsecret = 'fifteen letters'", "peers.beta.secret: expected at least 16 characters"),
         ("[peers.beta]\npin = 'sha256:00'", "peers.beta.pin: expected ed25519: and 64 hexadecimal digits"),

@@ -123,9 +123,10 @@ class Adding:
         return Deferred.fromCoroutine(self._meet(realm))
 
     async def _meet(self, realm: RealmName) -> None:
-        standings = self._peers.standings
-        if standings.is_new(realm) and realm != self._realm.name and len(self._peers.links) < MET:
-            await self._peers.add(realm)
+        if realm != self._realm.name and len(self._peers.links) < MET:
+            await self._peers.introductions.find(realm)  # who is vouched for is no stranger
+            if self._peers.standings.is_new(realm):
+                await self._peers.add(realm)
 
 
 def _endpoint(host: str, port: str) -> str:

@@ -21,8 +21,8 @@ from tests.system.failing_realm import FAILING
 from tests.system.older import OlderClient
 from tests.system.running import PASSWORD
 
-#: A line of the log, or a further one of a traceback.
-LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [a-z]+ [\w.-]+: |    |chatproto: ")
+#: A line of the log, a further one of a traceback, or one of the guide to a lab.
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [a-z]+ [\w.-]+: |    |chatproto: |lab: ")
 #: What moves a cursor, ends a line for some reader, or turns text around.
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 

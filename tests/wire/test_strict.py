@@ -155,7 +155,7 @@ class TestBytes:
 
 
 def test_every_field_of_every_command_is_described() -> None:
-    for command in all_commands():
+    for command in (command for command in all_commands() if command.json):
         for field in command.__struct_encode_fields__:
             assert describe(command, field).startswith(
                 ("a number", "a string", "a list", "true or", "one of", "left out")
