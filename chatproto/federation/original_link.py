@@ -26,6 +26,7 @@ from chatproto.federation.original_requests import NotAnswered, NotAsked, Reques
 from chatproto.federation.original_waiting import hand_out
 from chatproto.federation.settling import Settlement
 from chatproto.federation.standing import Standing
+from chatproto.realm.lists import list_of
 from chatproto.records import Outgoing
 from chatproto.wire.older_peer import Answer
 
@@ -232,23 +233,11 @@ class OriginalLink(PeerLink):
 
 
 def _first(page: Sequence[Outgoing]) -> list[Outgoing]:
-    """Return the items at the front of a page that go together: skipped numbers, or one text for several."""
+    """Return the items at the front of a page that go together: skipped numbers, or those of one list."""
     first = page[0].message
     if first is None:
         return list(takewhile(lambda item: item.message is None, page))
-    box = page[0].row.box
-    if not box:
+    together = list_of(first.mid) if page[0].row.box else ""
+    if not together:
         return [page[0]]
-    said = (first.sender, first.at, first.kind, first.text, box)
-    return list(
-        takewhile(
-            lambda item: item.message is not None and (*_said(item), item.row.box) == said,
-            page,
-        )
-    )
-
-
-def _said(item: Outgoing) -> tuple[str, int, str, str]:
-    message = item.message
-    assert message is not None
-    return message.sender, message.at, message.kind, message.text
+    return list(takewhile(lambda item: item.message is not None and list_of(item.row.mid) == together, page))

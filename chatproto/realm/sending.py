@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from itertools import cycle
 
 import msgspec
 from msgspec import Struct
@@ -31,6 +32,7 @@ from chatproto.names import OrderedCid, fold
 from chatproto.realm.cids import Cids, digest_of
 from chatproto.realm.conversations import Route
 from chatproto.realm.gate import Gate
+from chatproto.realm.lists import mids_of_list
 from chatproto.realm.log import Log
 from chatproto.realm.logins import Login
 from chatproto.realm.outbound import Outbound
@@ -261,9 +263,10 @@ class Sending:
         now = self._log.now()
         text = command.text
         kind, mid = ("text", "") if filing is None else (FILE, filing.mid)
+        mids = [mid] if not box or len(routes) == 1 else mids_of_list(self._log.next_mid(), len(routes))
         inserts: list[Record] = []
         spare: list[Record] = []
-        for route in routes:
+        for route, mid in zip(routes, cycle(mids), strict=False):
             conversation = route.conversation
             if conversation.unborn:
                 inserts.extend(self.routes.born(conversation))

@@ -149,6 +149,31 @@ def test_a_search_that_is_not_answered_stores_nothing(place: Place) -> None:
     assert place.texts() == []
 
 
+def test_what_is_said_twice_in_one_millisecond_is_not_one_request(place: Place) -> None:
+    Server(place).cut()
+    messi = place.person("messi")
+    for to in ("amsal", "amsal", "nobody"):
+        messi.begin(commands.SendRealm(realm="beta", to=to, text="ha"))
+    messi.begin(commands.SendGroupRealm(realm="beta", to="amsal,budi", text="ha"))
+    messi.begin(commands.SendGroupRealm(realm="beta", to="amsal,ani", text="ha"))
+    place.turn()
+    server = Server(place)
+    heard = []
+    for _ in range(5):
+        heard.append(server.heard())
+        server.say(NOBODY if "nobody" in heard[-1] else OK)
+    assert heard == [
+        "recvrealmprivatemsg messi beta amsal ha\r\n",
+        "recvrealmprivatemsg messi beta amsal ha\r\n",
+        "recvrealmprivatemsg messi beta nobody ha\r\n",
+        "recvrealmgroupmsg messi beta amsal,budi ha\r\n",
+        "recvrealmgroupmsg messi beta amsal,ani ha\r\n",
+    ]
+    (bounce,) = place.texts("bounce")
+    assert bounce.startswith("no-such-user ")
+    assert (place.link.outgoing.waiting_items, server.heard()) == (0, "")
+
+
 def test_its_address_counts_only_where_it_was_seen(place: Place) -> None:
     command = commands.ServerSend(what="send", sender="amsal", to="messi", text="halo")
     for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
