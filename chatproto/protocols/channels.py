@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -54,6 +54,9 @@ class Channel:
         self.under_way = 0
         #: Bytes of events that the client has not taken yet.
         self._untaken = 0
+        #: Bytes of all events, and what is to be asked when so many were taken.
+        self._sent = 0
+        self._claims: deque[tuple[int, Callable[[], bool]]] = deque()
         self._closed = False
 
     def bind(self, tokens: Sequence[str]) -> None:
@@ -74,6 +77,8 @@ class Channel:
     def taken(self, frame: Taken) -> None:
         """Hear that the client has taken events."""
         self._untaken = max(self._untaken - frame.bytes, 0)
+        while self._claims and self._claims[0][0] <= self._sent - self._untaken:
+            self._claims.popleft()[1]()
         if frame.all:
             self.session.took_boxes()
         if self._untaken < _EVENT_BYTES // 2:
@@ -91,7 +96,12 @@ class Channel:
 
     def push(self, event: Event) -> bool:
         """See :class:`~chatproto.realm.listening.Sink`."""
-        self._untaken += self._link.send(self._number, Heard(channel=self._number, event=event))
+        size = self._link.send(self._number, Heard(channel=self._number, event=event))
+        self._untaken += size
+        self._sent += size
+        claim = self.session.claim(event)
+        if claim is not None:
+            self._claims.append((self._sent, claim))
         return self._untaken < _EVENT_BYTES
 
     def goodbye(self, reason: str) -> None:

@@ -300,7 +300,12 @@ class ChatServerProtocol(Handing, CommandFraming):
         """See :class:`~chatproto.realm.listening.Sink`."""
         outbox = self._outbox
         assert outbox is not None
-        outbox.write(self._heard_in.encode_event(event))
+        data = self._heard_in.encode_event(event)
+        claim = self.session.claim(event)
+        if claim is not None and isinstance(outbox, Spaced):
+            outbox.write(data, claim)
+        else:
+            outbox.write(data)
         if outbox.unsent >= self._limits.push_bytes:
             outbox.flush()
         return not outbox.full

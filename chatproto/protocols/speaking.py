@@ -12,6 +12,7 @@ from typing import Protocol
 from twisted.python.failure import Failure
 
 from chatproto.commands import Request
+from chatproto.events import Event
 from chatproto.realm.listening import Sink
 from chatproto.realm.sending import Answer
 from chatproto.realm.session import Waiting
@@ -88,6 +89,10 @@ class Speaker(Protocol):
 
     def drained(self, *, all_taken: bool = False) -> None:
         """Hear that the connection has room for events again, and whether nothing else is on its way."""
+        ...
+
+    def claim(self, event: Event) -> Callable[[], bool] | None:
+        """Return what to ask when an event is written, if that is of importance; see :class:`Spaced`."""
         ...
 
     def took_boxes(self) -> None:

@@ -27,6 +27,7 @@ from chatproto.realm.others import Others
 from chatproto.realm.reading import is_shut_out
 from chatproto.realm.remotes import NoRemotes
 from chatproto.realm.routes import Routes
+from chatproto.realm.screens import Screens
 from chatproto.records import FILE, ConversationRow, MessageRow, ReplayPage
 
 #: JSON around the texts of an entry: keys, quotes, and the sender's key if it has none yet.
@@ -36,6 +37,8 @@ _AROUND_BYTES = 128
 Read = Callable[[int], Awaitable[ReplayPage]]
 #: Whether a message belongs into a box.
 Belongs = Callable[[MessageRow, ConversationRow, Login], bool]
+#: Whether a message of a group was shown in live mode.
+WasShown = Callable[[MessageRow], bool]
 
 
 class Box(Struct, frozen=True):
@@ -46,6 +49,8 @@ class Box(Struct, frozen=True):
     belongs: Belongs
     #: Whether all in it are of one realm, so that names need no realm.
     is_realms: bool = False
+    #: Whether what was shown in live mode is in it.
+    has_shown: bool = True
 
 
 class Inboxes:
@@ -60,10 +65,12 @@ class Inboxes:
         cursors: Cursors,
         others: Others,
         files: FileBox,
+        screens: Screens,
     ) -> None:
         self.remotes: IRemotes = NoRemotes()
         self._others = others
         self._files = files
+        self._screens = screens
         self.room = files.room
         self._store = store
         self._routes = routes
@@ -73,8 +80,8 @@ class Inboxes:
         self._locks: dict[str, DeferredLock] = {}
 
     async def take_all(self, login: Login, share: Share) -> InboxTaken:
-        """Take everything received in any conversation, up to what one reply carries."""
-        box = Box((login.account, "inbox", 0), partial(self._mail, login), _is_mail)
+        """Take everything received in any conversation and not shown, up to what one reply carries."""
+        box = Box((login.account, "inbox", 0), partial(self._mail, login), _is_mail, has_shown=False)
         return InboxTaken(entries=await self._alone(login, box, share))
 
     async def take_group(self, login: Login, name: str, share: Share) -> InboxTaken:
@@ -119,15 +126,19 @@ class Inboxes:
         blocked = await self._blocks.of(login.account)
         entries: list[InboxEntry] = []
         room = INBOX_BYTES
+        was_shown: WasShown | None = _nothing if box.has_shown else None
         complete = False
         while not complete:
             page = await box.read(position)
             complete = page.complete
             for row in page.messages:
                 conversation = page.conversations[row.conversation]
-                if box.belongs(row, conversation, login) and not (
-                    conversation.is_group and fold(row.sender) in blocked
-                ):
+                if conversation.is_group and was_shown is None:
+                    was_shown = await self._screens.shown(login.account)
+                hidden = conversation.is_group and (
+                    fold(row.sender) in blocked or (was_shown is not None and was_shown(row))
+                )
+                if box.belongs(row, conversation, login) and not hidden:
                     fits = not entries or row.kind != FILE or self._files.size(row) <= room
                     entry = await self._entry(row, conversation, login, share, box) if fits else None
                     room -= 0 if entry is None else _most_bytes(entry)
@@ -222,6 +233,10 @@ class Inboxes:
             if await self._others.find(f"{name}@{neighbour}") is not None:
                 return False
         return True
+
+
+def _nothing(_: MessageRow) -> bool:
+    return False
 
 
 def _is_mail(row: MessageRow, conversation: ConversationRow, login: Login) -> bool:

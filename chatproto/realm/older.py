@@ -19,6 +19,7 @@ from chatproto.realm.registering import Registering
 from chatproto.realm.remotes import NoAdding, NoRemotes
 from chatproto.realm.rooms import Rooms
 from chatproto.realm.routes import Routes
+from chatproto.realm.screens import Screens
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 
@@ -47,7 +48,8 @@ class Older:
         self.originals: Originals = NoOriginals()
         self.rooms = rooms
         self.pickups = Pickups(store, blocks, cursors)
-        self.inboxes = Inboxes(store, routes, accounts, blocks, cursors, others, files)
+        self.screens = Screens(cursors)
+        self.inboxes = Inboxes(store, routes, accounts, blocks, cursors, others, files, self.screens)
         self.aliases = Aliases(realm, store, writer, clock)
         self.realms = Realms(realm, self.aliases, accounts, clock)
         #: Who links realms that users add; set by whoever runs the links.

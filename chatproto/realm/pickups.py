@@ -20,26 +20,13 @@ from chatproto.realm.blocks import Blocks
 from chatproto.realm.cursors import Cursors
 from chatproto.realm.log import told
 from chatproto.realm.logins import Login
+from chatproto.realm.spans import Span, Spans
 from chatproto.records import ConversationRow, MessageRow
 
 #: Kinds of cursors: up to where everything was picked up, and the ends of each span.
-_PICKED, _AFTER, _UNTIL = "picked-up", "told-after", "told-until"
-#: Spans of one account. A further one takes the place of the oldest, whose messages are then picked up once
-#: more: that takes somebody who was away so often, with mail each time, and never picks up any.
-_SPANS = 32
+_PICKED, _TOLD = "picked-up", ("told-after", "told-until")
 #: JSON around the text of a message.
 _AROUND_BYTES = 256
-
-
-class Span:
-    """A part of the log of which everything that is for an account was told."""
-
-    __slots__ = ("after", "slot", "until")
-
-    def __init__(self, slot: int, after: int, until: int) -> None:
-        self.slot = slot
-        self.after = after
-        self.until = until
 
 
 class _Box:
@@ -55,48 +42,33 @@ class _Box:
         self.picked = 0
         #: The same, with what is being picked up just now.
         self.taken = 0
-        self._spans: dict[int, Span] = {}
+        self._spans = Spans(cursors, account, _TOLD)
 
     async def load(self) -> None:
         """Read it, the first time."""
         if not self._loaded:
             self.picked = self.taken = await self._cursors.load((self._account, _PICKED, 0))
-            after = await self._cursors.of_kind(self._account, _AFTER)
-            until = await self._cursors.of_kind(self._account, _UNTIL)
-            self._spans = {slot: Span(slot, after.get(slot, 0), end) for slot, end in until.items()}
+            self._spans = (await Spans.load(self._cursors, self._account, _TOLD)).get(0, self._spans)
             self._loaded = True
 
     @property
     def newest(self) -> int:
         """Up to where something was told or picked up."""
-        return max([self.picked, *(span.until for span in self._spans.values())])
+        return max(self.picked, self._spans.newest)
 
     def was_told(self, seq: int) -> bool:
         """Tell whether a message was."""
-        return any(span.after < seq <= span.until for span in self._spans.values())
+        return seq in self._spans
 
     def span(self, after: int) -> Span:
         """Return the span for what is told from behind a seq on."""
-        for span in self._spans.values():
-            if after in (span.until, span.after):
-                return span
-        free = [slot for slot in range(_SPANS) if self._is_free(slot)]
-        slot = free[0] if free else min(self._spans, key=lambda slot: self._spans[slot].after)
-        self._cursors.move((self._account, _AFTER, slot), after)
-        span = self._spans[slot] = Span(slot, after, after)
-        return span
-
-    def _is_free(self, slot: int) -> bool:
-        span = self._spans.get(slot)
-        return span is None or span.until <= self.picked
+        return self._spans.span(after, self.picked)
 
     def tell(self, span: Span, seq: int) -> bool:
         """Note that a message is told now; False if it was picked up meanwhile."""
         if seq <= self.taken:
             return False
-        if seq > span.until:
-            span.until = seq
-            self._cursors.move((self._account, _UNTIL, span.slot), seq)
+        self._spans.tell(span, seq)
         return True
 
     async def pick_up(self, until: int) -> None:

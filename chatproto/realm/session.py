@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from chatproto.commands import Command, Guard, RecvRealm, Request, Send
 from chatproto.errors import BadToken, NotAllowed, NotLoggedIn, UnknownCommand
-from chatproto.events import Reply
+from chatproto.events import Event, Reply
 from chatproto.limits import Limits
 from chatproto.names import RealmName
 from chatproto.realm.attempts import Delay
@@ -32,6 +32,7 @@ from chatproto.realm.pickups import Telling
 from chatproto.realm.rates import Allowance
 from chatproto.realm.realm import Realm
 from chatproto.realm.relays import Relayed
+from chatproto.realm.screens import Screen
 from chatproto.realm.sending import Answer
 from chatproto.realm.writer import Writer
 
@@ -86,6 +87,8 @@ class ClientSession:
         self.echo: Echo | None = None
         #: Whether the newest command names its session by a token.
         self.by_token = False
+        #: What it is shown there and then need not be told otherwise, if the group is here or copied.
+        self.screen: Screen | None = None
         self._stranger = Allowance()
         #: An attempt to log in that has to wait.
         self._delay: Delay | None = None
@@ -303,6 +306,9 @@ class ClientSession:
             self.telling = None
         self.in_live_mode = False
         self.echo = None
+        if self.screen is not None:
+            self.screen.close()
+            self.screen = None
         if self.relayed is not None:
             self.relayed.relay.close()
             self.relayed = None
@@ -318,6 +324,10 @@ class ClientSession:
             self.listener.drained()
         if self.relayed is not None:
             self.relayed.relay.resume()
+
+    def claim(self, event: Event) -> Callable[[], bool] | None:
+        """Return what to ask when an event is written, if that is of importance."""
+        return None if self.screen is None else self.screen.claim(event)
 
     def share(self) -> Share:
         """Return what the connection has of the memory for files in boxes, until :meth:`took_boxes`."""

@@ -122,9 +122,10 @@ class CursorRow(Record, frozen=True):
     """How far an account has got in one respect. Key: ``account, kind, scope``.
 
     Kinds: ``device`` (scope: the device's number), ``read`` and ``inboxgroup`` (scope: the
-    conversation's number), ``inbox`` (scope ``0``), ``realm`` with a blank and a realm box (scope
-    ``0``); and ``joining``, which is no position: with 1 the account asked to join a group elsewhere (scope:
-    a hash of its address), with 2 that is over.
+    conversation's number), ``inbox`` and ``picked-up`` (scope ``0``), ``realm`` with a blank and a
+    realm box (scope ``0``); the ends of spans (see ``realm/spans.py``); and ``joining``, which is
+    no position: with 1 the account asked to join a group elsewhere (scope: a hash of its address), with 2
+    that is over.
     """
 
     account: str

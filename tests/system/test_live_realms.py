@@ -60,7 +60,7 @@ def test_d2_between_two_of_ours(tmp_path: Path, sizes: tuple[int, int]) -> None:
         assert amsal.leave() == LEFT
         messi.shows("amsal meninggalkan group")
         box = json.loads(amsal.ask(f"inbox {amsal.token} \r\n"))
-        assert box["status"] == "OK"
+        assert box == {"status": "OK", "messages": {}}
         messi.say("sendiri\nexit\n")
         messi.shows("messi: sendiri", "exit")
         assert messi.leave() == LEFT

@@ -31,6 +31,7 @@ from chatproto.realm.live import Visit
 from chatproto.realm.logins import Login
 from chatproto.realm.meetings import Decision
 from chatproto.realm.relays import Relay, Relayed, guest_of
+from chatproto.realm.screens import Screen
 from chatproto.realm.sending import Answer, check_text
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ async def enter(session: ClientSession, login: Login, place: Place, answer: Answ
         raise Unavailable
     echo = Echo(session.sink, realm.clock) if group.settings.home else None
     listener = new_listener(session, login, echo)
+    screen = await _screen(session, login, group)
     await listener.prepare()  # and from here on nothing waits
     if session.listener is not listener:
         raise Unavailable
@@ -127,9 +129,24 @@ async def enter(session: ClientSession, login: Login, place: Place, answer: Answ
     session.visits[number] = visit
     session.in_live_mode = True
     session.bind(login)  # if it was named by a token: when the session ends, the connection hears no more
+    if screen is not None:
+        screen.begin(realm.router.published)
     answer(events.EnteredGroup(group=group.row.shown_a, user=login.address))
     listener.start_now()
     session.watch_expiry()
+
+
+async def _screen(session: ClientSession, login: Login, group: Group) -> Screen | None:
+    """Let it be noted what the user is shown, if that is one who has an inbox."""
+    if login.room is not None:
+        return None
+    listener = session.listener
+    screen = await session.realm.older.screens.open(login, group)
+    if session.listener is not listener:
+        screen.close()
+        raise Unavailable
+    session.screen = screen
+    return screen
 
 
 async def _at(session: ClientSession, login: Login, address: str) -> Place | Elsewhere:
@@ -246,6 +263,8 @@ async def exit_group(session: ClientSession, _: Login | None, command: commands.
         await session.echo.quiet()
     if session.relayed is not None:
         await session.relayed.relay.leave()
+    if session.screen is not None:
+        session.screen.left()
     guest = None if session.listener is None else session.listener.login
     session.stop_listening()
     if guest is not None and guest.room is not None:
