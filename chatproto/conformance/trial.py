@@ -38,6 +38,8 @@ class Target(Struct, frozen=True, kw_only=True):
     peer_users: list[Person] = []
     #: How long a server may think.
     patience: float = 5.0
+    #: How long nothing may come before it is believed that nothing does.
+    quiet: float = 0.3
 
 
 class Trial:
@@ -66,6 +68,7 @@ class Trial:
             ) from error
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         wire = kind(who, connected, self.target.patience, self.steps)
+        wire.quiet = self.target.quiet
         self._wires.append(wire)
         return wire
 

@@ -23,6 +23,9 @@ _PIECES = 256
 class Wire:
     """One connection to a server; a check that it disappoints ends with :exc:`Departure`."""
 
+    #: How long nothing may come before it is believed that nothing does.
+    quiet = 0.3
+
     def __init__(self, who: str, connected: socket.socket, patience: float, steps: list[Step]) -> None:
         self.who = who
         self.socket = connected
@@ -100,9 +103,9 @@ class Wire:
         self._note("<", data)
         return data
 
-    def silent(self, seconds: float = 0.3) -> None:
+    def silent(self) -> None:
         """Expect that nothing comes for a while."""
-        data = self._buffer or self._receive(time.monotonic() + seconds)
+        data = self._buffer or self._receive(time.monotonic() + self.quiet)
         if data:
             self._note("<", data)
             self.fail("nothing is sent unasked", shown(data))

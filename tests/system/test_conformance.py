@@ -1,18 +1,18 @@
-"""Our own servers pass what the kit asks of anybody's."""
+"""Our own servers pass what the kit asks of anybody's.
+
+The checks mostly wait, so all runs are under way at the same time, each with servers of its own.
+"""
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.serving import COMMAND, Server, here
-from tests.system.conftest import StartRealm
-from tests.system.running import RunningRealm
+from chatproto.conformance import Result
+from tests.system.stages import Runs, Stage, assert_passed, at, made, target, under_way
 
 #: An original neighbour, in a configuration; the port is any that is free.
 LEGACY = """
@@ -23,63 +23,48 @@ neighbour = true
 """
 
 
-def failures(*arguments: str) -> list[dict[str, Any]]:
-    """Run the kit, and return what failed."""
-    ran = here("conformance", *arguments, "--json", "-")
-    told = json.loads(ran.stdout)
-    assert told["passed"] > 0, ran.stderr
-    return [result for result in told["checks"] if result["outcome"] == "failed"]
+def two_realms(stage: Stage, *levels: str) -> list[Result]:
+    with ThreadPoolExecutor(2) as threads:
+        near, far = threads.map(lambda name: stage.realm(name=name), ("alpha", "beta"))
+    return made(target(near.port, peer=at(far.port)), (levels, ""))
 
 
-def test_two_realms_pass_the_levels_of_a_line_port(server: RunningRealm, tmp_path: Path) -> None:
-    other = RunningRealm(tmp_path, name="beta")
-    other.start()
-    try:
-        assert failures(f"127.0.0.1:{server.port}", "--peer", f"127.0.0.1:{other.port}") == []
-    finally:
-        other.close()
-        print(other.log())
+def system_b(stage: Stage) -> list[Result]:
+    return two_realms(stage, "B")
 
 
-def test_a_realm_with_exact_bodies_passes_system_c_too(start_realm: StartRealm) -> None:
-    realm = start_realm("--exact-bodies")
-    assert failures(f"127.0.0.1:{realm.port}", "--level", "C") == []
+def other_levels_of_a_line_port(stage: Stage) -> list[Result]:
+    return two_realms(stage, "C", "D", "json")
 
 
-@pytest.fixture
-def older(tmp_path: Path) -> Iterator[RunningRealm]:
-    """Return a realm with the listeners of systems A and E."""
-    realm = RunningRealm(tmp_path, listeners=("client", "tipe", "tipe-main", "talk", "room"))
-    realm.start()
-    yield realm
-    realm.close()
-    print(realm.log())
+def a_front(stage: Stage) -> list[Result]:
+    main = stage.realm()
+    return made(target(stage.front(main), main=at(main.port)), (("C", "D", "json"), ""))
 
 
-def test_system_a(older: RunningRealm) -> None:
-    server, main, talk = (f"127.0.0.1:{older.ports[name]}" for name in ("tipe", "tipe-main", "talk"))
-    assert failures(server, "--level", "A", "--main", main, "--talk", talk) == []
-
-
-def test_system_e(older: RunningRealm) -> None:
-    assert failures(f"127.0.0.1:{older.ports['room']}", "--level", "E") == []
-
-
-def test_what_passes_a_front_is_the_same(server: RunningRealm) -> None:
-    arguments = ("--main", f"127.0.0.1:{server.port}", "--listen", "client=tcp:0:interface=127.0.0.1")
-    with Server(*arguments, command=(*COMMAND, "front")) as front:
-        main = ("--main", f"127.0.0.1:{server.port}")
-        levels = ("--level", "C", "--level", "D", "--level", "json")
-        assert failures(f"127.0.0.1:{front.ports[0]}", *levels, *main) == []
-
-
-def test_an_original_neighbour_in_the_configuration(start_realm: StartRealm, tmp_path: Path) -> None:
+def a_neighbour_in_the_configuration(stage: Stage) -> list[Result]:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    file = tmp_path / "alpha.toml"
-    file.write_text(LEGACY.format(port=port))
-    realm = start_realm("--config", str(file))
-    play = ("--play", f"r2=127.0.0.1:{port}")
-    assert failures(f"127.0.0.1:{realm.port}", "--level", "B", "--only", "original", *play) == []
-    assert failures(f"127.0.0.1:{realm.port}", "--level", "D", "--only", "neighbour", *play) == []
+    realm = stage.realm("--config", str(stage.write(LEGACY.format(port=port))))
+    return made(target(realm.port, plays=("r2", *at(port))), (("B",), "original"), (("D",), "neighbour"))
+
+
+#: What each run checks.
+LEVELS = {
+    system_b: {"B"},
+    other_levels_of_a_line_port: {"C", "D", "json"},
+    a_front: {"C", "D", "json"},
+    a_neighbour_in_the_configuration: {"B", "D"},
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    with under_way([*LEVELS], tmp_path_factory.mktemp("conformance")) as begun:
+        yield begun
+
+
+@pytest.mark.parametrize(("name", "levels"), [(run.__name__, levels) for run, levels in LEVELS.items()])
+def test_our_servers_pass(runs: Runs, name: str, levels: set[str]) -> None:
+    assert_passed(runs, name, levels)
