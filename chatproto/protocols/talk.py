@@ -22,13 +22,14 @@ from chatproto.protocols.spaced import APART_SECONDS, Spaced
 from chatproto.protocols.stranger import is_http, is_tls
 from chatproto.realm import Realm
 from chatproto.realm.times import Clock
-from chatproto.wire.talk import TalkDialect, name_of, opening, turns_of
+from chatproto.wire.talk import TURN_BYTES, TalkDialect, name_of, opening, turns_of
 
 if TYPE_CHECKING:
     from chatproto.protocols.lines_factory import LinesFactory
 
-#: Bytes of one caller that may wait for their turn; then it is not read. Nobody types so much in a turn.
-_WAITING_BYTES = 64 * 1024
+#: Bytes of one caller that may wait for their turn, or for the other one to read; then it is not read. Nobody
+#: types so much in a turn. A short turn counts for one read, so that they are few.
+_WAITING_BYTES = 64 * TURN_BYTES
 
 
 class TalkProtocol(ChatServerProtocol):
@@ -66,7 +67,7 @@ class TalkProtocol(ChatServerProtocol):
 
     def look_at_room(self) -> None:
         """Read no more while too much waits."""
-        if len(self._coming) + sum(map(len, self.turns)) >= _WAITING_BYTES:
+        if len(self._coming) + sum(max(len(turn), TURN_BYTES) for turn in self.turns) >= _WAITING_BYTES:
             self.pause(Pause.HELD)
         else:
             self.resume(Pause.HELD)
@@ -81,6 +82,7 @@ class TalkProtocol(ChatServerProtocol):
             self.turns += turns_of(data)
             if self.talk is not None:
                 self.talk.pass_on()
+            self.look_at_room()
             return
         self.name = name_of(data)
         if self._stranger is not None:  # nothing else is asked of anybody here
@@ -92,6 +94,16 @@ class TalkProtocol(ChatServerProtocol):
         """Let the caller read something."""
         if self._outbox is not None:
             self._outbox.write(data)
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more should be told: as much waits as may."""
+        return self._outbox is not None and self._outbox.full
+
+    def _drained(self) -> None:
+        super()._drained()
+        if self.talk is not None:
+            self.talk.pass_on()
 
     def readConnectionLost(self) -> None:
         """Hear that the caller says no more: it is gone once that is passed on."""
@@ -130,16 +142,21 @@ class Talk:
         self.pass_on()
 
     def pass_on(self) -> None:
-        """Pass on what may be, as long as the one whose turn it is has said something."""
-        while self._next.turns:
+        """Pass on what may be, as long as the one whose turn it is has said something and is read.
+
+        Two programs may say more than is written to them, one turn at a time.
+        """
+        while self._next.turns and not self._after.full:
             self._after.tell(self._next.turns.popleft())
             self._next.look_at_room()
             self._next, self._after = self._after, self._next
 
     def end(self, gone: TalkProtocol) -> None:
-        """Let the other one go."""
+        """Let the other one go, and tell it before what was said in turn and had to wait."""
         other = self._after if gone is self._next else self._next
         other.talk = None
+        if gone is self._next and gone.turns:
+            other.tell(gone.turns.popleft())
         other.goodbye("left")
 
 

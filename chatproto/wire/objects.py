@@ -1,7 +1,9 @@
 """JSON objects out of a stream that has nothing between them: one may come in pieces, or several at once.
 
 What cannot become an object is found where it is wrong, not where it would have to end: so whoever sends half
-an object is told, and the next one is read as what it is.
+an object is told, and the next one is read as what it is. No byte is looked at more than a few times,
+whatever comes: what was wrong twice is not read a third time, and how far is looked for the end of something
+broken has a measure that only grows with what goes by.
 """
 
 from __future__ import annotations
@@ -20,10 +22,15 @@ _WORD_BYTES = 64
 _SPACE = re.compile(rb"[ \t\r\n]*")
 _WORD = re.compile(rb"[-+.0-9A-Za-z]*")
 #: A string, from any place in it that is not within an escape.
-_STRING = re.compile(rb'[^"\\\x00-\x1f]*(?:\\[^\x00-\x1f][^"\\\x00-\x1f]*)*')
-#: What counts for whoever only looks for the end of something broken, and how far that is looked for.
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)|[{}]', re.DOTALL)
+_STRING = re.compile(rb'[^"\\\x00-\x1f]*+(?:\\[^\x00-\x1f][^"\\\x00-\x1f]*+)*+')
+#: What counts for whoever only looks for the end of something broken. A string always matches, also one that
+#: is cut off behind a backslash.
+_BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[{}]', re.DOTALL)
+#: How far is looked for that end; how many bytes may be looked at in vain, and how many more for each that
+#: goes by. So several broken ones in a row are found out, and a heap of brackets does not cost its square.
 _BROKEN_BYTES = 2048
+_LOOKS_BYTES = 8 * _BROKEN_BYTES
+_LOOKS_A_BYTE = 4
 
 #: What may follow, as the bytes with which it begins; ``v`` is a value.
 _FIRST_KEY, _KEY, _COLON, _VALUE, _FIRST_VALUE, _NEXT = b'"}', b'"', b":", b"v", b"v]", b",}]"
@@ -42,7 +49,9 @@ class ObjectCutter:
         self._forget()
 
     def _forget(self) -> None:
-        self._start = self._at = 0
+        #: Up to where something was read that was wrong.
+        self._start = self._at = self._wrong = 0
+        self._looks = _LOOKS_BYTES
         self._begin()
 
     def _begin(self) -> None:
@@ -64,6 +73,7 @@ class ObjectCutter:
         """Take what came."""
         del self._buffer[: self._start]
         self._at -= self._start
+        self._wrong = max(0, self._wrong - self._start)
         self._start = 0
         self._buffer += data
 
@@ -104,6 +114,7 @@ class ObjectCutter:
     def _cut(self, end: int) -> bytes:
         """Take bytes up to there as no object."""
         piece = bytes(self._buffer[self._start : min(end, self._start + _START_BYTES)])
+        self._looks = min(_LOOKS_BYTES, self._looks + _LOOKS_A_BYTE * (end - self._start))
         self._start = self._at = end
         self._begin()
         return piece
@@ -113,15 +124,26 @@ class ObjectCutter:
         return len(self._buffer) if found < 0 else found
 
     def _resume_at(self) -> int:
-        """Return where to go on after what is no object: behind it, if one can tell, or at the next one."""
+        """Return where to go on after what is no object: behind it, if one can tell, or at the next one.
+
+        That may be within what was read, as after half a string. But it is behind what was read twice.
+        """
+        twice = min(self._wrong, self._at)
+        self._wrong = max(self._wrong, self._at)
+        if self._skipping:
+            return self._next_brace(self._at)
+        return self._end_of_broken() or self._next_brace(max(self._start + 1, twice))
+
+    def _end_of_broken(self) -> int:
+        """Return where the brackets of what is no object are closed, 0 if that is not found."""
+        stop = min(self._start + min(_BROKEN_BYTES, self._looks), len(self._buffer))
         depth = 0
-        if not self._skipping:
-            for match in _BRACKETS.finditer(self._buffer, self._start, self._start + _BROKEN_BYTES):
-                depth += {b"{": 1, b"}": -1}.get(match[0], 0)
-                if not depth:
-                    return match.end()
-            return self._next_brace(self._start + 1)
-        return self._next_brace(self._at)
+        for match in _BRACKETS.finditer(self._buffer, self._start, stop):
+            depth += {b"{": 1, b"}": -1}.get(match[0], 0)
+            if not depth:
+                return match.end()
+        self._looks -= stop - self._start
+        return 0
 
     def _push(self, bracket: int) -> None:
         self._open.append(bracket)

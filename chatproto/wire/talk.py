@@ -30,13 +30,14 @@ def opening(name: str) -> bytes:
 def turns_of(data: bytes) -> list[bytes]:
     """Return a text as turns that can be read whole; programs end over what is not UTF-8."""
     turns = []
-    rest = data.decode(errors="replace").encode()
-    while rest:
-        end = TURN_BYTES
-        while end < len(rest) and rest[end] & 0xC0 == 0x80:  # within a character
+    text = data.decode(errors="replace").encode()
+    start = 0
+    while start < len(text):
+        end = start + TURN_BYTES
+        while end < len(text) and text[end] & 0xC0 == 0x80:  # within a character
             end -= 1
-        turns.append(rest[:end])
-        rest = rest[end:]
+        turns.append(text[start:end])
+        start = end
     return turns
 
 

@@ -7,7 +7,7 @@ import pytest
 from chatproto.limits import Limits
 from chatproto.protocols.live import SILENCE_SECONDS
 from chatproto.protocols.spaced import APART_SECONDS
-from chatproto.protocols.talk import TalkFactory
+from chatproto.protocols.talk import TalkFactory, TalkProtocol
 from chatproto.wire.talk import TURN_BYTES, name_of, opening, turns_of
 from tests.protocols.wires import Peer, Served
 
@@ -21,12 +21,16 @@ class TalkServed(Served):
 
     def caller(self, name: str | bytes) -> Caller:
         caller = Caller(self)
+        caller.name = name if isinstance(name, str) else ""
         caller.type(name)
         return caller
 
 
 class Caller(Peer):
     """The older program: it shows what each write was."""
+
+    protocol: TalkProtocol
+    name = ""
 
     def type(self, text: str | bytes, wait: float = 0.5) -> None:
         """Send a text in one go, and let some time pass."""
@@ -134,10 +138,48 @@ def test_who_says_too_much_is_not_read(served: TalkServed) -> None:
     assert budi.shown() == ["ya"] * 8
 
 
+def talk_fast(ani: Caller, budi: Caller, turns: range) -> list[int]:
+    """Have both say a text every 60 ms, unless they are not read; return what waits for each in the end."""
+    for number in turns:
+        for caller in (ani, budi):
+            if not caller.wire.paused:
+                caller.protocol.dataReceived(f"{caller.name} {number} ".encode().ljust(TURN_BYTES, b"."))
+        for _ in range(6):
+            ani.house.turn(0.01)
+    return [caller.protocol.unsent for caller in (ani, budi)]
+
+
+def test_who_says_more_than_can_be_told_has_to_wait(served: TalkServed) -> None:
+    ani, budi = pair(served)
+    waiting = talk_fast(ani, budi, range(600))
+    assert max(waiting) <= 66 * TURN_BYTES
+    assert ani.wire.paused or budi.wire.paused
+    for _ in range(40):  # what was said is told all the same, each text once and in order
+        ani.rest(1)
+        budi.settle()
+    assert [caller.wire.paused for caller in (ani, budi)] == [False, False]
+    for caller in (ani, budi):
+        numbers = [int(text.split()[1]) for text in caller.shown()]
+        assert len(numbers) > 150
+        assert numbers == sorted(set(numbers))
+    ani.type("masih di sini?", 2)
+    budi.type("ya", 2)
+    assert (ani.shown()[-1], budi.shown()[-1]) == ("ya", "masih di sini?")
+
+
+def test_short_texts_out_of_turn_are_bounded_too(served: TalkServed) -> None:
+    _, budi = pair(served)
+    for _ in range(70):
+        if not budi.wire.paused:
+            budi.type(b"x", 0.06)
+    assert budi.wire.paused
+    assert len(budi.protocol.turns) <= 64
+
+
 def test_when_one_leaves_the_other_is_let_go(served: TalkServed) -> None:
     ani, budi = pair(served)
     ani.protocol.dataReceived(b"sampai nanti")
-    ani.protocol.readConnectionLost()  # type: ignore[attr-defined]
+    ani.protocol.readConnectionLost()
     budi.rest(1)
     assert budi.shown() == ["sampai nanti"]
     assert budi.closed

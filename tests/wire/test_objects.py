@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chatproto.wire.objects import ObjectCutter
+from chatproto.wire.objects import _BRACKETS, ObjectCutter
 
 LIMIT = 64 * 1024
 VALUES = st.recursive(
@@ -96,3 +97,74 @@ def test_depth_and_tokens_are_bounded() -> None:
     many = b'{"a":[' + b"1," * 600 + b"1]}"
     assert b"".join(pieces(many))[:256] == many[:256]
     assert pieces(many, b'{"b":1}')[-1] == b'{"b":1}'
+
+
+def test_several_broken_ones_in_a_read_are_found_out() -> None:
+    wrong, whole = b'{"a" = {"b": 1}}', b'{"tipe": "terima"}'
+    assert pieces(b"{rusak" + (wrong + whole) * 100) == [b"{rusak", *[wrong, whole] * 100]
+    half = b'{"tipe": "lo'
+    assert pieces(half * 3 + whole) == [*[half] * 3, whole]
+
+
+class CountingCutter(ObjectCutter):
+    """It counts the bytes over which it goes."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+        super().__init__()
+
+    def _scan(self) -> bool | None:
+        begun = self._at
+        done = super()._scan()
+        self.passed += self._at - begun
+        return done
+
+
+def effort(data: bytes, read: int) -> tuple[int, int]:
+    """Return over how many bytes it goes for a stream, and how many functions are called for it."""
+    cutter, calls = CountingCutter(), 0
+
+    def count(frame: object, event: str, arg: object) -> None:
+        nonlocal calls
+        calls += "call" in event
+
+    profile = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        for start in range(0, len(data), read):
+            cutter.add(data[start : start + read])
+            while cutter.next(LIMIT) is not None:
+                pass
+    finally:
+        sys.setprofile(profile)
+    return cutter.passed, calls
+
+
+WORDS = [*b'{}[]":, \\1a\x00\n', b'{"a":', b'{"":[', b'{"a', b"{}", b'{"a":1}', b'\\"', b'{ "', b'","', b"{x"]
+STREAMS = st.lists(st.sampled_from([word if isinstance(word, bytes) else bytes([word]) for word in WORDS]))
+
+
+@given(STREAMS, STREAMS.filter(bool), st.sampled_from([2000, 100, 1]))
+@settings(deadline=None, max_examples=40)
+@example([], [b"{"], 2000)
+@example([], [b'{"a":'], 2000)
+@example([], [b'{"":['], 1)
+@example([b'{"'], [b'\\"'], 100)
+@example([], [b'{"\\"'], 2000)
+@example([b'{"":['], [b'{",":[",","{",'], 2000)
+def test_whatever_comes_costs_no_more_than_its_length(
+    start: list[bytes], then: list[bytes], read: int
+) -> None:
+    size = 2000
+    data = (b"".join(start) + b"".join(then) * size)[:size]
+    passed, calls = effort(data, read)
+    assert passed <= 3 * size
+    assert calls <= 60 * size
+
+
+def test_a_string_that_is_cut_off_behind_a_backslash_is_passed_once() -> None:
+    # Each of its quotes would otherwise be tried for the beginning of one, and each try goes to the end.
+    data = b'{x"' + b'\\"' * 20_000
+    match = _BRACKETS.match(data, 2, len(data) - 1)
+    assert match is not None
+    assert match.end() == len(data) - 1
