@@ -30,12 +30,15 @@ class Wire(Protocol):
     #: Its address, and ours as it sees it.
     host: str
     own_host: str
-    #: Called once when the connection is gone.
+    #: Whether nothing can be written any more.
+    gone: bool
+    #: Called once when the connection is gone; who sets it late looks at ``gone``.
     on_lost: Callable[[], None]
 
     def ask(self, request: bytes, seconds: float) -> Deferred[bytes]:
         """Write a request, and fire with the reply to it; nothing else is under way.
 
+        :raises NotAsked: the connection is gone.
         :raises NotAnswered: none came in time; the connection is closed.
         """
         ...
@@ -53,6 +56,7 @@ def seconds_for(request: bytes) -> float:
 async def ask(wire: Wire, request: bytes, seconds: float = 0.0) -> Answer:
     """Return the reply to a request on a connection.
 
+    :raises NotAsked: it is gone.
     :raises NotAnswered: none came.
     """
     try:

@@ -25,7 +25,7 @@ from chatproto.federation.link import PeerLink
 from chatproto.federation.original_entries import Entries
 from chatproto.federation.original_intake import Intake
 from chatproto.federation.original_link import OriginalLink
-from chatproto.federation.original_requests import NotAnswered, Wire, ask
+from chatproto.federation.original_requests import NotAnswered, NotAsked, Wire, ask
 from chatproto.federation.standing import Standing, Standings
 from chatproto.names import LocalName, RealmName, fold
 from chatproto.realm.logins import Login
@@ -116,10 +116,12 @@ class Originals:
         if not isinstance(link, OriginalLink) or link.standing not in _WELCOME:
             wire.close()
             return
+        link.addresses.add(_address(wire.host))
+        if wire.gone:  # it closed behind its first reply: the dialer has it already
+            return
         wire.on_lost = lambda: self._over(link, wire)
         self.dialer.linked(realm, True)
         self.dialer.up(realm)
-        link.addresses.add(_address(wire.host))
         link.begin(wire)
 
     def _over(self, link: OriginalLink, wire: Wire) -> None:
@@ -187,7 +189,7 @@ class Originals:
                 raise Unavailable("this realm has no client port that the other server could reach")
             try:
                 _check(await ask(wire, older_peer.recv_realm(alias, *where)))
-            except NotAnswered:
+            except (NotAsked, NotAnswered):
                 raise Unavailable from None
             realm = self._free_name(alias)
             await self._standings.add_legacy(realm, host, endpoint)
@@ -308,7 +310,7 @@ class Originals:
                 answer = await ask(wire, older_peer.get_realm_chat(alias, user), ORIGINAL_ASIDE)
             finally:
                 wire.close()
-        except (Unavailable, NotAnswered):
+        except (Unavailable, NotAsked, NotAnswered):
             return []
         finally:
             self._asking.discard(key)

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from chatproto.federation.original_requests import NotAnswered, Wire
+from chatproto.federation.original_requests import NotAnswered, NotAsked, Wire
 from chatproto.limits import INBOX_BYTES
 from chatproto.realm.times import Clock
 from chatproto.wire.older_peer import is_whole
@@ -33,7 +33,7 @@ class OlderPeerProtocol(Protocol):
         self._reply: Deferred[bytes] | None = None
         self._limit: IDelayedCall | None = None
         self._came = bytearray()
-        self._gone = False
+        self.gone = False
         self.on_lost: Callable[[], None] = lambda: None
         self.host = self.own_host = ""
 
@@ -51,8 +51,8 @@ class OlderPeerProtocol(Protocol):
         """See :meth:`Wire.ask`."""
         assert self._reply is None, "one request at a time"
         reply: Deferred[bytes] = Deferred()
-        if self._gone or self.transport is None:
-            reply.errback(NotAnswered())
+        if self.gone or self.transport is None:
+            reply.errback(NotAsked())
             return reply
         self._reply = reply
         self._limit = self._clock.callLater(seconds, self.close)
@@ -77,12 +77,13 @@ class OlderPeerProtocol(Protocol):
 
     def close(self) -> None:
         """See :meth:`Wire.close`."""
-        if not self._gone and self.transport is not None:
+        if not self.gone and self.transport is not None:
+            self.gone = True
             cast("Any", self.transport).abortConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tell who waits for a reply, and who dialled."""
-        self._gone = True
+        self.gone = True
         if self._reply is not None:
             self._answered().errback(NotAnswered())
         self.on_lost()
