@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,14 +23,16 @@ LAB = ("--realm", "alpha", "--lab", "--store", "memory:", "--listen", "client=tc
 
 #: Checks of mail that waits for ``getrealmchat``, which the realm of the tour does not have.
 WAITING = {"getrealmchat-tells-no-more", "an-original-links-itself"}
+#: What it says until it was told the name of the link, and then until there is something.
+WITHOUT_MAIL = ("Error Realm Tidak Ditemukan", "Message received from realm own: []")
 
 
 class OwnRealm:
     """A running ``own_realm.py``."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, str(FOLDER / "own_realm.py"), "0"],
+            [sys.executable, str(FOLDER / "own_realm.py"), str(port)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment(),
@@ -145,6 +148,32 @@ def test_ones_own_realm_is_a_peer_of_ours(own: OwnRealm, lab: int) -> None:
     assert there.process("sendprivaterealm own nobody halo") == "Error User Tidak Ditemukan"
     for client in (here, there):
         client.close()
+
+
+def test_ones_own_realm_that_is_started_anew_is_a_peer_again(own: OwnRealm, lab: int) -> None:
+    here = CommandClient("127.0.0.1", lab)
+    link(here, own.port)
+    assert here.process("sendprivaterealm own henderson satu") == "Message sent to realm own"
+    assert own.end() == ""
+    anew = OwnRealm(own.port)  # which knows nobody
+    try:
+        there = CommandClient("127.0.0.1", anew.port)
+        there.process("auth henderson surabaya")
+        for text in ("dua", "tiga"):
+            assert here.process(f"sendprivaterealm own henderson {text}") == "Message sent to realm own"
+            entry = {"msg_from": "messi", "msg_to": "Jordan Henderson", "msg": text}
+            deadline = time.monotonic() + SECONDS
+            while (said := there.process("getrealminbox own")) in WITHOUT_MAIL:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert said == f"Message received from realm own: {[entry]}"
+        assert there.process("sendprivaterealm own messi ya") == "Message sent to realm own"
+        entry = {"msg_from": "henderson", "msg_to": "Lionel Messi", "msg": "ya"}
+        assert here.process("getrealminbox own") == f"Message received from realm own: {[entry]}"
+        for client in (here, there):
+            client.close()
+    finally:
+        assert anew.end() == ""
 
 
 def test_a_peer_that_is_away_is_told_and_strangers_are_no_peers(own: OwnRealm, other: OwnRealm) -> None:

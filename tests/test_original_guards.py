@@ -15,7 +15,6 @@ OK = {"status": "OK"}
 UNKNOWN = {"status": "ERROR", "message": "**Protocol Tidak Benar"}
 TOO_FEW = {"status": "ERROR", "message": "--Protocol Tidak Benar"}
 EXISTS = {"status": "ERROR", "message": "Realm sudah ada"}
-NO_REALM = {"status": "ERROR", "message": "Realm Tidak Ditemukan"}
 NOBODY = {"status": "ERROR", "message": "User Tidak Ditemukan"}
 
 #: What only servers may say.
@@ -29,6 +28,14 @@ PEERS = (
     "recvrealmprivatemsg",
     "getrealmchat",
     "server",
+)
+#: What a server may not say that has another name for the link.
+NOT_ITS_OWN = (
+    "recvrealmprivatemsg amsal r3 henderson halo",
+    "recvrealmgroupmsg amsal r3 henderson halo",
+    "recvfilerealm amsal r3 henderson a.txt b'aGFsbw=='",
+    "recvgroupfilerealm amsal r3 henderson a.txt b'aGFsbw=='",
+    "getrealmchat r3 henderson",
 )
 
 
@@ -70,7 +77,8 @@ async def test_an_accepted_recvrealm_makes_a_peer_in_a_lab() -> None:
         sent = {"status": "OK", "message": "Message Sent to Realm"}
         assert await peer("recvrealmprivatemsg amsal r2 henderson halo  ya") == sent
         assert await peer("recvrealmprivatemsg amsal r2 zzz halo") == NOBODY
-        assert await peer("recvrealmprivatemsg amsal r3 henderson halo") == NO_REALM
+        for line in NOT_ITS_OWN:
+            assert await peer(line) == UNKNOWN, line
         assert await peer("recvrealmprivatemsg amsal r2") == TOO_FEW
         group = {"status": "OK", "message": "Message Sent to Group in Realm"}
         assert await peer("recvrealmgroupmsg amsal r2 zzz,henderson,lineker rapat") == group
@@ -92,7 +100,7 @@ async def test_an_accepted_recvrealm_makes_a_peer_in_a_lab() -> None:
         assert (await henderson("sendprivaterealm T r2 amsal  satu"))["status"] == "OK"
         assert (await henderson("sendfilerealm T r2 amsal a.txt b'aGFsbw=='"))["status"] == "OK"
         assert (await henderson("sendprivaterealm T r2 herbert  dua"))["status"] == "OK"
-        assert (await peer("getrealmchat r3 amsal")) == NO_REALM
+        assert (await peer("getrealmchat r3 amsal")) == UNKNOWN
         assert (await peer("getrealmchat r2 henderson"))["messages"] == []
         names = {"msg_from": "Jordan Henderson", "msg_to": "amsal"}
         assert (await peer("getrealmchat r2 amsal"))["messages"] == [

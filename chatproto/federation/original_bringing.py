@@ -16,7 +16,8 @@ from chatproto.records import FILE, Outgoing, read_offer
 from chatproto.wire import older_peer
 from chatproto.wire.older_peer import Answer
 
-#: What a server says that does not know a request, or the name of the way.
+#: What a server says that does not know a request, or the name of the way. To somebody whom it does not know
+#: it says the first of them to all requests of servers.
 _NO_VERB = "**Protocol Tidak Benar"
 _NO_REALM = "Realm Tidak Ditemukan"
 #: What became of what was asked and not answered.
@@ -37,10 +38,13 @@ class Bringing:
         self._brought: OrderedDict[tuple[str, bytes], int] = OrderedDict()
         #: Requests that it does not know.
         self._lacks: set[str] = set()
+        #: Names by which it was told of us once more over this connection, as it seemed not to know us.
+        self._repeated: set[str] = set()
 
     def begin(self) -> None:
-        """Hear of a new connection: it may be another server."""
+        """Hear of a new connection, or a new introduction: it may be another server."""
         self._lacks.clear()
+        self._repeated.clear()
 
     def lacks(self, verb: str) -> bool:
         """Tell whether it said that it does not know a request."""
@@ -123,16 +127,26 @@ class Bringing:
                 return "file-gone"
             request = older_peer.recv_file(sender, alias, names, offer.name, content, plain=offer.plain)
         answer = await self._ask(verb, request)
-        if answer.message == _NO_REALM and await self._is_known(alias):  # it was started anew, perhaps
+        if await self._is_told_again(alias, answer):
             answer = await self._ask(verb, request)
         if answer.ok and message.kind == "text":
             self._remember(names, message.text)
         return answer.code
 
-    async def _is_known(self, alias: str) -> bool:
+    async def _is_told_again(self, alias: str, answer: Answer) -> bool:
+        """Introduce us to a server that does not seem to know us, as it was started anew, perhaps.
+
+        :raises NotAsked: the connection is gone; what it refused may be asked over another one.
+        """
+        if answer.ok or answer.message not in (_NO_REALM, _NO_VERB):
+            return False
+        if answer.message == _NO_VERB:
+            if alias in self._repeated:
+                return False
+            self._repeated.add(alias)
         try:
             return (await self.make_known(alias)).ok
-        except Unavailable:
+        except (Unavailable, NotAnswered):  # it refused the request before that
             return False
 
     async def make_known(self, alias: str) -> Answer:
@@ -148,7 +162,10 @@ class Bringing:
         where = self.advertised(wire)
         if where is None:
             raise Unavailable("this realm has no client port that the other server could reach")
-        return await self._requests.ask(older_peer.recv_realm(alias, *where))
+        answer = await self._requests.ask(older_peer.recv_realm(alias, *where))
+        if answer.ok:
+            self._lacks.clear()
+        return answer
 
     def _remember(self, names: Sequence[str], text: str) -> None:
         for name in names:

@@ -17,7 +17,7 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IProtocolFactory
 
 from chatproto.endpoints import EndpointText, is_loopback
-from chatproto.errors import BadName, LinkError, NoSuchRealm, RealmExists, Unavailable
+from chatproto.errors import BadName, LinkError, RealmExists, Unavailable, UnknownCommand
 from chatproto.events import InboxEntry
 from chatproto.federation.bounds import ORIGINAL_ASIDE, ORIGINAL_DIAL, ORIGINALS
 from chatproto.federation.dialing import Connect, Dialer, MakeFactory
@@ -164,13 +164,16 @@ class Originals:
         return [(realm, place) for realm, place in found if place]
 
     async def _link_of(self, address: str, alias: str) -> OriginalLink:
-        """Return the link of a server at an address, which calls it by a name."""
+        """Return the link of a server at an address, which calls it by a name.
+
+        :raises UnknownCommand: that is no name of a link to it; which there are is no business of its own.
+        """
         links = self._at(address)
         if alias:
             named = self._realm.older.aliases.find(alias)
             links = [link for link in links if link.realm in (named, fold(alias))]
         if not links:
-            raise NoSuchRealm
+            raise UnknownCommand
         return links[0]
 
     # -- becoming one
@@ -212,8 +215,10 @@ class Originals:
             named = RealmName(fold(alias))
         known = self._at(address)
         if named is not None:
-            if named not in [link.realm for link in known]:
+            link = next((link for link in known if link.realm == named), None)
+            if link is None:
                 raise RealmExists
+            link.bringing.begin()
             return
         if known and not self._lab:
             await aliases.add(alias, known[0].realm)
@@ -228,9 +233,9 @@ class Originals:
             realm = self._free_name(alias)
             await self._standings.add_legacy(realm, _address(address), endpoint)
             await self._made(realm)
-            link = self._links.get(realm)
-            if isinstance(link, OriginalLink):
-                link.addresses.add(_address(address))
+            made = self._links.get(realm)
+            if isinstance(made, OriginalLink):
+                made.addresses.add(_address(address))
         await aliases.add(alias, realm)
 
     def _is_own(self, host: str, port: int) -> bool:

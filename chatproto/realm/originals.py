@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from chatproto.errors import NoSuchRealm
+from chatproto.errors import NoSuchRealm, UnknownCommand
 from chatproto.events import InboxEntry
 from chatproto.names import RealmName
 from chatproto.realm.logins import Login
@@ -51,7 +51,7 @@ class Originals(Protocol):
 
         ``alias`` is by which name the server calls the way; ``""``: it did not say.
 
-        :raises NoSuchRealm: no server at that address has the name.
+        :raises UnknownCommand: no server at that address has the name.
         :raises NoSuchUser: there is nobody of these names.
         :raises ChatError: it is refused otherwise.
         """
@@ -66,7 +66,7 @@ class Originals(Protocol):
     async def hand_out(self, address: str, alias: str, user: str) -> list[InboxEntry]:
         """Take out what waits for a user of an original server, and could not be brought there.
 
-        :raises NoSuchRealm: no server at that address has the name.
+        :raises UnknownCommand: no server at that address has the name.
         """
         ...
 
@@ -105,17 +105,17 @@ class NoOriginals:
         self, address: str, alias: str, sender: str, to: Sequence[str], text: str
     ) -> InboxEntry:
         """See :meth:`Originals.receive`."""
-        raise NoSuchRealm
+        raise UnknownCommand
 
     async def receive_file(
         self, address: str, alias: str, sender: str, to: Sequence[str], path: str, content: str
     ) -> None:
         """See :meth:`Originals.receive_file`."""
-        raise NoSuchRealm
+        raise UnknownCommand
 
     async def hand_out(self, address: str, alias: str, user: str) -> list[InboxEntry]:
         """See :meth:`Originals.hand_out`."""
-        raise NoSuchRealm
+        raise UnknownCommand
 
     async def send(self, realm: RealmName, login: Login, user: str, text: str) -> str | None:
         """See :meth:`Originals.send`."""

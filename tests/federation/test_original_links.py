@@ -19,15 +19,17 @@ from tests.realm.house import Client
 
 OK = {"status": "OK", "message": "Message Sent"}
 NOBODY = {"status": "ERROR", "message": "User Tidak Ditemukan"}
+UNREACHED = OwnPlace()
+UNKNOWN = {"status": "ERROR", "message": "**Protocol Tidak Benar"}
 
 
 class Server:
     """An original server's end of a connection, as bytes."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, reached_at: OwnPlace = UNREACHED) -> None:
         self._place = place
         originals = place.peers.originals
-        originals.serve(_nowhere, partial(OlderPeerFactory, place.clock), OwnPlace())
+        originals.serve(_nowhere, partial(OlderPeerFactory, place.clock), reached_at)
         factory: Any = originals.or_else(_nowhere)(BETA, _nowhere)
         self.transport = StringTransport()
         self.protocol: OlderPeerProtocol = factory.buildProtocol(None)
@@ -172,6 +174,43 @@ def test_what_is_said_twice_in_one_millisecond_is_not_one_request(place: Place) 
     (bounce,) = place.texts("bounce")
     assert bounce.startswith("no-such-user ")
     assert (place.link.outgoing.waiting_items, server.heard()) == (0, "")
+
+
+def test_who_is_a_stranger_to_it_is_introduced_once_for_each_connection(place: Place) -> None:
+    messi = place.person("messi")
+    request, introduction = "recvrealmprivatemsg messi beta amsal ha\r\n", "recvrealm beta 127.0.0.1 7\r\n"
+    for _ in range(2):
+        server = Server(place, OwnPlace("127.0.0.1", 7))
+        for _ in range(2):  # it forgets us, and nobody tells us so
+            messi.begin(commands.SendRealm(realm="beta", to="amsal", text="ha"))
+            place.turn()
+        assert server.heard() == request
+        server.say(UNKNOWN)
+        assert server.heard() == introduction
+        server.say(OK)
+        assert server.heard() == request
+        server.say(OK)
+        assert server.heard() == request
+        server.say(UNKNOWN)  # so it does not know the request
+        assert server.heard() == "server send messi amsal ha \r\n"
+        server.say(OK)
+        assert (place.texts("bounce"), place.link.outgoing.waiting_items) == ([], 0)
+        server.cut()
+
+
+def test_it_says_itself_that_it_was_started_anew(place: Place) -> None:
+    messi = place.person("messi")
+    server = Server(place, OwnPlace("127.0.0.1", 7))
+    messi.begin(commands.SendRealm(realm="beta", to="amsal", text="ha"))
+    place.turn()
+    for _ in range(3):  # the request, the introduction, and as a server of system D is asked
+        assert server.heard()
+        server.say(UNKNOWN)
+    assert len(place.texts("bounce")) == 1
+    Client(place, address="127.0.0.1").ask(commands.RecvRealm(realm="beta", host="127.0.0.1", port="7"))
+    messi.begin(commands.SendRealm(realm="beta", to="amsal", text="ha"))
+    place.turn()
+    assert server.heard() == "recvrealmprivatemsg messi beta amsal ha\r\n"
 
 
 def test_its_address_counts_only_where_it_was_seen(place: Place) -> None:
