@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
-from chatproto.errors import BadFrame, LinkError
+from chatproto.errors import BadFrame, LinkError, TooManyConnections
 from chatproto.federation.fronts import Main, MainHandshake, Signs
 from chatproto.federation.trust import Trust
-from chatproto.frames.fronts import Ask, Beat, Close, Farewell, Find, Open, Part, Taken
+from chatproto.frames.fronts import Ask, Beat, Close, Farewell, Find, Open, Over, Part, Taken
 from chatproto.limits import Limits
 from chatproto.protocols.channels import Channel
 from chatproto.protocols.front_link import ChannelLink
@@ -18,7 +18,7 @@ from chatproto.protocols.order import Pause
 from chatproto.protocols.outbox import Turn
 from chatproto.protocols.speaking import NewSession
 from chatproto.realm.times import Clock
-from chatproto.wire.front import decode_from_front
+from chatproto.wire.front import decode_from_front, told
 
 #: How the first line of a front begins.
 FIRST = b'{"frame":"front"'
@@ -30,6 +30,8 @@ _FRONTS = 256
 _HELD_BYTES = 8 * 1024 * 1024
 #: The log hears at most so often (seconds) that a link with a front ended for a reason.
 _TELLING_SECONDS = 10.0
+#: A client for which there is no room is told to come again after so long (seconds).
+_FULL_SECONDS = 10.0
 
 #: What a front has to prove, by its name, its key, and the address from where it comes; None: it is unknown.
 TrustOf = Callable[[str, str, str], Trust | None]
@@ -49,6 +51,8 @@ class MainProtocol(ChannelLink):
         self._fronts = fronts
         self._name = handshake
         self._channels: dict[int, Channel] = {}
+        #: The highest number of a channel so far: what is asked in a lower one that is not there was refused.
+        self._newest = -1
         self._held = 0
         #: Why the link is to end, once everything is answered.
         self._goodbye: str | None = None
@@ -86,10 +90,7 @@ class MainProtocol(ChannelLink):
         frame = decode_from_front(line)
         match frame:
             case Ask() | Find():
-                channel = self._channels.get(frame.channel)
-                if channel is None:
-                    raise BadFrame("there is no such channel")
-                channel.ask(frame, len(line))
+                self._ask(frame, len(line))
             case Taken():
                 if frame.channel in self._channels:
                     self._channels[frame.channel].taken(frame)
@@ -98,18 +99,34 @@ class MainProtocol(ChannelLink):
             case Close():
                 self._close(frame.channel)
             case Part():
-                self.expect_part(frame, wanted=frame.channel in self._channels)
+                self.expect_part(frame, wanted=frame.channel <= self._newest)  # a refusal is an answer, too
             case Farewell():
                 self.abort()
             case Beat():
                 pass
 
     def _open(self, frame: Open) -> None:
-        if frame.channel in self._channels or len(self._channels) >= self._limits.connections:
-            raise BadFrame("there are too many channels, or two of one number")
+        if frame.channel in self._channels:
+            raise BadFrame("there are two channels of one number")
+        self._newest = max(self._newest, frame.channel)
+        if len(self._channels) >= self._limits.connections:
+            # Only this client has no room: the front, which has a bound of its own, does not know ours.
+            self._fronts.full(self.front)
+            self.send(frame.channel, Over(channel=frame.channel, reason=TooManyConnections.code))
+            return
         channel = Channel(self, frame.channel, frame.address, self._fronts.new_session)
         self._channels[frame.channel] = channel
         channel.bind(frame.tokens)
+
+    def _ask(self, frame: Ask | Find, size: int) -> None:
+        channel = self._channels.get(frame.channel)
+        if channel is not None:
+            channel.ask(frame, size)
+        elif frame.channel <= self._newest:
+            refusal = TooManyConnections(retry_after=_FULL_SECONDS)
+            self.send(frame.channel, told(frame.channel, frame.number, refusal, trusted=False, boxes=False))
+        else:
+            raise BadFrame("there is no such channel")
 
     def _close(self, number: int) -> None:
         channel = self._channels.pop(number, None)
@@ -186,10 +203,20 @@ class Fronts:
 
     def ended(self, name: str, error: LinkError) -> None:
         """Tell the log why a link ends, now and then: it costs a stranger a line to end one."""
-        now = self.clock.seconds()
-        if not 0 <= now - self._told_at < _TELLING_SECONDS:
-            self._told_at = now
+        if self._may_tell():
             self._log.warn("the link with the front {front} ends: {why}", front=name or "?", why=error.text)
+
+    def full(self, name: str) -> None:
+        """Tell the log that a front has more clients than there is room for, now and then."""
+        if self._may_tell():
+            self._log.warn("a client of the front {front} is turned away: too many connections", front=name)
+
+    def _may_tell(self) -> bool:
+        now = self.clock.seconds()
+        if 0 <= now - self._told_at < _TELLING_SECONDS:
+            return False
+        self._told_at = now
+        return True
 
     @property
     def names(self) -> list[str]:

@@ -14,6 +14,7 @@ from chatproto.frames.fronts import (
     Farewell,
     FrontFrame,
     Open,
+    Over,
     Part,
     Refusal,
     Taken,
@@ -98,7 +99,6 @@ def test_what_it_asks_is_answered() -> None:
     [
         ([ask(1)], "bad-frame"),
         ([Open(channel=1), Open(channel=1)], "bad-frame"),
-        ([Open(channel=number) for number in range(4)], "bad-frame"),
         ([b"foo\n"], "bad-frame"),
         ([b"x" * 70_000], "line-too-long"),
         ([Open(channel=1), encode(Part(channel=1, size=3, last=True)) + b"foo"], "bad-frame"),
@@ -109,6 +109,22 @@ def test_what_makes_no_sense_ends_the_link(frames: list[FrontFrame | bytes], rea
     rogue = Rogue(House())
     rogue.say(*frames)
     assert rogue.ended() == reason
+
+
+def test_a_client_too_many_is_refused_and_the_others_stay() -> None:
+    rogue = Rogue(House())
+    rogue.say(*(Open(channel=number) for number in range(4)), ask(3))
+    over, refused = rogue.heard()
+    assert over == Over(channel=3, reason="too-many-connections")
+    assert isinstance(refused, Refusal)
+    assert (refused.kind, refused.retry_after) == ("TooManyConnections", 10.0)
+    line = encode(ask(3, 2))
+    rogue.say(encode(Part(channel=3, size=len(line), last=True)) + line)
+    (refused,) = rogue.heard()
+    assert isinstance(refused, Refusal)
+    rogue.say(Close(channel=3), Close(channel=0), Open(channel=4), ask(4))
+    (told,) = rogue.heard()
+    assert isinstance(told, Told)
 
 
 def test_what_is_about_a_client_that_is_gone_is_passed_over() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chatproto.limits import Limits
 from chatproto.protocols.front_link import BEAT_SECONDS, DEAD_SECONDS
 from tests.protocols.fronting import Town
 from tests.protocols.test_front import PASSWORD, pause
@@ -271,3 +272,35 @@ def test_nothing_is_told_twice_by_a_link_that_listens_twice() -> None:
     session.back()
     town.settle()
     assert ani.texts() == ["0", "1", "2", "3", "4"]
+
+
+def test_a_client_too_many_costs_no_other_one_the_link() -> None:
+    town = Town(2, limits=Limits(connections=3))
+    near, far = town.fronts
+    first = [town.client(near) for _ in range(2)]
+    for number, client in enumerate(first):
+        client.register(f"ani{number}")
+    second = [town.client(far) for _ in range(2)]
+    second[0].register("budi")
+    refused = second[1].ask({"do": "register", "user": "cici", "password": "rahasia"})
+    assert (refused["code"], refused["retry_after"]) == ("too-many-connections", 10.0)
+    for front in (near, far):
+        front.cut()
+    for front in (near, far):
+        front.connect()
+    town.settle()
+    for client in (*first, second[0]):
+        assert client.ask({"do": "send", "to": "budi", "text": "halo"})["status"] == "OK"
+
+
+def test_a_main_server_that_takes_fewer_than_before_keeps_those_it_has_room_for() -> None:
+    town = Town()
+    clients = [town.client() for _ in range(3)]
+    for number, client in enumerate(clients):
+        client.register(f"ani{number}")
+    clients[2].ask({"do": "listen"})
+    town.front.cut()
+    town.main.limits = Limits(connections=2)
+    town.front.connect()
+    assert clients[2].heard()[-1]["reason"] == "too-many-connections"
+    assert clients[1].ask({"do": "send", "to": "ani0", "text": "halo"})["status"] == "OK"
