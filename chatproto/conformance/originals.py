@@ -18,6 +18,9 @@ from chatproto.conformance.wires import STEPS
 _READ = 1024
 #: Connections that are served; more would be a fault of the other side.
 _CONNECTIONS = 50
+#: Bytes of requests that are taken in one check, each read counted as a whole one: far more than any check
+#: makes a server send. One that sends on and on is not read any more.
+CHECK_BYTES = 4 * 1024 * 1024
 #: How often it is looked whether a request came.
 _LOOK_SECONDS = 0.01
 #: Replies by the first word of a request, as originals give them.
@@ -57,6 +60,7 @@ class Original:
         #: Replies that are other than usual, by the first word.
         self.special: dict[str, Reply] = {}
         self.steps: list[Step] = []
+        self._left = CHECK_BYTES
         self._listening = socket.create_server((host, port))
         self._connections: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
@@ -73,6 +77,7 @@ class Original:
         self.raw.clear()
         self.special.clear()
         self.steps = steps
+        self._left = CHECK_BYTES
 
     def expect(self, start: str, client: LineClient) -> str:
         """Return the request that begins so, without its end, when it has come.
@@ -115,14 +120,19 @@ class Original:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        buffer = b""
+        buffer = bytearray()
         with contextlib.suppress(OSError):
             while data := connection.recv(_READ):
+                self._left -= _READ
+                if self._left < 0:
+                    self._note("-", "sends without end: the connection is ended")
+                    connection.close()
+                    return
                 self.raw.append(data)
                 buffer += data
                 if buffer.endswith(b"\n"):
-                    reply = self._reply(buffer)
-                    buffer = b""
+                    reply = self._reply(bytes(buffer))
+                    buffer.clear()
                     if reply is not None:
                         self._note(">", reply)
                         connection.sendall(reply)
@@ -137,7 +147,7 @@ class Original:
         self.requests.append(raw)
         return reply
 
-    def _note(self, way: str, data: bytes) -> None:
+    def _note(self, way: str, data: str | bytes) -> None:
         if len(self.steps) < STEPS:
             self.steps.append(Step("other server", way, shown(data)))
 
