@@ -134,10 +134,7 @@ class Bringing:
         return answer.code
 
     async def _is_told_again(self, alias: str, answer: Answer) -> bool:
-        """Introduce us to a server that does not seem to know us, as it was started anew, perhaps.
-
-        :raises NotAsked: the connection is gone; what it refused may be asked over another one.
-        """
+        """Introduce us to a server that does not seem to know us, as it was started anew, perhaps."""
         if answer.ok or answer.message not in (_NO_REALM, _NO_VERB):
             return False
         if answer.message == _NO_VERB:
@@ -146,7 +143,7 @@ class Bringing:
             self._repeated.add(alias)
         try:
             return (await self.make_known(alias)).ok
-        except (Unavailable, NotAnswered):  # it refused the request before that
+        except (Unavailable, NotAsked, NotAnswered):  # it refused the request before that
             return False
 
     async def make_known(self, alias: str) -> Answer:

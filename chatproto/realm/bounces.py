@@ -114,8 +114,9 @@ class Bounces:
             return Ending(lambda: None, dead, told)
         rows, notice = self._notice(outgoing, "bounce", f"{code} {row.mid}")
         if row.box:
-            heard = row.mid in self._progress.awaited  # in the reply to the very command
-            rows = [*rows, _box_row(outgoing, notice, told=heard)]
+            place = _box_row(outgoing, notice)
+            foretold = self._progress.awaited.get(row.mid)
+            rows = [*rows, place if foretold is None else foretold.refuse(row.mid, place)]
         return Bounce(self, notice, message.sender, *rows, dead, told)
 
     def delayed(self, outgoing: Outgoing) -> Bounce | Ending:
@@ -166,11 +167,11 @@ class Bounces:
             self._progress.receipt(by, to, receipt.delivered, receipt.read)
 
 
-def _box_row(outgoing: Outgoing, notice: MessageRow, *, told: bool) -> BoxRow:
-    """Return where an answer to a message for a box would stand; in none, if its sender is told anyhow."""
+def _box_row(outgoing: Outgoing, notice: MessageRow) -> BoxRow:
+    """Return where an answer to a message for a box would stand."""
     name, _, realm = fold(_message_of(outgoing).sender).partition("@")
     box = fold(outgoing.row.box)
-    return BoxRow(name, notice.seq, "" if told else box if box != realm else outgoing.row.realm)
+    return BoxRow(name, notice.seq, box if box != realm else outgoing.row.realm)
 
 
 def _message_of(outgoing: Outgoing) -> MessageRow:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chatproto.events import Receipt
 from chatproto.interfaces import IStore
@@ -13,7 +14,7 @@ from chatproto.names import fold
 from chatproto.realm.cache import Cache
 from chatproto.realm.router import Router
 from chatproto.realm.writer import Writer
-from chatproto.records import MessageRow, RemoteRow
+from chatproto.records import BoxRow, MessageRow, Record, RemoteRow
 
 #: Messages to other realms whose mid is known again when a receipt names it: some hours of a busy realm.
 _MIDS = 10_000
@@ -56,6 +57,27 @@ class _Message(Struct, frozen=True):
     to: str
 
 
+class Foretold:
+    """What the reply to a command will tell of its messages for realm boxes: that all of them are refused.
+
+    As long as one may be taken, what becomes of the others stands in the box.
+    """
+
+    def __init__(self, mids: Iterable[str]) -> None:
+        self.mids = frozenset(mids)
+        self._rows: dict[str, BoxRow] = {}
+
+    def refuse(self, mid: str, row: BoxRow) -> BoxRow:
+        """Return where the bounce of a message stands, whose place in the box would be this."""
+        last = self._rows.keys() >= self.mids - {mid}
+        self._rows[mid] = row = replace(row, box="") if last else row
+        return row
+
+    def known(self) -> list[Record]:
+        """Return the rows that take bounces out of the box, as the reply tells of them."""
+        return [replace(row, box="") for row in self._rows.values() if row.box]
+
+
 class Progress:
     """What other realms said of messages that went to them, since this realm was started.
 
@@ -68,8 +90,8 @@ class Progress:
         self._size = size
         self._messages: OrderedDict[str, _Message] = OrderedDict()
         self._reached: OrderedDict[int, Reached] = OrderedDict()
-        #: Mids of messages for realm boxes of which the reply to their command will tell what became of them.
-        self.awaited: set[str] = set()
+        #: Of messages for realm boxes what the reply to their command will tell, by mid.
+        self.awaited: dict[str, Foretold] = {}
 
     def of(self, conversation: int) -> Reached:
         """Return how far a conversation has got."""

@@ -35,9 +35,10 @@ from chatproto.interfaces import IRemotes
 from chatproto.names import RealmName, fold
 from chatproto.realm.audit import Audit
 from chatproto.realm.conversations import Route
-from chatproto.realm.others import Progress
+from chatproto.realm.others import Foretold, Progress
 from chatproto.realm.remotes import NoRemotes
 from chatproto.realm.times import Clock
+from chatproto.realm.writer import Writer
 from chatproto.records import NOWHERE, MessageRow, Record
 from chatproto.records.audit import SENT
 
@@ -97,11 +98,12 @@ def refusal(code: str, kind: str = "text") -> ChatError:
 class Outbound:
     """The way to other realms, as ``send`` goes it. ``remotes`` is replaced once, before anything is sent."""
 
-    def __init__(self, clock: Clock, progress: Progress, audit: Audit) -> None:
+    def __init__(self, clock: Clock, progress: Progress, audit: Audit, writer: Writer) -> None:
         self.remotes: IRemotes = NoRemotes()
         self._clock = clock
         self._progress = progress
         self._audit = audit
+        self._writer = writer
 
     def open(self, routes: Sequence[Route], text: str) -> bool:
         """Tell whether messages may be numbered now; else :meth:`prepare` has to be asked for their routes.
@@ -161,22 +163,29 @@ class Outbound:
                 marks[route.peer] = mark
         return items, inserts, list(marks.values()), spare
 
-    def patient(self, items: Sequence[Item | None], answer: _Answer, awaited: str = "") -> _Answer:
+    def patient(self, items: Sequence[Item | None], answer: _Answer, awaited: Sequence[str] = ()) -> _Answer:
         """Return what answers a command when other realms have judged its messages, if all go to such.
 
-        Until then nothing but the answer tells of the one whose mid is ``awaited``.
+        If none of those with the mids ``awaited`` is taken, nothing but the answer tells so.
         """
         if None in items:
             return answer
         verdicts = [self.remotes.verdict(*item) for item in items if item is not None]
         if awaited:
-            self._progress.awaited.add(awaited)
-            answer = partial(self._answer, answer, awaited)
+            foretold = Foretold(awaited)
+            self._progress.awaited.update(dict.fromkeys(awaited, foretold))
+            answer = partial(self._answer, answer, foretold)
         return _Verdicts(self._clock, verdicts, answer).reply
 
-    def _answer(self, answer: _Answer, awaited: str, outcome: Reply | ChatError) -> None:
-        self._progress.awaited.discard(awaited)
-        answer(outcome)
+    def _answer(self, answer: _Answer, foretold: Foretold, outcome: Reply | ChatError) -> None:
+        for mid in foretold.mids:
+            self._progress.awaited.pop(mid, None)
+        rows = foretold.known() if isinstance(outcome, ChatError) else []
+        if not rows:
+            answer(outcome)
+            return
+        # If they cannot be stored, the box tells it, too.
+        self._writer.save(puts=rows).addBoth(lambda _: answer(outcome))
 
     def wake(self, routes: Sequence[Route], messages: Sequence[MessageRow]) -> None:
         """Let messages go: they are durable."""

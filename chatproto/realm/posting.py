@@ -70,8 +70,8 @@ class FarPosting(Posting):
         self.items: Sequence[Item | None] = ()
         #: Whether the answer has to wait for what the other realms say.
         self.wait = False
-        #: The mid of a message for a realm box that no box tells of then, if it is not taken.
-        self.awaited = ""
+        #: The mids of messages for a realm box that no box tells of then, if none is taken.
+        self.awaited: Sequence[str] = ()
 
     def committed(self) -> None:
         """Answer, perhaps later, tell the listeners, and let the messages go."""

@@ -121,7 +121,7 @@ class Realm:
         changes = Changes(
             name, store, self.writer, self.routes, self.router, log, self.copies, size, self.live.account_left
         )
-        self.outbound = Outbound(clock, progress, self.audit)
+        self.outbound = Outbound(clock, progress, self.audit, self.writer)
         mail = Mail(self.routes, log, self.outbound)
         spelling = Spelling(name, self.accounts, self.others)
         self.groups = Groups(self.routes, names, spelling, changes, mail, store, limits)

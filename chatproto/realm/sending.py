@@ -309,7 +309,7 @@ class Sending:
         posting.inserts = [*posting.inserts, *inserts]
         posting.otherwise = [*posting.otherwise, *spare]
         posting.wait = bool(command.wait) and command.cid is None
-        posting.awaited = posting.messages[0].mid if box and len(posting.messages) == 1 else ""
+        posting.awaited = [message.mid for message in posting.messages] if box else ()
 
 
 def _digest(command: Send, filing: Filing | None = None) -> bytes:

@@ -145,6 +145,35 @@ class TestBoxes:
         assert isinstance(answers[0], NoSuchUser)
         assert (box(messi, "r2"), messi.inbox()) == ([], [])
 
+    @pytest.mark.parametrize("together", [True, False])
+    def test_so_is_that_of_a_whole_list(
+        self, house: House, messi: Client, links: Links, together: bool
+    ) -> None:
+        answers = messi.begin(commands.SendGroupRealm(realm="r2", to="amsal,budi", text="halo"))
+        house.turn()
+        for waiting in outgoing(house, BETA):
+            tell(house, lambda waiting=waiting: house.realm.bounces.bounce(waiting, "not-found"))  # type: ignore[misc]
+            if not together:
+                links.verdicts[BETA, waiting.row.number].callback("not-found")
+        for number in (1, 2) if together else ():
+            links.verdicts[BETA, number].callback("not-found")
+        house.turn()
+        assert [type(answer).__name__ for answer in answers] == ["NotFoundThere"]
+        assert (box(messi, "r2"), messi.inbox()) == ([], [])
+
+    def test_what_is_refused_of_a_list_stands_in_the_box(
+        self, house: House, messi: Client, links: Links
+    ) -> None:
+        answers = messi.begin(commands.SendGroupRealm(realm="r2", to="amsal,budi", text="halo"))
+        house.turn()
+        first, _ = outgoing(house, BETA)
+        tell(house, lambda: house.realm.bounces.bounce(first, "blocked"))
+        links.verdicts[BETA, 1].callback("blocked")
+        links.verdicts[BETA, 2].callback("")
+        house.turn()
+        assert answers == [events.SentToGroupInRealm()]
+        assert box(messi, "r2") == [("amsal", "(not delivered: blocked)")]
+
     def test_one_that_comes_late_stands_in_the_box(self, house: House, messi: Client, links: Links) -> None:
         for realm in ("r2", "gamma"):
             answers = send(messi, realm)
