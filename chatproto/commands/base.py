@@ -60,6 +60,8 @@ class Command(Struct, frozen=True, kw_only=True, tag_field="do", tag=str.lower):
     replies: ClassVar[tuple[type[events.Reply], ...]] = (events.Done,)
     #: Forms of the text dialect.
     forms: ClassVar[tuple[str, ...]] = ()
+    #: Whether it takes something out of a box, which no later one gives.
+    takes: ClassVar[bool] = False
     #: Whether its line in the text dialect may be as long as a file.
     large: ClassVar[bool] = False
     #: Whether the JSON dialect carries it.
@@ -85,12 +87,13 @@ class Request(Struct, frozen=True):
     """A command as it came in: with the tag for its reply, and a token if one stood before it.
 
     ``token`` is ``""`` where a text client sent an empty one, which is an error and never the
-    connection's own session.
+    connection's own session. ``attempt`` names one to take something, which may be made again.
     """
 
     command: Command
     id: str | int | None = None
     token: str | None = None
+    attempt: str | None = None
 
     def __repr__(self) -> str:
         return f"Request({self.command!r}, id={self.id!r}{'' if self.token is None else ', token=...'})"

@@ -12,6 +12,7 @@ class Inbox(Command, frozen=True, kw_only=True):
     replies = (events.InboxTaken,)
     forms = ("inbox [token] *",)
     json = False
+    takes = True
 
 
 class InboxGroup(Command, frozen=True, kw_only=True, tag="inboxgroup"):
@@ -22,6 +23,7 @@ class InboxGroup(Command, frozen=True, kw_only=True, tag="inboxgroup"):
     replies = (events.InboxTaken,)
     forms = ("inboxgroup [token] group *",)
     json = False
+    takes = True
 
 
 class Info(Command, frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ class ReceiveFile(Command, frozen=True, kw_only=True, tag="receivefile"):
     replies = (events.FilesTaken,)
     forms = ("receivefile [token] *",)
     json = False
+    takes = True
 
 
 class EnterGroup(Command, frozen=True, kw_only=True, tag="enter-group"):

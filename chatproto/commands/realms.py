@@ -83,3 +83,4 @@ class RealmInbox(Command, frozen=True, kw_only=True, tag="getrealminbox"):
     replies = (events.RealmBoxTaken,)
     forms = ("getrealminbox|realminbox [token] realm *",)
     json = False
+    takes = True

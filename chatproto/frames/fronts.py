@@ -78,12 +78,16 @@ class Open(Base, frozen=True, kw_only=True, tag="open"):
 
 
 class Ask(Base, frozen=True, kw_only=True, tag="ask"):
-    """A client asks something. ``number`` counts within the channel and comes back with the answer."""
+    """A client asks something. ``number`` counts within the channel and comes back with the answer.
+
+    ``attempt`` names one to take something out of a box: made again, on another link, it has the same answer.
+    """
 
     channel: _Number
     number: _Number
     command: AnyCommand  # type: ignore[valid-type]
     token: str | None = None
+    attempt: _Name | None = None
 
     def __repr__(self) -> str:
         return f"Ask(channel={self.channel}, number={self.number}, {self.command!r})"
@@ -106,6 +110,13 @@ class Taken(Base, frozen=True, kw_only=True, tag="taken"):
     channel: _Number
     bytes: _Number = 0
     all: bool = False
+
+
+class Arrived(Base, frozen=True, kw_only=True, tag="arrived"):
+    """The answer to an attempt is at the front, or its client is gone: it is not made again."""
+
+    channel: _Number
+    attempt: _Name
 
 
 class Close(Base, frozen=True, kw_only=True, tag="close"):
@@ -182,5 +193,5 @@ class Farewell(Base, frozen=True, kw_only=True, tag="farewell"):
 #: What may be said before both sides have proved who they are.
 OpeningFrame = FrontHello | MainHello | Proof | Farewell
 #: What a front says to its main server, and what that says.
-FrontFrame = Open | Ask | Find | Taken | Close | Part | Beat | Farewell
+FrontFrame = Open | Ask | Find | Taken | Arrived | Close | Part | Beat | Farewell
 MainFrame = Told | Refusal | Heard | Over | Part | Beat | Farewell

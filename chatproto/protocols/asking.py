@@ -44,6 +44,10 @@ class Link(Protocol):
         """Send a frame in its channel; return how long it is."""
         ...
 
+    def new_attempt(self) -> str:
+        """Return a name for an attempt that no other has, here or elsewhere."""
+        ...
+
     def later(self, call: Callable[[], None], seconds: float = 0.0) -> None:
         """Call at the end of this turn, or after some time."""
         ...

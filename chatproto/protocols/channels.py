@@ -135,7 +135,7 @@ class Channel:
             answer(UnknownCommand())  # servers link with the main server itself, and not by an address told
             return
         try:
-            waiting = self.session.handle(Request(command, token=frame.token), answer)
+            waiting = self.session.handle(Request(command, token=frame.token, attempt=frame.attempt), answer)
         except ChatError as error:
             answer(error)
             return

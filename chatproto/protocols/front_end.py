@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import Protocol
 
@@ -24,6 +25,8 @@ from chatproto.wire.front import decode_from_main, outcome_of
 _WAITING_BYTES = 8 * 1024 * 1024
 #: So long a command that may be repeated waits for a new link.
 _REPEAT_SECONDS = 10.0
+#: Random bytes in the name of an attempt.
+_NAME_BYTES = 16
 
 
 class Hub(Protocol):
@@ -116,6 +119,7 @@ class MainLink:
         handshake: Callable[[], FrontHandshake],
         met: Callable[[Main, str], None],
         gone: Callable[[str], None],
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._clock = clock
         self._limits = limits
@@ -126,6 +130,9 @@ class MainLink:
         self._end: FrontProtocol | None = None
         self._sessions: dict[int, FrontSession] = {}
         self._newest = 0
+        #: What the names of attempts begin with, which nobody else can know, and how many there were.
+        self._own = random_bytes(_NAME_BYTES).hex()
+        self._attempts = 0
         self._waiting: list[Callable[[], None]] = []
         self._late: IDelayedCall | None = None
 
@@ -182,6 +189,11 @@ class MainLink:
     def send(self, session: FrontSession, frame: FrontFrame) -> int:
         """Send a frame in a session's channel; return how long it is."""
         return 0 if self._end is None else self._end.send(session.channel, frame)
+
+    def new_attempt(self) -> str:
+        """Return a name for an attempt that no other has, here or elsewhere."""
+        self._attempts += 1
+        return f"{self._own}.{self._attempts}"
 
     def later(self, call: Callable[[], None], seconds: float = 0.0) -> None:
         """Call at the end of this turn, or after some time."""

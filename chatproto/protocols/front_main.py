@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from chatproto.errors import BadFrame, LinkError, TooManyConnections
 from chatproto.federation.fronts import Main, MainHandshake, Signs
 from chatproto.federation.trust import Trust
-from chatproto.frames.fronts import Ask, Beat, Close, Farewell, Find, Open, Over, Part, Taken
+from chatproto.frames.fronts import Arrived, Ask, Beat, Close, Farewell, Find, Open, Over, Part, Taken
 from chatproto.limits import Limits
 from chatproto.protocols.channels import Channel
 from chatproto.protocols.front_link import ChannelLink
@@ -94,6 +94,9 @@ class MainProtocol(ChannelLink):
             case Taken():
                 if frame.channel in self._channels:
                     self._channels[frame.channel].taken(frame)
+            case Arrived():
+                if frame.channel in self._channels:
+                    self._channels[frame.channel].session.arrived(frame.attempt)
             case Open():
                 self._open(frame)
             case Close():

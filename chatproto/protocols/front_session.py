@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
@@ -17,7 +18,7 @@ from chatproto import commands
 from chatproto.commands import Command, Request
 from chatproto.errors import BadToken, ChatError, MainAway, NotLoggedIn, OutcomeUnknown, Unavailable
 from chatproto.events import EnteredGroup, Event, ExitedGroup, Listening, Reply
-from chatproto.frames.fronts import Ask, Find, Taken
+from chatproto.frames.fronts import Arrived, Ask, Find, Taken
 from chatproto.protocols.asking import Link, Pending
 from chatproto.protocols.kept import Kept
 from chatproto.realm.failing import refusal_of
@@ -104,6 +105,8 @@ class FrontSession:
             return None
         if not self._link.up:
             raise MainAway
+        if request.command.takes and request.attempt is None:
+            request = replace(request, attempt=self.kept.attempt(request, self._link.new_attempt))
         pending = Pending(request, answer)
         self._ask(pending)
         return None if request.command.pipelined else _until(pending.done)
@@ -158,9 +161,16 @@ class FrontSession:
             if self._link.up and not self._closed:
                 self._link.send(self, Taken(channel=self.channel, all=True))
 
+    def arrived(self, attempt: str) -> None:
+        """Hear that the reply to an attempt is where it belongs, or has nobody to go to."""
+        if self._link.up and self.channel:
+            self._link.send(self, Arrived(channel=self.channel, attempt=attempt))
+
     def closed(self) -> None:
         """Hear that the connection is gone."""
         self._closed = True
+        for attempt in self.kept.attempts.values():
+            self.arrived(attempt)
         self.stop_listening()
         pending, self._pending = self._pending, {}
         self._waiting.clear()
@@ -186,7 +196,13 @@ class FrontSession:
     def _send(self, number: int, pending: Pending) -> None:
         assert pending.request is not None
         request = pending.request
-        frame = Ask(channel=self.channel, number=number, command=request.command, token=request.token)
+        frame = Ask(
+            channel=self.channel,
+            number=number,
+            command=request.command,
+            token=request.token,
+            attempt=request.attempt,
+        )
         pending.size = self._link.send(self, frame)
         self._in_flight += pending.size
 
@@ -218,6 +234,8 @@ class FrontSession:
                 self._live_lost = False
             if not isinstance(outcome, ChatError):
                 self.kept.note(request, outcome, again=pending.again)
+                if request.attempt is not None and self.kept.succeeded(request.attempt):
+                    self.arrived(request.attempt)
         pending.answer(outcome)
         pending.done.callback(None)
         if self._waiting and self._in_flight < _WINDOW_BYTES:
@@ -313,7 +331,9 @@ class FrontSession:
 def _is_repeatable(request: Request | None) -> bool:
     """Tell whether to ask again does what to ask once does."""
     command: Command | None = None if request is None else request.command
-    return isinstance(command, commands.Send) and command.cid is not None
+    if isinstance(command, commands.Send):
+        return command.cid is not None
+    return command is not None and command.takes
 
 
 async def _until(done: Deferred[None]) -> None:

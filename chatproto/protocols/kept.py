@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec.structs import replace
 
 from chatproto import commands
-from chatproto.commands import Request
+from chatproto.commands import Command, Request
 from chatproto.events import (
     Done,
     EnteredGroup,
@@ -20,6 +22,9 @@ from chatproto.events import (
 from chatproto.frames.fronts import BOUND
 from chatproto.names import fold
 
+#: Attempts of one connection that failed; the oldest one is not made again.
+_ATTEMPTS = 16
+
 
 class Kept:
     """The sessions of a connection, how far it was told of messages, and where it is live.
@@ -30,8 +35,11 @@ class Kept:
     def __init__(self) -> None:
         #: Who logged in last, by address.
         self.user = ""
-        #: Tokens of the sessions bound to the connection; the last one speaks.
-        self.tokens: list[str] = []
+        #: Tokens of the sessions bound to the connection, with whose they are, if that is known; the last one
+        #: speaks.
+        self.tokens: dict[str, str] = {}
+        #: Attempts to take something that have not succeeded: by what was asked, and by whom.
+        self.attempts: dict[tuple[Command, str], str] = {}
         #: How it listens: ``after`` is what it was told last.
         self.listen: commands.Listen | None = None
         #: Where it is live meanwhile, in the JSON dialect.
@@ -49,11 +57,33 @@ class Kept:
         self.listen = self.live = None
         self.shown.clear()
 
-    def bind(self, token: str | None) -> None:
+    def bind(self, token: str | None, user: str = "") -> None:
         """Hear that a session may speak on the connection."""
         if token and token not in self.tokens:
-            self.tokens.append(token)
-            del self.tokens[:-BOUND]
+            self.tokens[token] = user
+            if len(self.tokens) > BOUND:
+                del self.tokens[next(iter(self.tokens))]
+
+    def attempt(self, request: Request, new: Callable[[], str]) -> str:
+        """Return the name of an attempt; if the last one of the same failed, it is made again.
+
+        Whoever asked got an error, but what was taken may be kept for it.
+        """
+        token = next(reversed(self.tokens), "") if request.token is None else request.token
+        key = (request.command, self.tokens.get(token) or token)
+        name = self.attempts.pop(key, None) or new()
+        self.attempts[key] = name
+        if len(self.attempts) > _ATTEMPTS:
+            del self.attempts[next(iter(self.attempts))]
+        return name
+
+    def succeeded(self, attempt: str) -> bool:
+        """Hear that an attempt did; tell whether it was made here, and not by a front before this one."""
+        for key, name in self.attempts.items():
+            if name == attempt:
+                del self.attempts[key]
+                return True
+        return False
 
     def note(self, request: Request, reply: Reply, *, again: bool) -> None:
         """Hear what was answered; ``again``: the front asked by itself, to go on as before."""
@@ -61,10 +91,12 @@ class Kept:
         match reply:
             case LoggedIn():
                 self.user = reply.address
-                self.bind(command.token if isinstance(command, commands.Resume) else reply.token)
+                token = command.token if isinstance(command, commands.Resume) else reply.token
+                self.bind(token, reply.address)
             case Done() if isinstance(command, commands.Logout):
-                ended = self.tokens if request.token is None else [request.token]
-                self.tokens = [token for token in self.tokens if token not in ended]
+                ended = list(self.tokens) if request.token is None else [request.token]
+                for token in ended:
+                    self.tokens.pop(token, None)
             case Listening() if isinstance(command, commands.Listen):
                 after = reply.after
                 if again and self.listen is not None:

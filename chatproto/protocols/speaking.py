@@ -99,6 +99,10 @@ class Speaker(Protocol):
         """Hear that the client has all that it asked for, or never will."""
         ...
 
+    def arrived(self, attempt: str) -> None:
+        """Hear that the reply to an attempt is where it belongs, or has nobody to go to."""
+        ...
+
     def closed(self) -> None:
         """Hear that the connection is gone."""
         ...

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from typing import Any
+
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.errors import ChatError, InternalError, StoreFailed, StoreRefused, Unavailable
+from chatproto.events import Reply
 from chatproto.faults import Discreet
 from chatproto.realm.sending import Answer
 from chatproto.realm.writer import Writer
 
 _log = Logger()
+
+
+async def answer_with(handler: Coroutine[Any, Any, Reply], answer: Answer) -> None:
+    """Answer a command with what its handler returns."""
+    answer(await handler)
 
 
 def answer_failure(failure: Failure, answer: Answer, writer: Writer) -> None:

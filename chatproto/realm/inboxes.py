@@ -141,7 +141,7 @@ class Inboxes:
                 if box.belongs(row, conversation, login) and not hidden:
                     fits = not entries or row.kind != FILE or self._files.size(row) <= room
                     entry = await self._entry(row, conversation, login, share, box) if fits else None
-                    room -= 0 if entry is None else _most_bytes(entry)
+                    room -= 0 if entry is None else most_bytes(entry)
                     if entry is None or (room < 0 and entries):
                         complete = True
                         break
@@ -259,7 +259,7 @@ def _is_from_another(row: MessageRow, conversation: ConversationRow, login: Logi
     return fold(row.sender) != fold(login.address) or conversation.a == conversation.b
 
 
-def _most_bytes(entry: InboxEntry) -> int:
+def most_bytes(entry: InboxEntry) -> int:
     """Return what an entry takes at most in ASCII JSON: six bytes for every two in UTF-16.
 
     Base64 stays as it is.

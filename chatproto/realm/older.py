@@ -21,6 +21,7 @@ from chatproto.realm.rooms import Rooms
 from chatproto.realm.routes import Routes
 from chatproto.realm.screens import Screens
 from chatproto.realm.times import Clock
+from chatproto.realm.undelivered import Undelivered
 from chatproto.realm.writer import Writer
 
 
@@ -50,6 +51,8 @@ class Older:
         self.pickups = Pickups(store, blocks, cursors)
         self.screens = Screens(cursors)
         self.inboxes = Inboxes(store, routes, accounts, blocks, cursors, others, files, self.screens)
+        #: What was taken through fronts.
+        self.undelivered = Undelivered(clock)
         self.aliases = Aliases(realm, store, writer, clock)
         self.realms = Realms(realm, self.aliases, accounts, clock)
         #: Who links realms that users add; set by whoever runs the links.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from chatproto.commands import Command, RecvRealm
 from chatproto.errors import NoSuchRealm, UnknownCommand
 from chatproto.events import InboxEntry
 from chatproto.names import RealmName
@@ -120,3 +121,12 @@ class NoOriginals:
     async def send(self, realm: RealmName, login: Login, user: str, text: str) -> str | None:
         """See :meth:`Originals.send`."""
         return None
+
+
+def check_peer(originals: Originals, command: Command, *, known: bool, direct: bool) -> None:
+    """Return if an original server may ask: one that is ``known``, or is seen here to introduce itself.
+
+    :raises UnknownCommand: nobody else is told that there is such a command.
+    """
+    if not known and not (direct and type(command) is RecvRealm and originals.is_open()):
+        raise UnknownCommand

@@ -349,6 +349,7 @@ class Realm:
         self.bounces.waiters.close()
         self.copies.close()
         self.live.close()
+        self.older.undelivered.close()
         if self._outside is not None:
             self._outside.stop()
         self.cursors.close()

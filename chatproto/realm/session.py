@@ -9,25 +9,27 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
-from chatproto.commands import Command, Guard, RecvRealm, Request, Send
-from chatproto.errors import BadToken, NotAllowed, NotLoggedIn, UnknownCommand
-from chatproto.events import Event, Reply
+from chatproto.commands import Command, Guard, Request, Send
+from chatproto.errors import BadToken, NotAllowed, NotLoggedIn
+from chatproto.events import Event
 from chatproto.limits import Limits
 from chatproto.names import RealmName
 from chatproto.realm.attempts import Delay
 from chatproto.realm.boxroom import Share
 from chatproto.realm.echo import Echo
-from chatproto.realm.failing import answer_failure
+from chatproto.realm.failing import answer_failure, answer_with
 from chatproto.realm.handlers import DIRECT, REPLIES
 from chatproto.realm.listening import Listener, Sink
 from chatproto.realm.live import Visit
 from chatproto.realm.logins import Login
+from chatproto.realm.originals import check_peer
 from chatproto.realm.pickups import Telling
 from chatproto.realm.rates import Allowance
 from chatproto.realm.realm import Realm
@@ -85,10 +87,11 @@ class ClientSession:
         self.relayed: Relayed | None = None
         #: Who notes what comes back there, if the group is another realm's.
         self.echo: Echo | None = None
-        #: Whether the newest command names its session by a token.
-        self.by_token = False
         #: What it is shown there and then need not be told otherwise, if the group is here or copied.
         self.screen: Screen | None = None
+        #: Of the newest command: whether it names its session by a token; its name, if it may be made again.
+        self.by_token = False
+        self._attempt: str | None = None
         self._stranger = Allowance()
         #: An attempt to log in that has to wait.
         self._delay: Delay | None = None
@@ -110,6 +113,7 @@ class ClientSession:
         :raises ChatError: the command is refused; the coroutine may raise it too.
         """
         self.by_token = request.token is not None
+        self._attempt = request.attempt
         if request.token is None:
             return self.dispatch(request.command, self._current(), answer)
         login = self.realm.logins.known(request.token)
@@ -125,13 +129,16 @@ class ClientSession:
         if command.guard is Guard.USER and login is None:
             raise NotLoggedIn
         if command.guard is Guard.PEER:
-            self._check_peer(command)
+            self.trusted = self.trusted or self.is_peer
+            check_peer(self.realm.older.originals, command, known=self.is_peer, direct=self._direct)
         elif type(command) is not Send:
             self.gate.command(self._stranger, login, command)
-        direct = DIRECT.get(type(command))
-        if direct is not None:
+        if (direct := DIRECT.get(type(command))) is not None:
             return direct(self, login, command, answer)
-        return _answer(REPLIES[type(command)](self, login, command), answer)
+        reply = partial(REPLIES[type(command)], self, login, command)
+        if command.takes and login is not None and self._attempt is not None:
+            reply = partial(self.realm.older.undelivered.take, login.account, self._attempt, reply)
+        return answer_with(reply(), answer)
 
     @property
     def peer(self) -> RealmName | None:
@@ -142,13 +149,6 @@ class ClientSession:
     def is_peer(self) -> bool:
         """Whether it may be such a server that speaks."""
         return self.peer is not None
-
-    def _check_peer(self, command: Command) -> None:
-        """Return if an original server asks; nobody else is told that there is such a command."""
-        if self.is_peer:
-            self.trusted = True
-        elif type(command) is not RecvRealm or not self._direct or not self.realm.older.originals.is_open():
-            raise UnknownCommand
 
     async def _find_login(self, command: Command, token: str, answer: Answer) -> None:
         if not token:
@@ -341,6 +341,10 @@ class ClientSession:
         if boxes is not None:
             boxes.close()
 
+    def arrived(self, attempt: str) -> None:
+        """Hear that what was taken is where it belongs."""
+        self.realm.older.undelivered.arrived(attempt)
+
     def closed(self) -> None:
         """Hear that the connection is gone."""
         self._closed = True
@@ -354,7 +358,3 @@ class ClientSession:
         for login in passing:
             # If that is not stored, it only lasts until it was long enough without use.
             Deferred.fromCoroutine(self.realm.logins.end(login)).addErrback(lambda _: None)
-
-
-async def _answer(handler: Coroutine[Any, Any, Reply], answer: Answer) -> None:
-    answer(await handler)
