@@ -18,6 +18,9 @@ from chatproto.records import MessageRow
 
 #: Kinds of cursors: the ends of each span of a group's messages, and of the inbox.
 _SHOWN, _INBOX = ("shown-after", "shown-until"), "inbox"
+#: And, by group, since when an account is away that is a member only by coming to be live: a seq and a count
+#: of its moves at that seq, in so many bits; odd if it is away.
+_AWAY, _COUNT = "away", 8
 
 
 class _Account:
@@ -31,11 +34,14 @@ class _Account:
         #: Up to where the inbox was emptied, when this was read.
         self.taken = 0
         self._groups: dict[int, Spans] = {}
+        self._moves: dict[int, int] = {}
 
     async def load(self) -> None:
         """Read it, the first time."""
         taken = await self._cursors.load((self._account, _INBOX, 0))
         groups = {} if self._loaded else await Spans.load(self._cursors, self._account, _SHOWN)
+        moves = {} if self._loaded else await self._cursors.of_kind(self._account, _AWAY)
+        self._moves = moves | self._moves
         self._groups = groups | self._groups  # another one may have read it meanwhile
         self.taken = taken
         self._loaded = True
@@ -48,9 +54,35 @@ class _Account:
         return spans
 
     def was_shown(self, row: MessageRow) -> bool:
-        """Tell whether a message was."""
+        """Tell whether a message was, or was said when the account had left."""
         spans = self._groups.get(row.conversation)
+        since = self.away_since(row.conversation)
+        if since is not None and row.seq > since:
+            return True
         return spans is not None and row.kind == "text" and row.seq in spans
+
+    def away_since(self, conversation: int) -> int | None:
+        """Return after which message an account left that came only to be live, if it is not back."""
+        move = self._moves.get(conversation, 0)
+        return move >> _COUNT if move % 2 else None
+
+    def go(self, conversation: int, seq: int, *, away: bool) -> None:
+        """Note that it left, or is back."""
+        move = max(seq << _COUNT, self._moves.get(conversation, 0) + 1)
+        move += move % 2 != away
+        self._moves[conversation] = move
+        self._cursors.move((self._account, _AWAY, conversation), move)
+
+    def come_back(self, conversation: int, seq: int) -> Span | None:
+        """Let what was said while it was away be no mail, nor anything else that was."""
+        since = self.away_since(conversation)
+        if since is None:
+            return None
+        self.go(conversation, seq, away=False)
+        spans = self.spans(conversation)
+        span = spans.span(since, self.taken)
+        spans.tell(span, seq)
+        return span
 
 
 class Screen:
@@ -62,10 +94,13 @@ class Screen:
         self.close = close
         self._after = self._pushed = 0
         self._span: Span | None = None
+        self._is_passing = False
 
-    def begin(self, published: int) -> None:
-        """Begin to show what is published behind a seq."""
+    def begin(self, published: int, *, is_new: bool) -> None:
+        """Begin to show what is published behind a seq, to one who may be a member only since just now."""
         self._after = self._pushed = published
+        self._span = self._account.come_back(self._group.row.conversation, published)
+        self._is_passing = is_new or self._span is not None
 
     def claim(self, event: Event) -> Callable[[], bool] | None:
         """Return what to ask when an event is written, if it is something that is said in the group."""
@@ -74,10 +109,12 @@ class Screen:
         self._pushed = event.seq
         return partial(self._shown, event.seq)
 
-    def left(self) -> None:
+    def left(self, published: int) -> None:
         """Hear that the user left: what was handed on until now is written before that is told."""
         if self._pushed > self._after:
             self._shown(self._pushed)
+        if self._is_passing:
+            self._account.go(self._group.row.conversation, published, away=True)
 
     def _shown(self, seq: int) -> bool:
         spans = self._account.spans(self._group.row.conversation)
@@ -98,6 +135,12 @@ class Screens:
         """Return what notes the messages of a group that a connection is shown."""
         account = await self._use(login.account)
         return Screen(account, group, partial(self._leave, login.account, account))
+
+    async def join(self, account: str, conversation: int, published: int) -> bool:
+        """Let an account have a group's mail that only came to be live; False if it has."""
+        found = await self._use(account)
+        self._leave(account, found)
+        return found.come_back(conversation, published) is not None
 
     async def shown(self, account: str) -> Callable[[MessageRow], bool]:
         """Return what tells whether an account was shown a message until now."""

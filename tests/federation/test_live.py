@@ -65,6 +65,16 @@ def test_d2_by_the_transcript(town: LiveTown) -> None:
     (box,) = amsal.shown()
     assert box == b'{"status": "OK", "messages": {}}\r\n\r\n'  # of the copy too it was shown
     assert groups(town) == [[], ["bola@beta"]]
+    messi.type("sesudah")
+    amsal.shown()
+    amsal.type(f"inbox {amsal.token} \r\n")
+    assert amsal.shown() == [box]
+    messi.type("exit")
+    amsal.enter()
+    amsal.type("lagi")
+    messi.shown()
+    messi.type(f"inbox {messi.token} \r\n")
+    assert messi.shown() == [box]  # and of the copy
 
 
 def test_who_comes_second_may_be_of_either_realm(town: LiveTown) -> None:

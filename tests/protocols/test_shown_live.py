@@ -205,3 +205,46 @@ def _pause(town: Town) -> None:
     for _ in range(50):
         town.house.turn(0.02)
         town.settle()
+
+
+def test_who_came_only_to_be_live_gets_no_mail_of_the_group_when_it_has_left(served: Served) -> None:
+    messi, henderson = enter(served, "messi", "henderson")
+    henderson.type("satu")
+    leave(messi)
+    assert inbox(messi) == []
+    henderson.type("dua")
+    assert inbox(messi) == []
+    henderson.type("tiga")
+    messi.type("group bola\r\n")
+    henderson.type("empat")
+    leave(messi)
+    henderson.type("lima")
+    served.house.restart()
+    served.factory = ChatServerFactory(served.house.realm, served.house.clock)
+    again, other = served.peer("messi"), served.peer("henderson")
+    assert inbox(again) == []
+    assert again.ask("joingroup bola")["status"] == "OK"
+    assert again.ask("joingroup bola")["code"] == "already-member"
+    assert inbox(again) == []
+    other.ask({"do": "send", "to": "bola", "text": "enam"})
+    assert inbox(again) == ["enam"]
+    assert _texts(again.ask("inboxgroup bola")) == ["satu", "dua", "tiga", "empat", "lima", "enam"]
+
+
+def test_who_left_the_group_and_joins_it_anew_has_its_mail(served: Served) -> None:
+    messi, henderson = enter(served, "messi", "henderson")
+    leave(messi)
+    assert served.peer("messi").ask({"do": "leave", "group": "bola"})["status"] == "OK"
+    assert messi.ask("joingroup bola")["status"] == "OK"
+    henderson.type("satu")
+    assert inbox(messi) == ["satu"]
+
+
+def test_moves_without_a_word_between_them(served: Served) -> None:
+    messi, henderson = enter(served, "messi", "henderson")
+    for _ in range(3):
+        leave(messi)
+        messi.type("group bola\r\n")
+    leave(messi)
+    henderson.type("satu")
+    assert inbox(messi) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
-from chatproto.errors import NoSuchGroup
+from chatproto.errors import AlreadyMember, NoSuchGroup
 from chatproto.events import Reply
 from chatproto.limits import LIST_ITEMS
 from chatproto.realm.logins import Login
@@ -20,6 +20,27 @@ async def create(session: ClientSession, login: Login, command: commands.Create)
 
 
 async def join(session: ClientSession, login: Login, command: commands.Join) -> Reply:
+    """Join a group, also if one was in it only to be live there: then its mail comes from now on."""
+    try:
+        joined = await _join(session, login, command)
+    except AlreadyMember:
+        if not await _has_mail_again(session, login, command.group):
+            raise
+        return events.GroupChanged(group=(await session.realm.routes.any_group(command.group)).row.shown_a)
+    await _has_mail_again(session, login, joined.group)
+    return joined
+
+
+async def _has_mail_again(session: ClientSession, login: Login, name: str) -> bool:
+    realm = session.realm
+    try:
+        group = await realm.routes.any_group(name)
+    except NoSuchGroup:  # its copy is not here yet
+        return False
+    return await realm.older.screens.join(login.account, group.row.conversation, realm.router.published)
+
+
+async def _join(session: ClientSession, login: Login, command: commands.Join) -> events.GroupChanged:
     """Join a group; one that is named without a realm is looked for in the linked ones, too."""
     realm = session.realm
     if realm.routes.is_far(command.group):

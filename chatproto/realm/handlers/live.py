@@ -50,6 +50,8 @@ class Place(Struct, frozen=True):
 
     group: Group
     there: Sequence[str] = ()
+    #: Whether it is one only since just now.
+    is_new: bool = False
 
 
 async def live(session: ClientSession, login: Login, command: commands.Live) -> Reply:
@@ -130,7 +132,7 @@ async def enter(session: ClientSession, login: Login, place: Place, answer: Answ
     session.in_live_mode = True
     session.bind(login)  # if it was named by a token: when the session ends, the connection hears no more
     if screen is not None:
-        screen.begin(realm.router.published)
+        screen.begin(realm.router.published, is_new=place.is_new)
     answer(events.EnteredGroup(group=group.row.shown_a, user=login.address))
     listener.start_now()
     session.watch_expiry()
@@ -162,8 +164,8 @@ async def _at(session: ClientSession, login: Login, address: str) -> Place | Els
         if relay is None:
             raise NoSuchGroup
         return Elsewhere(address, relay)
-    copy = await _join_far(session, login, address)
-    return Place(copy, await _there(session, copy))
+    place = await _join_far(session, login, address)
+    return Place(place.group, await _there(session, place.group), place.is_new)
 
 
 async def _find(
@@ -198,10 +200,11 @@ async def _find_near(
             if relay is not None:
                 return Elsewhere(f"{name}@{each}", relay)
         elif each in found and not found[each].vacant:
-            return Place(await _join_far(session, login, found[each].address), found[each].users)
+            place = await _join_far(session, login, found[each].address)
+            return Place(place.group, found[each].users, place.is_new)
     for each in () if is_vacant else ours:
         if each in found:
-            return Place(await _join_far(session, login, found[each].address))
+            return await _join_far(session, login, found[each].address)
         copy = await _own_copy(session, login, f"{name}@{each}")
         if copy is not None:
             return Place(copy)
@@ -211,12 +214,14 @@ async def _find_near(
 async def _join(session: ClientSession, login: Login, name: str) -> Place:
     """Join a group of this realm, or make it."""
     groups = session.realm.groups
+    is_new = False
     with contextlib.suppress(AlreadyMember):
         try:
             await groups.join(login, name)
         except NoSuchGroup:
             await _make(session, login, name.partition("@")[0])
-    return Place(await session.realm.routes.group(name))
+        is_new = True
+    return Place(await session.realm.routes.group(name), is_new=is_new)
 
 
 async def _make(session: ClientSession, login: Login, name: str) -> None:
@@ -240,15 +245,16 @@ async def _own_copy(session: ClientSession, login: Login, address: str) -> Group
     return copy
 
 
-async def _join_far(session: ClientSession, login: Login, address: str) -> Group:
+async def _join_far(session: ClientSession, login: Login, address: str) -> Place:
     """Join a group of another realm, and return the copy of it that is here then."""
     copy = await _own_copy(session, login, address)
+    is_new = copy is None
     if copy is None:
         await session.realm.distant.join(login, address, session.gate)
         copy = await _own_copy(session, login, address)
     if copy is None:
         raise Unavailable("the other realm has not said yet that this is done")
-    return copy
+    return Place(copy, is_new=is_new)
 
 
 async def exit_group(session: ClientSession, _: Login | None, command: commands.ExitGroup) -> Reply:
@@ -264,7 +270,7 @@ async def exit_group(session: ClientSession, _: Login | None, command: commands.
     if session.relayed is not None:
         await session.relayed.relay.leave()
     if session.screen is not None:
-        session.screen.left()
+        session.screen.left(session.realm.router.published)
     guest = None if session.listener is None else session.listener.login
     session.stop_listening()
     if guest is not None and guest.room is not None:
