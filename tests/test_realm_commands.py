@@ -80,6 +80,28 @@ async def test_lists_and_files_arrive_in_the_box_too() -> None:
 
 
 @ensureDeferred
+async def test_what_comes_in_one_batch_is_all_in_the_box() -> None:
+    def play() -> None:
+        messi, henderson = linked(one, two)
+        crowd = [Older(one.port, "messi") for _ in range(12)]
+        for turn in range(3):
+            for number, each in enumerate(crowd):
+                each.socket.sendall(
+                    f"sendprivaterealm {each.token} r2 henderson  {turn}-{number}\r\n".encode()
+                )
+            for each in crowd:
+                assert each.socket.recv(1024).startswith(b'{"status": "OK"')
+        texts = {entry["msg"] for entry in henderson.box("r2", 36)}
+        assert texts == {f"{turn}-{number}" for turn in range(3) for number in range(12)}
+        assert henderson.say("inbox T ")["messages"] == {}
+        for each in (messi, henderson, *crowd):
+            each.close()
+
+    async with labs("alpha", "beta") as (one, two):
+        await talk(play)
+
+
+@ensureDeferred
 async def test_a_box_is_of_the_name_that_was_used() -> None:
     def play() -> None:
         messi, henderson = linked(one, two)

@@ -10,10 +10,8 @@ from chatproto.errors import ChatError
 from chatproto.federation.errand import Step, tell
 from chatproto.federation.rules import Arrival
 from chatproto.frames import Entry
-from chatproto.records import LifeRow, MemberRow, Record
-
-#: Fields of the key where it is not only the first one.
-_KEYS: dict[type[Record], int] = {MemberRow: 2, LifeRow: 2}
+from chatproto.records import Record
+from chatproto.records.keys import key_of
 
 
 class Place(Struct):
@@ -40,9 +38,9 @@ class Taken(Step):
         inserts: dict[object, Record] = {}
         puts: dict[object, Record] = {}
         for effect in self.effects:
-            inserts.update((_key(row), row) for row in effect.inserts)
+            inserts.update((key_of(row), row) for row in effect.inserts)
             for row in effect.puts:
-                (inserts if _key(row) in inserts else puts)[_key(row)] = row
+                (inserts if key_of(row) in inserts else puts)[key_of(row)] = row
         self.inserts, self.puts = [*inserts.values()], [*puts.values()]
         self.size = sum(map(size_of, self.frames))
 
@@ -58,11 +56,6 @@ class Taken(Step):
         for effect in self.effects:
             effect.lost()
         super().failed(error)
-
-
-def _key(row: Record) -> tuple[object, ...]:
-    """Return what tells a row from the others of an entry."""
-    return (type(row), *(getattr(row, name) for name in row.__struct_fields__[: _KEYS.get(type(row), 1)]))
 
 
 def size_of(entry: Entry) -> int:

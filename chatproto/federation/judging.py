@@ -24,30 +24,17 @@ from chatproto.records import (
     ITEMS,
     AppliedRow,
     AuditRow,
-    CursorRow,
-    MemberRow,
     MessageRow,
-    OutboxRow,
     Record,
     RefusalRow,
-    StreamRow,
-    SubscriptionRow,
 )
 from chatproto.records.audit import APPLIED, REFUSED
+from chatproto.records.keys import key_of
 
 #: Items in one entry: a question of the store for their mids stays short.
 _ENTRY_ITEMS = 256
 #: How often the rules may read for one item and still not be able to judge it.
 _PREPARATIONS = 10
-#: Fields of the key where it is not only the first one.
-_KEYS: dict[type[Record], int] = {
-    CursorRow: 3,
-    MemberRow: 2,
-    OutboxRow: 2,
-    RefusalRow: 3,
-    StreamRow: 2,
-    SubscriptionRow: 2,
-}
 #: Items that are messages themselves; what any other one did need not stand in a message.
 _MESSAGES = ("text", "file", "invitation")
 
@@ -180,17 +167,17 @@ class Judge:
                     break
                 items.add(item)
                 if isinstance(verdict, RefusalRow):
-                    puts[_key(verdict)] = verdict
+                    puts[key_of(verdict)] = verdict
                     entry.codes[frame.number] = verdict.code
                     if item not in known.refused:
                         told.append(self._told(REFUSED, frame, verdict.code))
                 elif not isinstance(verdict, str):
-                    inserts.update((_key(row), row) for row in verdict.inserts)
+                    inserts.update((key_of(row), row) for row in verdict.inserts)
                     for row in verdict.puts:  # several items may change one row; an entry names it once
-                        (inserts if _key(row) in inserts else puts)[_key(row)] = row
+                        (inserts if key_of(row) in inserts else puts)[key_of(row)] = row
                     if not _is_found_again(frame, verdict):
                         done = self._refusal(frame, sent, "")
-                        puts[_key(done)] = done
+                        puts[key_of(done)] = done
                     entry.effects.append(verdict)
                     told.append(self._told(APPLIED, frame))
             entry.frames.append(queue.popleft())
@@ -252,11 +239,6 @@ def _is_found_again(item: Item, effect: Arrival) -> bool:
     if item.kind in _MESSAGES:
         return True
     return any(isinstance(row, MessageRow) and row.mid == item.mid for row in effect.inserts)
-
-
-def _key(row: Record) -> tuple[object, ...]:
-    """Return what tells a row from the others of an entry."""
-    return (type(row), *(getattr(row, name) for name in row.__struct_fields__[: _KEYS.get(type(row), 1)]))
 
 
 def size_of(frame: Item | Skip) -> int:

@@ -31,7 +31,8 @@ from chatproto.records import (
     Waiting,
 )
 from chatproto.records.audit import SENT, SETTLED
-from chatproto.store.keys import KEYS, MAXIMUM
+from chatproto.records.keys import KEYS
+from chatproto.store.keys import MAXIMUM
 from chatproto.store.tables import MemoryTables
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import TypeVar
 from twisted.internet.defer import Deferred
 
 from chatproto.records import HeldRow, Run, VerdictRow
-from chatproto.store.keys import KEY_OF
+from chatproto.records.keys import KEY_OF
 from chatproto.store.tables import MemoryTables
 
 T = TypeVar("T")

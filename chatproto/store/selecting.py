@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from chatproto.records import Record
-from chatproto.store.keys import KEYS
+from chatproto.records.keys import KEYS
 from chatproto.store.schema import TABLES
 
 R = TypeVar("R", bound=Record)

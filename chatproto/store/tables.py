@@ -12,7 +12,8 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from chatproto.records import ConversationRow, Record
-from chatproto.store.keys import KEY_OF, RANGES, REFERRING, UNIQUE_OF
+from chatproto.records.keys import KEY_OF
+from chatproto.store.keys import RANGES, REFERRING, UNIQUE_OF
 
 R = TypeVar("R", bound=Record)
 Undo = list[Callable[[], None]]

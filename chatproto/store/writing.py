@@ -22,9 +22,10 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from chatproto.errors import StoreFailed
 from chatproto.records import Batch, CidRow, ConversationRow, Entry, Record
+from chatproto.records.keys import KEY_OF, KEYS
 from chatproto.store import schema
 from chatproto.store.database import Database
-from chatproto.store.keys import KEY_OF, KEYS, REFERRING
+from chatproto.store.keys import REFERRING
 
 Values = tuple[Any, ...]
 Inserts = dict[type[Record], list[Record]]

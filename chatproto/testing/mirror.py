@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from chatproto.records import Batch, ConversationRow, MessageRow, Record
-from chatproto.store.keys import KEY_OF, VOID
+from chatproto.records.keys import KEY_OF
+from chatproto.store.keys import VOID
 from chatproto.testing.disks import rows_of
 
 R = TypeVar("R", bound=Record)

@@ -22,7 +22,7 @@ from chatproto.names import is_uuid4
 from chatproto.realm import PasswordHasher
 from chatproto.realm.logins import hash_token
 from chatproto.records import DeviceRow, LoginRow
-from chatproto.store.keys import KEYS
+from chatproto.records.keys import KEYS
 from tests.realm.house import PASSWORD, Client, House
 from tests.realm.test_passwords import HeldExecutor
 

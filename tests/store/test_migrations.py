@@ -20,8 +20,9 @@ from sqlalchemy import Index, UniqueConstraint, create_engine
 from chatproto.errors import StoreError
 from chatproto.names import RealmName
 from chatproto.records import AccountRow, GroupRow, MemberRow
+from chatproto.records.keys import KEYS
 from chatproto.store import migrating, schema
-from chatproto.store.keys import KEYS, PARTIAL, RANGES, REFERRING, UNIQUE
+from chatproto.store.keys import PARTIAL, RANGES, REFERRING, UNIQUE
 from tests.store.places import ALPHA, SqlitePlace, batch, conversation, entry
 
 NOW = schema.REVISION
