@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+from hypothesis import HealthCheck, settings
 from twisted.internet.base import ReactorBase
 from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
@@ -22,6 +23,10 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from tests.postgresql import PostgresServer, find_programs
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 #: How often, and how long in seconds, the reactor may turn after a test to close what was told to close.
 _TURNS = 20
