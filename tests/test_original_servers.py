@@ -165,3 +165,18 @@ async def test_a_link_outlives_a_restart_and_an_operator_sees_it(tmp_path: Path)
             assert await messi("sendprivaterealm T R2 henderson  halo") == SENT
             await links.drop(RealmName("r2"))
             assert await messi("recvrealmprivatemsg amsal r3 messi halo") == error("**Protocol Tidak Benar")
+
+
+@ensureDeferred
+async def test_a_link_takes_a_name_that_somebody_registered_with() -> None:
+    ours = House("alpha", {})
+    with OriginalB() as theirs:
+        async with served(ours), clients(ours.ports["client"], theirs.port) as (messi, henderson):
+            await messi("auth messi surabaya ")
+            assert ours.service.realm is not None
+            aliases = ours.service.realm.older.aliases
+            for word in ("r2", "r3"):
+                await aliases.add(word, RealmName("alpha"))
+            assert await messi(f"addrealm r2 127.0.0.1 {theirs.port} ") == OK
+            assert await henderson(f"addrealm r3 127.0.0.1 {ours.ports['client']}") == OK
+            assert [aliases.find(word) for word in ("r2", "r3")] == ["r2", "r3"]

@@ -60,8 +60,8 @@ class Adding:
     async def _add(self, word: str, host: str, port: str) -> None:
         alias = LocalName.parse(word).folded
         known = self._realm.older.aliases.find(alias)
-        # Of a realm whose link was dropped it may be added again.
-        if alias in self._adding or (known is not None and self._is_there(known)):
+        # Of a realm whose link was dropped it may be added again, and if it was only a name of this one.
+        if alias in self._adding or (known is not None and self._peers.remotes.knows(known)):
             raise RealmExists
         endpoint = _endpoint(host, port)
         self._adding.add(alias)
@@ -78,9 +78,6 @@ class Adding:
             raise RealmUnreachable from None
         finally:
             self._adding.discard(alias)
-
-    def _is_there(self, realm: RealmName) -> bool:
-        return realm == self._realm.name or self._peers.remotes.knows(realm)
 
     async def _name(self, word: str, found: RealmName, endpoint: str) -> None:
         """Link a realm of ours, and give the link a name at both ends."""

@@ -211,6 +211,8 @@ class Originals:
         aliases = self._realm.older.aliases
         LocalName.parse(alias)
         named = aliases.find(alias)
+        if named == self._realm.name:  # anybody may have called it so
+            named = None
         if named is None and RealmName(fold(alias)) in self._standings.realms():
             named = RealmName(fold(alias))
         known = self._at(address)

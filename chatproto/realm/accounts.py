@@ -118,8 +118,9 @@ class Accounts:
         display: str | None,
         country: str | None,
         removes: Sequence[Record] = (),
+        puts: Sequence[Record] = (),
     ) -> AccountRow:
-        """Make an account and return it when it is stored, and ``removes`` removed with that.
+        """Make an account and return it when it is stored, with ``puts``, and ``removes`` removed with that.
 
         :raises UserExists: a user or a group has the name.
         :raises BadName: the user name or the name to show is malformed.
@@ -131,7 +132,7 @@ class Accounts:
         where = parse_display_name(country or "")
         hashed = await self._passwords.hash(password)
         await self._names.check_free(name, UserExists)
-        return await self._save(name, shown, where, (PasswordRow(name.folded, hashed),), removes)
+        return await self._save(name, shown, where, (PasswordRow(name.folded, hashed), *puts), removes)
 
     async def authenticate(self, user: str, password: str) -> AccountRow:
         """Return the account whose password this is, which is made at the first login from elsewhere.

@@ -1,10 +1,15 @@
 """By which other names realms are known: the ``R`` of the older systems' commands, the same at both ends.
 
-An alias goes before the name of a realm: it may be that of this very realm at the other end of the link. What
-stands in a box stands under the alias by which its sender called the link, or without one under the realm.
+An alias goes before the name of a realm: it may be that of this very realm at the other end of the link. One
+that means this realm came with an account of it, which anybody may make; so a link may take it.
+
+What stands in a box stands under the alias by which its sender called the link, or else under the realm.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from chatproto.errors import BadName, NoSuchRealm, RealmExists
 from chatproto.interfaces import IRemotes, IStore
@@ -14,8 +19,9 @@ from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import AliasRow
 
-#: All are in memory; a course has some dozens of links.
+#: All are in memory; a course has some dozens of links. One other realm does not take the room of all.
 _MOST = 1024
+_EACH = 256
 
 
 class Aliases:
@@ -71,28 +77,53 @@ class Aliases:
         if fold(word) in self._adding:
             return False
         try:
-            self.here(word)
+            return self.here(word)[0] == self._realm
         except NoSuchRealm:
             return True
-        return False
 
     async def add(self, word: str, realm: RealmName) -> None:
         """Let an alias mean a realm from now on, this one or a linked one; it may do so already.
 
-        :raises RealmExists: it means another one.
+        :raises RealmExists: it means another one, which is linked.
         :raises BadName: it is malformed, or there are too many.
         """
         alias = LocalName.parse(word).folded
-        if self.find(alias) == realm:
+        before = self.find(alias)
+        if before == realm:
             return
-        if self.find(alias) is not None or (alias != realm and not self.is_free(alias)):
+        if before not in (None, self._realm) or (alias != realm and not self.is_free(alias)):
             raise RealmExists
-        if len(self._rows) + len(self._adding) >= _MOST:
-            raise BadName(f"there are at most {_MOST} aliases")
+        row = self._row(word, realm)
         self._adding.add(alias)
         try:
-            row = AliasRow(alias, word, str(realm), int(self._clock.seconds() * 1000))
-            await self._writer.save(inserts=[row])
+            await self._writer.save(puts=[row])
         finally:
             self._adding.discard(alias)
         self._rows[alias] = row
+
+    @contextmanager
+    def own(self, word: str) -> Iterator[Sequence[AliasRow]]:
+        """Return what to store for an alias to mean this realm; it does so if the block ends well.
+
+        If somebody is adding the alias just now, that is nothing.
+
+        :raises BadName: it is malformed, or there are too many.
+        """
+        alias = LocalName.parse(word).folded
+        if alias in self._adding:
+            yield ()
+            return
+        row = self._row(word, self._realm)
+        self._adding.add(alias)
+        try:
+            yield (row,)
+        finally:
+            self._adding.discard(alias)
+        self._rows[alias] = row
+
+    def _row(self, word: str, realm: RealmName) -> AliasRow:
+        realms = [row.realm for row in self._rows.values()]
+        own = realms.count(self._realm)
+        if realms.count(realm) >= _EACH or (realm != self._realm and len(realms) - own >= _MOST):
+            raise BadName("there are too many aliases")
+        return AliasRow(fold(word), word, str(realm), int(self._clock.seconds() * 1000))

@@ -186,7 +186,7 @@ class Gate:
             usage.registrations_in_all = self._registrations_in_all.taken(usage.registrations_in_all, now)
 
     def of_network(self, address: str) -> Allowance:
-        """Return what the guests from an address's network have used up together."""
+        """Return what the guests and original servers of an address's network have used up together."""
         return self._usage.accounts.of(f"~{network_of(address)}")
 
     def of(self, login: Login) -> Allowance:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from chatproto.errors import BadField, BadName, NameTaken, NoSuchRealm, NotAllowed, RateLimited, RealmExists
+from chatproto.errors import BadField, BadName, NameTaken, NoSuchRealm, NotAllowed, RateLimited
 from chatproto.interfaces import IAdding, IRemotes
 from chatproto.names import RealmName, UserName, fold
 from chatproto.realm.accounts import Accounts
@@ -15,6 +14,7 @@ from chatproto.realm.passwords import PASSWORD_BYTES
 from chatproto.realm.policy import Policy, Registration
 from chatproto.realm.rates import Buckets, Rate
 from chatproto.realm.times import Clock
+from chatproto.records import Record
 
 _HOUR = 3600.0
 #: Linked realms whose rate is known; there are never so many.
@@ -47,16 +47,22 @@ class Registering:
         self._made: Buckets[str] = Buckets(_PEERS)
 
     async def register(
-        self, word: str, user: str, password: str, make: Callable[[], Awaitable[object]]
+        self, word: str, user: str, password: str, make: Callable[[Sequence[Record]], Awaitable[object]]
     ) -> None:
         """Make an account in the realm of a name: by ``make`` in this one, which a lab has many names for.
+
+        A new name is stored with the account, so there are no more of them than accounts.
 
         :raises NoSuchRealm: no realm is called so.
         :raises ChatError: it is not made.
         """
-        realm = await self._find(word)
+        realm = self._find(word)
+        if realm is None:
+            with self._aliases.own(word) as rows:
+                await make(rows)
+            return
         if realm == self._realm:
-            await make()
+            await make(())
             return
         if realm not in self.remotes.realms():  # a password is for those only whom the operator calls near
             raise NoSuchRealm
@@ -67,14 +73,14 @@ class Registering:
         if refused is not None:
             raise BadName if refused == BadName.code else NameTaken
 
-    async def _find(self, word: str) -> RealmName:
-        with suppress(NoSuchRealm):
+    def _find(self, word: str) -> RealmName | None:
+        """Return the realm that a word means, None if it may become a name of this one."""
+        try:
             return self._realm if fold(word) == self._realm else self._aliases.here(word)[0]
-        if not self._adding().open():
-            raise NoSuchRealm
-        with suppress(RealmExists):  # somebody else is about to add it
-            await self._aliases.add(word, self._realm)
-        return self._aliases.find(word) or self._realm
+        except NoSuchRealm:
+            if not self._adding().open():
+                raise
+        return None
 
     async def answer(self, peer: RealmName, user: str, password: str) -> dict[str, Any]:
         """Make an account for somebody who asked a neighbour.

@@ -131,6 +131,7 @@ class ClientSession:
         if command.guard is Guard.PEER:
             self.trusted = self.trusted or self.is_peer
             check_peer(self.realm.older.originals, command, known=self.is_peer, direct=self._direct)
+            self.gate.command(self.gate.of_network(self.address), None, command)
         elif type(command) is not Send:
             self.gate.command(self._stranger, login, command)
         if (direct := DIRECT.get(type(command))) is not None:
@@ -155,8 +156,7 @@ class ClientSession:
             raise BadToken
         login = await self.find_login(token)
         self.trusted = True
-        waiting = self.dispatch(command, login, answer)
-        if waiting is not None:
+        if (waiting := self.dispatch(command, login, answer)) is not None:
             await waiting
 
     async def find_login(self, token: str) -> Login:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
@@ -21,7 +22,7 @@ from chatproto.realm.files.upload import WINDOW_BYTES
 from chatproto.realm.logins import Login
 from chatproto.realm.policy import Registration
 from chatproto.realm.times import Timestamps
-from chatproto.records import AccountRow
+from chatproto.records import AccountRow, Record
 from chatproto.version import VERSION
 
 if TYPE_CHECKING:
@@ -69,8 +70,10 @@ async def register(session: ClientSession, _: Login | None, command: commands.Re
     return _logged_in(session, login, token)
 
 
-async def make_account(session: ClientSession, command: commands.Register) -> AccountRow:
-    """Make an account, if whoever asks may have one."""
+async def make_account(
+    session: ClientSession, command: commands.Register, more: Sequence[Record] = ()
+) -> AccountRow:
+    """Make an account, if whoever asks may have one, and store ``more`` with it."""
     realm = session.realm
     realm.accounts.check_own()
     if realm.policy.registration is Registration.CLOSED:
@@ -85,7 +88,7 @@ async def make_account(session: ClientSession, command: commands.Register) -> Ac
     account = None
     try:
         account = await realm.accounts.add(
-            command.user, command.password, command.name, command.country, [invite] if invite else []
+            command.user, command.password, command.name, command.country, [invite] if invite else [], more
         )
     finally:
         if invite is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
@@ -13,7 +13,7 @@ from chatproto.realm.handlers.messages import new_listener
 from chatproto.realm.handlers.sessions import begin_session, make_account
 from chatproto.realm.logins import Login
 from chatproto.realm.sending import Answer
-from chatproto.records import AccountRow
+from chatproto.records import AccountRow, Record
 
 if TYPE_CHECKING:
     from chatproto.realm.session import ClientSession
@@ -90,8 +90,8 @@ async def register_at(session: ClientSession, _: Login | None, command: commands
     """Make an account in the realm that is named."""
     register = commands.Register(user=command.user, password=command.password)
 
-    def make() -> Awaitable[AccountRow]:
-        return make_account(session, register)
+    def make(more: Sequence[Record]) -> Awaitable[AccountRow]:
+        return make_account(session, register, more)
 
     registering = session.realm.older.registering
     await registering.register(command.realm, command.user, command.password, make)
