@@ -6,9 +6,10 @@ clients: they are told that the main server is away, and go on when it is back.
 
 from __future__ import annotations
 
-import contextlib
 import os
+import re
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ _SHORTEST = 0.2
 _FIRST_SECONDS = 2.0
 #: A link that stood for so long was a good one.
 _ESTABLISHED = 5.0
+#: A public key, as it is remembered.
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class FrontConfig(Struct, frozen=True, kw_only=True):
@@ -82,13 +85,25 @@ class State:
             raise ConfigError(f"state: {self._folder}/front.key is no key") from None
 
     def trust(self, trust: Trust) -> Trust:
-        """Return what the main server has to prove, if it was met before."""
-        known = self._read("main.key") if trust.kind is Kind.TOFU else None
-        return trust if known is None else replace(trust, key=known)
+        """Return what the main server has to prove, if it was met before.
+
+        :raises ConfigError: its key was remembered, and cannot be read: it is not to be met anew.
+        """
+        known = None if trust.key else self._read("main.key")
+        if known is None:
+            return trust
+        if _KEY.fullmatch(known) is None:
+            raise ConfigError(
+                f"state: {self._folder}/main.key is no key; remove it to trust whoever answers next"
+            )
+        return replace(trust, key=known)
 
     def met(self, trust: Trust, key: str) -> Trust:
-        """Remember the key of the main server, if any was taken."""
-        if trust.kind is not Kind.TOFU or trust.key or self._folder is None:
+        """Remember the key of the main server, if any was taken.
+
+        :raises ConfigError: the folder cannot be used.
+        """
+        if trust.key or self._folder is None:
             return trust
         self._write("main.key", key)
         return replace(trust, key=key)
@@ -96,18 +111,29 @@ class State:
     def _read(self, name: str) -> str | None:
         if self._folder is None:
             return None
-        with contextlib.suppress(FileNotFoundError):
-            return (self._folder / name).read_text().strip()
-        return None
+        try:
+            return (self._folder / name).read_text("ascii").strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError):
+            raise ConfigError(f"state: {self._folder}/{name} cannot be read") from None
 
     def _write(self, name: str, text: str) -> None:
+        """Write a file that is there whole or as it was, also after a crash, and is for nobody else."""
         if self._folder is None:
             return
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            opened = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(opened, "w") as file:
-                file.write(f"{text}\n")
+            opened, beside = tempfile.mkstemp(dir=self._folder, prefix=f".{name}.")
+            try:
+                with os.fdopen(opened, "w") as file:
+                    file.write(f"{text}\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(beside).replace(self._folder / name)
+            except BaseException:
+                Path(beside).unlink()
+                raise
         except OSError as error:
             raise ConfigError(f"state: {self._folder}: {error.strerror}") from error
 
