@@ -23,7 +23,6 @@ from chatproto.federation.errand import Errand, Step
 from chatproto.federation.link import PeerLink, State
 from chatproto.federation.original_bringing import UNKNOWN, Bringing
 from chatproto.federation.original_requests import NotAnswered, NotAsked, Requests, Wire
-from chatproto.federation.original_waiting import hand_out
 from chatproto.federation.settling import Settlement
 from chatproto.federation.standing import Standing
 from chatproto.realm.lists import list_of
@@ -226,10 +225,6 @@ class OriginalLink(PeerLink):
                 self.hasten()
             return await self.requests.hope(ORIGINAL_DIAL, self.is_dialled)
         return self.requests.wire is not None
-
-    async def hand_out(self, alias: str, user: str) -> list[Outgoing]:
-        """Take out what waits for a user and was not offered; it is settled when this returns."""
-        return await hand_out(self, alias, user)
 
 
 def _first(page: Sequence[Outgoing]) -> list[Outgoing]:

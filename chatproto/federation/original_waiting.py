@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 
+from chatproto.events import InboxEntry
 from chatproto.federation.bounds import PORTION_ITEMS, WINDOW_BYTES
 from chatproto.federation.errand import Step, tell
 from chatproto.limits import INBOX_BYTES
@@ -18,13 +19,24 @@ if TYPE_CHECKING:
     from chatproto.federation.link import PeerLink
 
 
-async def hand_out(link: PeerLink, alias: str, user: str) -> list[Outgoing]:
-    """Take out what waits for a user and was not offered; it is settled when this returns."""
+#: Makes of items what is shown to who came for them.
+Show = Callable[[Sequence[Outgoing]], Awaitable[list[InboxEntry]]]
+
+
+async def hand_out(
+    link: PeerLink, alias: str, user: str, show: Show, gone: Callable[[], bool]
+) -> list[InboxEntry]:
+    """Take out what waits for a user and was not offered; it is settled when this returns.
+
+    All that can fail comes before that. Who is ``gone`` by then has not come.
+    """
     alone = link.outgoing.alone
-    return list(await alone.run(lambda: Deferred.fromCoroutine(_hand_out(link, alias, user))))
+    return list(await alone.run(lambda: Deferred.fromCoroutine(_hand_out(link, alias, user, show, gone))))
 
 
-async def _hand_out(link: PeerLink, alias: str, user: str) -> list[Outgoing]:
+async def _hand_out(
+    link: PeerLink, alias: str, user: str, show: Show, gone: Callable[[], bool]
+) -> list[InboxEntry]:
     stream = link.outgoing
     await stream.load()
     generation, after = stream.generation, stream.row.offered
@@ -41,8 +53,9 @@ async def _hand_out(link: PeerLink, alias: str, user: str) -> list[Outgoing]:
             found.append(item)
         if room < 0:
             break
+    entries = await show(found)
     await link.rules.bounces.prepare(found)
-    if not found or stream.generation != generation:
+    if not found or stream.generation != generation or gone():
         return []
     step = _HandedOut(link, found)
     link.writer.append(step)
@@ -50,7 +63,7 @@ async def _hand_out(link: PeerLink, alias: str, user: str) -> list[Outgoing]:
     if error is not None:
         raise error
     link.outgoing.on_marked()
-    return found
+    return entries
 
 
 class _HandedOut(Step):

@@ -26,6 +26,7 @@ from chatproto.federation.original_entries import Entries
 from chatproto.federation.original_intake import Intake
 from chatproto.federation.original_link import OriginalLink
 from chatproto.federation.original_requests import NotAnswered, NotAsked, Wire, ask
+from chatproto.federation.original_waiting import hand_out
 from chatproto.federation.standing import Standing, Standings
 from chatproto.names import LocalName, RealmName, fold
 from chatproto.realm.logins import Login
@@ -296,15 +297,18 @@ class Originals:
             return None
         return f"{user}@{realm}" if await link.send_now(login.address, user, text) else None
 
-    async def hand_out(self, address: str, alias: str, user: str) -> list[InboxEntry]:
+    async def hand_out(
+        self, address: str, alias: str, user: str, gone: Callable[[], bool]
+    ) -> list[InboxEntry]:
         """See :class:`~chatproto.realm.originals.Originals`.
 
         A server that was brought a text keeps it, but shows its user only what it is told from here. So it is
         asked for what it keeps of that.
         """
         link = await self._link_of(address, alias)
-        entries = await self._entries.of(await link.hand_out(alias, user), user)
-        return [*entries, *await self._kept(link, alias, user)]
+        kept = await self._kept(link, alias, user)
+        entries = await hand_out(link, alias, user, lambda items: self._entries.of(items, user), gone)
+        return [*entries, *kept]
 
     async def _kept(self, link: OriginalLink, alias: str, user: str) -> list[InboxEntry]:
         key = (link.realm, fold(user))

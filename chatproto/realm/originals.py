@@ -5,7 +5,7 @@ They prove nothing. What tells one is the address from which it comes, as long a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from chatproto.commands import Command, RecvRealm
@@ -64,8 +64,12 @@ class Originals(Protocol):
         """Store a file for users here; refused as :meth:`receive` is, or as the content is."""
         ...
 
-    async def hand_out(self, address: str, alias: str, user: str) -> list[InboxEntry]:
+    async def hand_out(
+        self, address: str, alias: str, user: str, gone: Callable[[], bool]
+    ) -> list[InboxEntry]:
         """Take out what waits for a user of an original server, and could not be brought there.
+
+        It stays if who asks is ``gone`` when it would be taken.
 
         :raises UnknownCommand: no server at that address has the name.
         """
@@ -114,7 +118,9 @@ class NoOriginals:
         """See :meth:`Originals.receive_file`."""
         raise UnknownCommand
 
-    async def hand_out(self, address: str, alias: str, user: str) -> list[InboxEntry]:
+    async def hand_out(
+        self, address: str, alias: str, user: str, gone: Callable[[], bool]
+    ) -> list[InboxEntry]:
         """See :meth:`Originals.hand_out`."""
         raise UnknownCommand
 

@@ -76,9 +76,9 @@ async def recv_group_file(
 async def get_realm_chat(session: ClientSession, _: Login | None, command: commands.GetRealmChat) -> Reply:
     """Give what waits for somebody of the original server."""
     alias, user = words_of(command)
-    return events.RealmBoxTaken(
-        entries=await session.realm.older.originals.hand_out(session.address, alias, user)
-    )
+    originals = session.realm.older.originals
+    taken = await originals.hand_out(session.address, alias, user, lambda: session.gone)
+    return events.RealmBoxTaken(entries=taken)
 
 
 async def server_send(session: ClientSession, _: Login | None, command: commands.ServerSend) -> Reply:
