@@ -17,13 +17,22 @@ if [ -z "${PYTHON:-}" ]; then
 fi
 
 alive="$root/examples/older/alive.py"
-if ! "$PYTHON" "$alive"; then
+is_there() {
+    "$PYTHON" "$alive" && return
+    [ $? -eq 1 ] || exit 1 # which said why
+    return 1
+}
+if ! is_there; then
+    "$PYTHON" -c "import socket, sys; socket.create_server((sys.argv[1], 0))" "$SERVER_IP" 2>/dev/null || {
+        echo "Nothing answers at $SERVER_IP:$SERVER_PORT, and that is not this machine, where a lab could be started." >&2
+        exit 1
+    }
     log=$(mktemp)
     "$PYTHON" -m chatproto serve --realm alpha --lab --store memory: >"$log" 2>&1 &
     server=$!
     trap 'kill "$server" 2>/dev/null || :; wait "$server" || :; rm -f "$log"' EXIT
     trap 'exit 130' INT TERM
-    until "$PYTHON" "$alive"; do
+    until is_there; do
         kill -0 "$server" 2>/dev/null || { cat "$log" >&2; exit 1; }
         sleep 0.1
     done

@@ -225,6 +225,22 @@ def test_beyond_this_machine_plain_tcp_and_labs_must_be_asked_for(lab: bool | No
         ),
         ('realm = "a"\nexact_bodies = 1', "exact_bodies: expected true or false"),
         ('realm = "a"\nfile_entries = "text"', 'file_entries: expected "string" or "object"'),
+        ('realm = "a"\nolder = 3', "older: expected a table such as live_lines = true"),
+        ('realm = "a"\n[older]\nlive_lines = 1', "older.live_lines: expected true or false"),
+        (
+            'realm = "a"\n[older]\nroom_brackets = "round"',
+            'older.room_brackets: expected "angle" or "square"',
+        ),
+        ('realm = "a"\n[older]\naddress = 1', 'older.address: expected "HOST:PORT"'),
+        ('realm = "a"\n[older]\nrooms = 1', "older.rooms: unknown key; expected one of live_lines,"),
+        (
+            'realm = "a"\n[older]\nfile_entries = "object"',
+            "older.file_entries: stands at the top of the file, not in [older]",
+        ),
+        (
+            'realm = "a"\n[older]\nexact_bodies = true',
+            "older.exact_bodies: stands at the top of the file, not in [older]",
+        ),
         ('realm = "a"\nlimits = 3', "limits: expected a table of numbers"),
         ('realm = "a"\n[limits]\npipeline = "9"', "limits: expected a table of numbers"),
         ('realm = "a"\n[limits]\npipeline = 0', "limits.pipeline: expected `int` >= 1"),

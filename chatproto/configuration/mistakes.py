@@ -33,6 +33,15 @@ EXPECTED = {
     "peers": "a table for each realm, such as [peers.beta]",
 }
 
+#: What stands in ``[older]``.
+EXPECTED_OLDER = {
+    "live_lines": "true or false",
+    "address": '"HOST:PORT"',
+    "room_brackets": '"angle" or "square"',
+    "room_shared": "true or false",
+    "tipe_open": "true or false",
+}
+
 
 def unknown(key: str, known: Iterable[str]) -> ConfigError:
     """Return the error of a key that is none; ``known`` are those that there are."""

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from chatproto.checkers import auth_in_folder, shown_auth
-from chatproto.configuration.mistakes import EXPECTED, expected_and_key, unknown
+from chatproto.configuration.mistakes import EXPECTED, EXPECTED_OLDER, expected_and_key, unknown
 from chatproto.configuration.places import files_in_folder, store_in_folder
 from chatproto.endpoints import endpoint_in_folder
 from chatproto.errors import ConfigError
@@ -193,6 +193,7 @@ def _convert(table: Mapping[str, Any]) -> Settings:
             raise unknown(key, Settings.__struct_fields__)
     # Their errors name the realm, too.
     peers = _peers(table.get("peers", {}))
+    _check_older(table.get("older", {}))
     try:
         settings = msgspec.convert({**table, "peers": {}}, Settings)
     except msgspec.ValidationError as error:
@@ -200,6 +201,21 @@ def _convert(table: Mapping[str, Any]) -> Settings:
         name = key.partition("[")[0].partition(".")[0]
         raise ConfigError(f"{name}: expected {EXPECTED[name]}") from None
     return msgspec.structs.replace(settings, peers=peers)
+
+
+def _check_older(table: Any) -> None:
+    """Raise the error of the key in ``[older]`` that is wrong; whether it is a table is not asked here."""
+    if not isinstance(table, dict):
+        return
+    for key in table:
+        if key in ("exact_bodies", "file_entries"):
+            raise ConfigError(f"older.{key}: stands at the top of the file, not in [older]")
+        if key not in OlderTable.__struct_fields__:
+            raise unknown(f"older.{key}", OlderTable.__struct_fields__)
+        try:
+            msgspec.convert({key: table[key]}, OlderTable)
+        except msgspec.ValidationError:
+            raise ConfigError(f"older.{key}: expected {EXPECTED_OLDER[key]}") from None
 
 
 def _peers(tables: Any) -> dict[str, PeerTable]:

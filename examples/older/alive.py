@@ -9,9 +9,13 @@ import sys
 
 # A server that listens everywhere is asked here.
 host = os.environ.get("SERVER_IP", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")
+port = os.environ.get("SERVER_PORT", "8889")
+if not (port.isdecimal() and int(port) < 65536):
+    print(f"SERVER_PORT: expected the number of a port, not {port!r}", file=sys.stderr)
+    sys.exit(2)
 try:
-    with socket.create_connection((host, int(os.environ.get("SERVER_PORT", "8889"))), 3) as server:
+    with socket.create_connection((host, int(port)), 3) as server:
         server.sendall(b"alive\r\n")
         sys.exit(not server.recv(1))
-except OSError:
+except (OSError, KeyboardInterrupt):
     sys.exit(1)

@@ -137,7 +137,11 @@ class CommandClient:
             if not piece:
                 raise ConnectionError("the server closed the connection")
             heard += piece
-        reply: dict[str, Any] = json.loads(heard)
+        try:
+            reply: dict[str, Any] = json.loads(heard)
+            reply["status"]
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConnectionError(f"this is no reply of a chat server: {heard[:60]!r}") from error
         return reply
 
     def close(self) -> None:
@@ -148,15 +152,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="System B's command prompt.")
     parser.add_argument("--variant", choices=VARIANTS, default="server")
     variant = parser.parse_args().variant
-    host, port = os.environ.get("SERVER_IP", "127.0.0.1"), int(os.environ.get("SERVER_PORT", "8889"))
+    host, port = os.environ.get("SERVER_IP", "127.0.0.1"), os.environ.get("SERVER_PORT", "8889")
+    if not (port.isdecimal() and int(port) < 65536):
+        sys.exit(f"SERVER_PORT: expected the number of a port, not {port!r}")
     try:
-        client = CommandClient(host, port, variant)
+        client = CommandClient(host, int(port), variant)
         for verb in client.forms:
             print(f"  {verb} {MENU[verb]}".rstrip())
         while True:
             print(client.process(input(f"Command {client.token}:")), flush=True)
     except EOFError:
         print()
+    except KeyboardInterrupt:
+        print()
+        sys.exit(130)
     except OSError as error:
         sys.exit(f"{host}:{port}: {error}")
 

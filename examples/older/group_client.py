@@ -7,7 +7,7 @@ With a message it sends once and stays to listen. Otherwise it has a prompt: /jo
 and /quit.
 """
 
-from system_a import Connection, options, prompt
+from system_a import Connection, options, prompt, run
 
 
 class Group:
@@ -62,4 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

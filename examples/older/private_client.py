@@ -6,7 +6,7 @@ python examples/older/private_client.py --port 8001 --username messi --password 
 With both of the last it sends once and stays to listen. Otherwise it has a prompt: /send, /help, /quit.
 """
 
-from system_a import Connection, options, prompt
+from system_a import Connection, options, prompt, run
 
 
 def main() -> None:
@@ -29,4 +29,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

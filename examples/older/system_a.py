@@ -9,6 +9,7 @@ import contextlib
 import json
 import queue
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +34,10 @@ class Connection:
 
     def __init__(self, host: str, port: int, username: str, password: str) -> None:
         self.username = username
-        self._socket = socket.create_connection((host, port))
+        try:
+            self._socket = socket.create_connection((host, port))
+        except (OSError, OverflowError) as error:  # the latter: no port is that high
+            sys.exit(f"{host}:{port}: {error}")
         self._replies: queue.Queue[dict[str, Any]] = queue.Queue()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -86,6 +90,15 @@ class Connection:
             self._replies.put(message)
         else:
             print(f"Pesan tidak dikenali: {message}", flush=True)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a program that somebody may end with Ctrl-C at any time."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        print()
+        sys.exit(130)
 
 
 def prompt(commands: dict[str, tuple[Callable[..., None], str]]) -> None:
