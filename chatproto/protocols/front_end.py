@@ -128,6 +128,9 @@ class MainLink:
         self._gone = gone
         self._turn = Turn(clock)
         self._end: FrontProtocol | None = None
+        #: The connection that has been made last; it may not be the link yet.
+        self._made: FrontProtocol | None = None
+        self._closed = False
         self._sessions: dict[int, FrontSession] = {}
         self._newest = 0
         #: What the names of attempts begin with, which nobody else can know, and how many there were.
@@ -138,9 +141,11 @@ class MainLink:
 
     def factory(self) -> Factory:
         """Return the factory of one connection to the main server."""
-        return _Dialling(
-            lambda: FrontProtocol(self, self._handshake(), self._clock, self._turn, self._limits)
-        )
+        return _Dialling(self._make)
+
+    def _make(self) -> FrontProtocol:
+        self._made = FrontProtocol(self, self._handshake(), self._clock, self._turn, self._limits)
+        return self._made
 
     def new_session(self, sink: Sink, address: str) -> FrontSession:
         """Return the session of a connection from an address."""
@@ -154,9 +159,12 @@ class MainLink:
                 self._end.drop(session.channel)
                 self._end.send(session.channel, Close(channel=session.channel))
             return
+        self._closed = True
         self._forget_late()
         if self._end is not None:
             self._end.goodbye("shutdown")
+        elif self._made is not None:
+            self._made.abort()
 
     # -- for sessions
 
@@ -216,12 +224,17 @@ class MainLink:
 
     def disconnected(self, end: FrontProtocol, error: LinkError | None) -> None:
         """See :class:`Hub`. A connection that never was the link is only told of."""
+        if self._made is end:
+            self._made = None
         if self._end is end:
             self._end = None
             for session in list(self._sessions.values()):
                 session.lost()
             self._forget_late()
-            self._late = self._clock.callLater(_REPEAT_SECONDS, self._give_up)
+            if self._closed:
+                self._give_up()
+            else:
+                self._late = self._clock.callLater(_REPEAT_SECONDS, self._give_up)
             self.has_room()
         elif end.told:
             return

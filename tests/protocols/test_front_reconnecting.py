@@ -6,6 +6,7 @@ from chatproto.limits import Limits
 from chatproto.protocols.front_link import BEAT_SECONDS, DEAD_SECONDS
 from tests.protocols.fronting import Town
 from tests.protocols.test_front import PASSWORD, pause
+from tests.protocols.wires import Wire
 
 AWAY = {"status": "ERROR", "message": "Gagal", "code": "unavailable", "retry_after": 1.0}
 
@@ -304,3 +305,24 @@ def test_a_main_server_that_takes_fewer_than_before_keeps_those_it_has_room_for(
     town.front.connect()
     assert clients[2].heard()[-1]["reason"] == "too-many-connections"
     assert clients[1].ask({"do": "send", "to": "ani0", "text": "halo"})["status"] == "OK"
+
+
+def test_a_front_that_ends_leaves_no_timer() -> None:
+    town = Town()
+    town.client().register("ani")
+    town.front.link.close()
+    town.settle()
+    town.front.cut()
+    left = [str(each) for each in town.house.clock.getDelayedCalls()]
+    assert not [each for each in left if "_give_up" in each]
+
+
+def test_a_front_that_ends_leaves_no_handshake() -> None:
+    town = Town()
+    town.front.cut()
+    end = town.front.link.factory().buildProtocol(None)
+    wire = Wire()
+    assert end is not None
+    end.makeConnection(wire)
+    town.front.link.close()
+    assert wire.aborted
