@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -15,12 +15,17 @@ from rich.table import Table
 from rich.text import Text
 
 from chatproto.cli.printing import printable
-from chatproto.conformance import LEVELS, LINE_LEVELS, Outcome, Person, Result, Target
+from chatproto.conformance import LEVELS, LINE_LEVELS, Check, Outcome, Person, Result, Target, Traces
 from chatproto.conformance import check as results_of
 
 _STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "bold red", Outcome.SKIPPED: "yellow"}
 #: What failed is to be seen among many.
 _WORDS = {Outcome.PASSED: "passed", Outcome.FAILED: "FAILED", Outcome.SKIPPED: "skipped"}
+#: How ours is rid of what the kit left.
+_RID = (
+    "A chatproto realm forgets them by `chatproto user delete NAME` and `chatproto realm drop NAME`, "
+    "a lab with `--store memory:` when it ends."
+)
 #: For tables that go into a file: nothing is cut off.
 _WIDE = 200
 
@@ -155,14 +160,17 @@ def conformance(
     )
     for where in (each for each in (server, peer, main, talk) if each is not None):
         _reach(where, patience)
+    traces = Traces()
+    planned = [each for level in chosen for each in LEVELS[level] if only in each.name]
+    rows = _Rows(planned, to_error=as_json == "-")
     results = []
-    with _waiting() as tell:
-        for result in results_of(target, chosen, only):
+    with rows.waiting():
+        for result in results_of(target, chosen, only, traces):
             results.append(result)
-            tell(result)
+            rows.add(result)
     if as_json is not None:
-        _write(as_json, target, results)
-    _show(results, to_error=as_json == "-")
+        _write(as_json, target, results, traces)
+    _show(rows.console, results, traces)
     return int(any(result.outcome is Outcome.FAILED for result in results))
 
 
@@ -184,12 +192,47 @@ def _reach(where: tuple[str, int], patience: float) -> None:
         raise click.ClickException(f"nothing answers at {where[0]}:{where[1]} ({reason})") from error
 
 
-@contextlib.contextmanager
-def _waiting() -> Iterator[Callable[[Result], None]]:
-    """Show on a terminal how far it is; gives what is to be called for each result."""
-    console = Console(stderr=True)
-    with console.status("checking ...") as status:
-        yield lambda result: status.update(Text(f"{result.level} {result.name} {_WORDS[result.outcome]}"))
+class _Rows:
+    """The table of all checks, which grows by a line as each ends: a server that is silent takes long."""
+
+    def __init__(self, planned: Sequence[Check], *, to_error: bool) -> None:
+        self.console = Console(file=sys.stderr if to_error else sys.stdout)
+        if not self.console.is_terminal:
+            self.console.width = _WIDE
+        self._planned = planned
+        self._ended = 0
+        names = ("level", "check", "section", "outcome")
+        cells = [names, *((each.level, each.name, each.section, "skipped") for each in planned)]
+        self._widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Show the heading, and on a terminal which check is being made."""
+        self._print(("level", "check", "section", "outcome", "what the line says"), "bold")
+        console = self.console if self.console.is_terminal else Console(stderr=True)
+        with console.status(self._next()) as self._status:
+            yield
+
+    def add(self, result: Result) -> None:
+        """Print the line of a check that ended."""
+        cells = (result.level, result.name, result.section, _WORDS[result.outcome], result.line)
+        self._print(cells, _STYLES[result.outcome])
+        self._ended += 1
+        self._status.update(self._next())
+
+    def _next(self) -> Text:
+        if self._ended >= len(self._planned):
+            return Text("checking ...")
+        check = self._planned[self._ended]
+        return Text(f"checking {check.level} {check.name} ({self._ended + 1} of {len(self._planned)}) ...")
+
+    def _print(self, cells: Sequence[str], style: str) -> None:
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for width in self._widths:
+            table.add_column(width=width, overflow="fold")
+        table.add_column(overflow="fold")
+        table.add_row(*(Text(cell) for cell in cells), style=style)
+        self.console.print(table)
 
 
 def _list(levels: Sequence[str], only: str) -> None:
@@ -197,11 +240,12 @@ def _list(levels: Sequence[str], only: str) -> None:
         print(check.level, check.name, check.section, check.line, sep="\t")
 
 
-def _write(file: str, target: Target, results: Sequence[Result]) -> None:
+def _write(file: str, target: Target, results: Sequence[Result], traces: Traces) -> None:
     """Write all of it for programs."""
     counts = {kind.name.lower(): sum(each.outcome is kind for each in results) for kind in Outcome}
     server = ":".join(map(str, target.server))
-    told = msgspec.json.format(msgspec.json.encode({"server": server, **counts, "checks": results}), indent=1)
+    rest = {"checks": results, "given_up": traces.given_up, "users": traces.users, "links": traces.links}
+    told = msgspec.json.format(msgspec.json.encode({"server": server, **counts, **rest}), indent=1)
     if file == "-":
         print(told.decode())
     else:
@@ -211,18 +255,8 @@ def _write(file: str, target: Target, results: Sequence[Result]) -> None:
             raise click.ClickException(f"{file}: {error.strerror}") from error
 
 
-def _show(results: Sequence[Result], *, to_error: bool) -> None:
-    """Print a table of all checks, and how those that failed did."""
-    console = Console(file=sys.stderr if to_error else sys.stdout)
-    if not console.is_terminal:
-        console.width = _WIDE
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("level", "check", "section", "outcome", "what the line says"):
-        table.add_column(column, overflow="fold")
-    for result in results:
-        cells = (result.level, result.name, result.section, _WORDS[result.outcome], result.line)
-        table.add_row(*(Text(cell) for cell in cells), style=_STYLES[result.outcome])
-    console.print(table)
+def _show(console: Console, results: Sequence[Result], traces: Traces) -> None:
+    """Print how those that failed did, and what stays at the server."""
     for result in results:
         if result.outcome is Outcome.FAILED:
             _tell(console, result)
@@ -231,6 +265,13 @@ def _show(results: Sequence[Result], *, to_error: bool) -> None:
         console.print(Text("\n" + printable(f"skipped ({why}): {names}")))
     counts = (f"{sum(each.outcome is kind for each in results)} {kind.name.lower()}" for kind in Outcome)
     console.print(Text(", ".join(counts)))
+    for reason in traces.given_up:
+        console.print(Text(printable(reason), style="bold red"))
+    for left, names in (("users", traces.users), ("links to realms", traces.links)):
+        if names:
+            console.print(Text(printable(f"left behind, {left}: {', '.join(names)}")))
+    if traces.users or traces.links:
+        console.print(Text(_RID))
 
 
 def _tell(console: Console, result: Result) -> None:

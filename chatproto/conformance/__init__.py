@@ -31,9 +31,21 @@ from chatproto.conformance import (
 from chatproto.conformance.checks import Check, Outcome, Result, Step
 from chatproto.conformance.people import Person
 from chatproto.conformance.running import Register, Run, register_by_line
+from chatproto.conformance.traces import Traces
 from chatproto.conformance.trial import Target
 
-__all__ = ["LEVELS", "LINE_LEVELS", "Check", "Outcome", "Person", "Result", "Step", "Target", "check"]
+__all__ = [
+    "LEVELS",
+    "LINE_LEVELS",
+    "Check",
+    "Outcome",
+    "Person",
+    "Result",
+    "Step",
+    "Target",
+    "Traces",
+    "check",
+]
 
 #: By the name of a level: its checks in the order in which they are made.
 LEVELS: dict[str, Sequence[Check]] = {
@@ -56,8 +68,13 @@ _REGISTER: dict[str, Register] = {"json": json_lines.register, "A": a_objects.re
 _AT_ONCE = {"E": 4}
 
 
-def check(target: Target, levels: Iterable[str], only: str = "") -> Iterator[Result]:
-    """Make the checks of levels, those with ``only`` in their name."""
+def check(
+    target: Target, levels: Iterable[str], only: str = "", traces: Traces | None = None
+) -> Iterator[Result]:
+    """Make the checks of levels, those with ``only`` in their name; ``traces`` gets what they leave behind."""
+    traces = traces or Traces()
     for level in levels:
-        run = Run(target, _REGISTER.get(level, register_by_line))
+        run = Run(target, _REGISTER.get(level, register_by_line), traces)
         yield from run.results((each for each in LEVELS[level] if only in each.name), _AT_ONCE.get(level, 1))
+        if traces.given_up and not traces.ever_understood:
+            return

@@ -24,7 +24,10 @@ class ObjectClient(Wire):
     def ask(self, **fields: Any) -> dict[str, Any]:
         """Send an object and return the next one that comes, which has to be a reply."""
         self.say(json.dumps(fields))
-        return self.answer()
+        reply = self.answer()
+        if fields.get("tipe") == "daftar" and reply["status"] == "berhasil":
+            self.traces.leave(self.traces.users, str(fields.get("username")), self.where)
+        return reply
 
     def answer(self) -> dict[str, Any]:
         """Return the next object, which has to be a reply."""
@@ -63,6 +66,7 @@ class ObjectClient(Wire):
         if not isinstance(value, dict):
             self.wrong(what)
         fields: dict[str, Any] = value
+        self.traces.understand()
         return fields
 
     def texts(self) -> list[tuple[object, object]]:

@@ -100,9 +100,11 @@ class Checks:
 
 def shown(data: bytes | str) -> str:
     """Return what passed on a wire so that one sees every byte, and not too many of them."""
-    text = data if isinstance(data, str) else data.decode("utf-8", "backslashreplace")
+    # A character has at most four bytes; a flood is not decoded whole.
+    some = data[: 4 * SHOWN_CHARACTERS]
+    text = some if isinstance(some, str) else some.decode("utf-8", "backslashreplace")
     cut = text[:SHOWN_CHARACTERS]
-    more = f" ... ({len(data)} in all)" if len(text) > len(cut) else ""
+    more = f" ... ({len(data)} in all)" if len(text) > len(cut) or len(data) > len(some) else ""
     visible = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
     return (visible or "nothing") + more
 

@@ -29,6 +29,7 @@ class Guest(Wire):
     def shows(self, *texts: str) -> None:
         """Expect that a read gives exactly one of the texts."""
         seen = self.read(" or ".join(texts))
+        self.traces.understand_text(seen)
         if seen.decode("utf-8", "replace") not in texts:
             self.fail(" or ".join(texts) + ", in a read of its own", shown(seen))
 

@@ -32,7 +32,10 @@ class JsonClient(Wire):
         """Ask and return the reply, which has to be to this; events before it are left out."""
         number = next(self._ids)
         self.tell(do=do, id=number, **fields)
-        return self.answer(number)
+        reply = self.answer(number)
+        if do == "register" and reply["status"] == "OK":
+            self.traces.leave(self.traces.users, str(fields.get("user")), self.where)
+        return reply
 
     def tell(self, **fields: Any) -> Self:
         """Send a command."""
@@ -92,6 +95,7 @@ class JsonClient(Wire):
         if not isinstance(value, dict):
             self.wrong("one JSON object, ended by CRLF")
         fields: dict[str, Any] = value
+        self.traces.understand()
         return fields
 
     def member(self, reply: dict[str, Any], name: str, kind: type) -> Any:

@@ -6,10 +6,13 @@ import json
 from typing import Any, Never, Self
 
 from chatproto.conformance.checks import shown
-from chatproto.conformance.wires import Wire
+from chatproto.conformance.wires import FILE_BYTES, REPLY_BYTES, Wire
 
 #: What ends a reply.
 END = b"\r\n\r\n"
+
+#: Commands whose replies hold files.
+_WITH_FILES = frozenset({"inbox", "inboxgroup", "receivefile", "getrealminbox", "realminbox"})
 
 UNKNOWN_COMMAND = "**Protocol Tidak Benar"
 TOO_FEW_WORDS = "--Protocol Tidak Benar"
@@ -31,6 +34,16 @@ class Answer:
         if not isinstance(fields, dict):
             self.fail("one JSON object, ended by CRLF CRLF")
         self.fields: dict[str, Any] = fields
+        wire.traces.understand()
+        if fields.get("status") == "OK":
+            self._leave(sent.split(" "))
+
+    def _leave(self, words: list[str]) -> None:
+        """Write down what the server has now."""
+        traces = self._wire.traces
+        kinds = {"register": traces.users, "addrealm": traces.links, "recvrealm": traces.links}
+        if words[0] in kinds and len(words) > 1:
+            traces.leave(kinds[words[0]], words[1], self._wire.where)
 
     def ok(self, message: str | None = None) -> Self:
         """Expect ``"status": "OK"``, and the message if there is one to expect."""
@@ -93,7 +106,8 @@ class LineClient(Wire):
     def answer(self) -> Answer:
         """Return the next reply."""
         sent = self.sent
-        raw = self.until(END, "one JSON object, ended by CRLF CRLF")
+        most = FILE_BYTES if sent.split(" ")[0].removesuffix(r"\r\n") in _WITH_FILES else REPLY_BYTES
+        raw = self.until(END, "one JSON object, ended by CRLF CRLF", most)
         return Answer(self, sent, raw)
 
     @property

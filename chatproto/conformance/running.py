@@ -10,6 +10,7 @@ from chatproto.conformance.checks import Check, Departure, Outcome, Result, Skip
 from chatproto.conformance.originals import Originals
 from chatproto.conformance.pairs import Pairs
 from chatproto.conformance.people import People, Person
+from chatproto.conformance.traces import Traces
 from chatproto.conformance.trial import Target, Trial, Where
 
 #: Makes a user at a server, if it can.
@@ -34,8 +35,9 @@ def register_by_line(trial: Trial, where: Where, person: Person) -> Person | Non
 class Run:
     """All checks of one level against one server; the users are the same for all of them."""
 
-    def __init__(self, target: Target, register: Register = register_by_line) -> None:
+    def __init__(self, target: Target, register: Register, traces: Traces) -> None:
         self._target = target
+        self._traces = traces
         self._register = register
         self._originals = Originals(target.plays)
         self._pairs = Pairs()
@@ -45,10 +47,21 @@ class Run:
         )
 
     def results(self, checks: Iterable[Check], at_once: int = 1) -> Iterator[Result]:
-        """Make checks, one after the other, or so many at once where none touches another's users."""
+        """Make checks, one after the other, or so many at once where none touches another's users.
+
+        It ends early where the first ones show that nobody answers who speaks the protocol.
+        """
+        self._traces.begin()
         try:
             with ThreadPoolExecutor(at_once) as threads:
-                yield from threads.map(self._result, checks)
+                # Ahead of whoever looks at the results only where several are made at once.
+                make = map if at_once == 1 else threads.map
+                for result in make(self._result, checks):
+                    yield result
+                    failed = result.outcome is Outcome.FAILED
+                    if failed and self._traces.fail(result.level, self._target.server):
+                        threads.shutdown(wait=False, cancel_futures=True)
+                        break
         finally:
             self._originals.close()
 
@@ -62,7 +75,7 @@ class Run:
             trial.close()
 
     def _trial(self) -> Trial:
-        return Trial(self._target, self._people, self._neighbours, self._originals, self._pairs)
+        return Trial(self._target, self._people, self._neighbours, self._originals, self._pairs, self._traces)
 
     def _result(self, check: Check) -> Result:
         trial = self._trial()

@@ -14,6 +14,7 @@ from chatproto.conformance.lines import LineClient
 from chatproto.conformance.originals import Original, Originals
 from chatproto.conformance.pairs import Pairs
 from chatproto.conformance.people import People, Person
+from chatproto.conformance.traces import Traces
 from chatproto.conformance.wires import Wire
 
 #: Where a server listens.
@@ -46,13 +47,20 @@ class Trial:
     """One check under way; everything that it opened is closed when it ends."""
 
     def __init__(
-        self, target: Target, people: People, neighbours: People, originals: Originals, pairs: Pairs
+        self,
+        target: Target,
+        people: People,
+        neighbours: People,
+        originals: Originals,
+        pairs: Pairs,
+        traces: Traces,
     ) -> None:
         self.target = target
         self.people = people
         self.neighbours = neighbours
         self.originals = originals
         self.pairs = pairs
+        self.traces = traces
         self.steps: list[Step] = []
         self._wires: list[Wire] = []
         self._endings: list[Callable[[], None]] = []
@@ -68,7 +76,7 @@ class Trial:
             ) from error
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         wire = kind(who, connected, self.target.patience, self.steps)
-        wire.quiet = self.target.quiet
+        wire.quiet, wire.traces, wire.where = self.target.quiet, self.traces, at
         self._wires.append(wire)
         return wire
 

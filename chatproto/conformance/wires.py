@@ -10,12 +10,14 @@ import time
 from typing import Never, Self
 
 from chatproto.conformance.checks import Departure, Step, shown
+from chatproto.conformance.traces import Traces
 
 #: Steps of one check that are kept, for whoever wants to see how it came about.
 STEPS = 60
-#: More than the longest reply to anything that is asked here.
-REPLY_BYTES = 64 * 1024 * 1024
-_READ = 65_536
+#: More than the longest reply to anything that is asked here, where no file has to come and where one may.
+REPLY_BYTES = 1024 * 1024
+FILE_BYTES = 12 * 1024 * 1024
+_READ = 16_384
 #: What was read and not looked at yet; then the server has to wait.
 _PIECES = 256
 
@@ -28,6 +30,9 @@ class Wire:
 
     def __init__(self, who: str, connected: socket.socket, patience: float, steps: list[Step]) -> None:
         self.who = who
+        #: What the run leaves and hears; a trial gives its own, and where the connection leads.
+        self.traces = Traces()
+        self.where = ("", 0)
         self.socket = connected
         self.patience = patience
         #: What was sent last.
@@ -68,14 +73,14 @@ class Wire:
         self._note("<", data)
         return data
 
-    def until(self, end: bytes, what: str) -> bytes:
-        """Return everything up to ``end``, with it."""
+    def until(self, end: bytes, what: str, most: int = REPLY_BYTES) -> bytes:
+        """Return everything up to ``end``, with it; before ``most`` bytes it has to come."""
         deadline = time.monotonic() + self.patience
         heard = bytearray(self._buffer)
         at = heard.find(end)
         while at < 0:
             looked = max(0, len(heard) - len(end))
-            self._fill(heard, deadline, what)
+            self._fill(heard, deadline, what, most)
             at = heard.find(end, looked)
         return self._take(heard, at + len(end))
 
@@ -84,16 +89,19 @@ class Wire:
         deadline = time.monotonic() + self.patience
         heard = bytearray(self._buffer)
         while len(heard) < size:
-            self._fill(heard, deadline, what)
+            self._fill(heard, deadline, what, size)
         return self._take(heard, size)
 
-    def _fill(self, heard: bytearray, deadline: float, what: str) -> None:
+    def _fill(self, heard: bytearray, deadline: float, what: str, most: int) -> None:
         """Add the next bytes, or fail."""
-        data = self._receive(deadline) if len(heard) < REPLY_BYTES else b""
+        endless = len(heard) >= most
+        data = b"" if endless else self._receive(deadline)
         if not data:
             self._buffer = b""
             self._note("<", bytes(heard))
             why = "and the connection ended" if self._ended else "and nothing more in time"
+            if endless:
+                why = "which does not end"
             self.fail(what, f"{shown(bytes(heard))}, {why}")
         heard += data
 
@@ -148,6 +156,8 @@ class Wire:
         except queue.Empty:
             return b""
         self._ended = not data
+        if data:
+            self.traces.hear(data)
         return data
 
     def _read(self) -> None:
