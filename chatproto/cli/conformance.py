@@ -267,9 +267,9 @@ def _show(console: Console, results: Sequence[Result], traces: Traces) -> None:
     console.print(Text(", ".join(counts)))
     for reason in traces.given_up:
         console.print(Text(printable(reason), style="bold red"))
-    for left, names in (("users", traces.users), ("links to realms", traces.links)):
-        if names:
-            console.print(Text(printable(f"left behind, {left}: {', '.join(names)}")))
+    for kind, things in (("users", traces.users), ("links to realms", traces.links)):
+        if things:
+            console.print(Text(printable(f"left behind, {kind}: {', '.join(things)}")))
     if traces.users or traces.links:
         console.print(Text(_RID))
 
