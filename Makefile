@@ -11,12 +11,12 @@ INSTALL := $(RUN) pip install --quiet --disable-pip-version-check --config-setti
 demo: $(VENV)/.for-running
 	@$(VENV)/bin/chatproto demo
 
-# Most tests wait for disks, databases and clocks: up to four files at once, each on its own reactor.
+# Most tests wait for disks, databases and clocks: four files at once, each on its own reactor, also on few cores.
 test: $(VENV)/.for-testing
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(RUN) pytest --numprocesses 4 --dist loadfile
 
 docs: $(VENV)/.for-docs
 	@$(RUN) sphinx --fail-on-warning --keep-going --nitpicky --quiet docs build/docs
