@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(code if isinstance(code, int) else 0)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "chatproto"
-        _fail(f"{error.format_message()} See `{command} --help`.", WRONG)
+        _fail(f"{error.format_message().rstrip('.')}. See `{command} --help`.", WRONG)
     except ConfigError as error:
         _fail(str(error), WRONG)
     except click.ClickException as error:

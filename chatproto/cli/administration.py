@@ -89,7 +89,9 @@ def _check_realm(connection: ControlConnection, place: Place) -> None:
 
 def _administer_alone(settings: Settings, place: Place, work: Work[T], *, new: bool, files: bool) -> T:
     if place.store == MEMORY:
-        raise click.ClickException("no realm answers, and a store in memory has nothing without one")
+        named = place.control is not None
+        hint = "" if named else "; one that runs is asked where `control` in the file, or --control, says"
+        raise click.ClickException(f"no realm answers, and a store in memory has nothing without one{hint}")
     path = (place.store or "").removeprefix(SQLITE)
     if path != place.store and not new and not Path(path).exists():
         raise click.ClickException(f"no realm answers, and there is no store at {path}")
