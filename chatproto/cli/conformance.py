@@ -260,6 +260,10 @@ def _show(console: Console, results: Sequence[Result], traces: Traces) -> None:
     for result in results:
         if result.outcome is Outcome.FAILED:
             _tell(console, result)
+    again = [each for each in results if each.outcome is Outcome.PASSED and each.tries > 1]
+    if again:
+        names = ", ".join(f"{each.name} ({each.tries} tries)" for each in again)
+        console.print(Text(printable(f"\nnot passed at once (pauses; was the machine busy?): {names}")))
     for why in dict.fromkeys(result.why for result in results if result.why):
         names = ", ".join(result.name for result in results if result.why == why)
         console.print(Text("\n" + printable(f"skipped ({why}): {names}")))

@@ -49,6 +49,9 @@ class Check(Struct, frozen=True):
     #: What the line says.
     line: str
     run: Run
+    #: Whether it tells things apart by pauses, as what it is about does: then it fails, too, where somebody,
+    #: the kit itself perhaps, was kept waiting by a busy machine.
+    paused: bool = False
 
 
 class Step(Struct, frozen=True):
@@ -73,6 +76,8 @@ class Result(Struct, frozen=True, kw_only=True):
     #: Why it was skipped.
     why: str = ""
     seconds: float = 0.0
+    #: How often it was made until it passed, or was believed to fail.
+    tries: int = 1
     #: The talk in which a check failed.
     steps: list[Step] = []
 
@@ -80,8 +85,9 @@ class Result(Struct, frozen=True, kw_only=True):
 class Checks:
     """Checks of one subject, in the order in which they are made; ``level`` is their system."""
 
-    def __init__(self, level: str) -> None:
+    def __init__(self, level: str, *, paused: bool = False) -> None:
         self._level = level
+        self._paused = paused
         self._checks: list[Check] = []
 
     def __iter__(self) -> Iterator[Check]:
@@ -92,7 +98,7 @@ class Checks:
 
         def add(run: Run) -> Run:
             name = run.__name__.replace("_", "-")
-            self._checks.append(Check(self._level, name, section, line, run))
+            self._checks.append(Check(self._level, name, section, line, run, self._paused))
             return run
 
         return add

@@ -9,7 +9,7 @@ from chatproto.conformance.lines import END, NOT_FOUND, Answer, LineClient
 from chatproto.conformance.people import fresh
 from chatproto.conformance.trial import Trial
 
-CHECKS = Checks("D")
+CHECKS = Checks("D", paused=True)
 #: After so long a text without a line's end is certainly taken for whole.
 _SILENCE = 0.2
 

@@ -12,7 +12,7 @@ from chatproto.conformance.originals import Original, encoded
 from chatproto.conformance.people import fresh
 from chatproto.conformance.trial import Trial
 
-CHECKS = Checks("D")
+CHECKS = Checks("D", paused=True)
 
 
 @CHECKS(

@@ -9,7 +9,7 @@ from chatproto.conformance.people import fresh
 from chatproto.conformance.trial import Trial
 from chatproto.conformance.wires import Wire
 
-CHECKS = Checks("E")
+CHECKS = Checks("E", paused=True)
 #: Between two fields; the clients of E wait for 0.1 s.
 PAUSE = 0.12
 _NEW, _KNOWN = "New Group created", "Welcome to chat room"

@@ -41,6 +41,8 @@ class Target(Struct, frozen=True, kw_only=True):
     patience: float = 5.0
     #: How long nothing may come before it is believed that nothing does.
     quiet: float = 0.3
+    #: How often a check of pauses is made until it is believed to fail.
+    tries: int = 2
 
 
 class Trial:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.conformance.naive import NaivePushes, NaiveRooms, ThreadServer
+from tests.conformance.naive import LateRooms, NaivePushes, NaiveRooms, ThreadServer
 from tests.serving import here
 
 
@@ -34,6 +34,23 @@ def test_a_room_without_a_pause_before_the_bytes() -> None:
     }
     glued = found["a-file-goes-to-the-others"]
     assert (glued["expected"], glued["seen"]) == ("ani, in a read of its own", "aniisi\\n")
+
+
+def test_who_is_late_once_is_asked_again() -> None:
+    with LateRooms() as server:
+        ran = here("conformance", server.address, "--level", "E", "--only", "a-file-goes", "--json", "-")
+    [result] = json.loads(ran.stdout)["checks"]
+    assert (result["outcome"], result["tries"]) == ("passed", 2)
+    assert (
+        "not passed at once (pauses; was the machine busy?): a-file-goes-to-the-others (2 tries)"
+        in ran.stderr
+    )
+
+
+def test_what_is_wrong_each_time_fails() -> None:
+    with NaiveRooms() as server:
+        [result] = results(server, "E", "a-file-goes").values()
+    assert (result["outcome"], result["tries"]) == ("failed", 2)
 
 
 def test_pushes_of_a_kind_that_the_client_does_not_know() -> None:
