@@ -24,8 +24,8 @@ from twisted.python.failure import Failure
 from chatproto.backoff import Backoff
 from chatproto.endpoints import is_loopback
 from chatproto.errors import ConfigError
-from chatproto.federation.fronts import FrontHandshake, Key, Main
-from chatproto.federation.identity import make_seed
+from chatproto.federation.fronts import FrontHandshake, Main
+from chatproto.federation.identity import Key, make_seed
 from chatproto.federation.trust import Kind, Trust
 from chatproto.limits import Limits
 from chatproto.listeners import Listener

@@ -17,9 +17,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Protocol
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Struct
 
 from chatproto.errors import (
@@ -31,6 +29,7 @@ from chatproto.errors import (
     WrongKey,
 )
 from chatproto.federation.handshake import NONCE_BYTES
+from chatproto.federation.identity import Key, with_lengths
 from chatproto.federation.trust import Trust
 from chatproto.frames.fronts import Farewell, FrontHello, MainHello, OpeningFrame, Proof
 from chatproto.version import VERSION
@@ -42,32 +41,6 @@ VERSIONS = (1,)
 _LABEL = b"chatproto front proof 1"
 _FRONT = b"front"
 _MAIN = b"main"
-
-
-class Key:
-    """The key of one side. ``seed`` is private: 32 bytes that nobody else may know."""
-
-    def __init__(self, seed: bytes) -> None:
-        self._private = Ed25519PrivateKey.from_private_bytes(seed)
-        #: The public key in hexadecimal digits.
-        self.key = self._private.public_key().public_bytes_raw().hex()
-
-    def sign(self, data: bytes) -> str:
-        """Return the signature of data in hexadecimal digits."""
-        return self._private.sign(data).hex()
-
-
-class Signs(Protocol):
-    """One side's key: a front's own, or a realm's identity."""
-
-    @property
-    def key(self) -> str:
-        """The public key in hexadecimal digits."""
-        ...
-
-    def sign(self, data: bytes) -> str:
-        """Return the signature of data in hexadecimal digits."""
-        ...
 
 
 class Main(Struct, frozen=True):
@@ -86,7 +59,7 @@ class _Side(enum.Enum):
 class _Handshake:
     """What both sides have in common."""
 
-    def __init__(self, key: Signs, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(self, key: Key, random_bytes: Callable[[int], bytes]) -> None:
         self._key = key
         self._nonce = random_bytes(NONCE_BYTES).hex()
         self._side = _Side.HELLO
@@ -134,15 +107,14 @@ class _Handshake:
         return encode(Proof(signature=self._key.sign(transcript), mac=self._trust.proof(transcript)))
 
     def _transcript(self, role: bytes, binding: bytes) -> bytes:
-        """Return what a proof is of. Each part has its length before it: no two lists of parts look alike."""
-        parts = (_LABEL, role, self._digests, binding)
-        return b"".join(b"%d:%b" % (len(part), part) for part in parts)
+        """Return what a proof is of."""
+        return with_lengths(_LABEL, role, self._digests, binding)
 
 
 class FrontHandshake(_Handshake):
     """The front's side. ``trust`` is what the main server has to prove."""
 
-    def __init__(self, name: str, key: Signs, trust: Trust, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(self, name: str, key: Key, trust: Trust, random_bytes: Callable[[int], bytes]) -> None:
         super().__init__(key, random_bytes)
         self._name = name
         self._expected = trust
@@ -186,7 +158,7 @@ class MainHandshake(_Handshake):
     def __init__(
         self,
         main: Main,
-        key: Signs,
+        key: Key,
         trust_of: Callable[[str, str], Trust | None],
         random_bytes: Callable[[int], bytes],
     ) -> None:

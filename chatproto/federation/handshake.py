@@ -33,7 +33,7 @@ from chatproto.errors import (
     WrongKey,
     WrongRealm,
 )
-from chatproto.federation.identity import Identity
+from chatproto.federation.identity import Identity, with_lengths
 from chatproto.federation.trust import Trust
 from chatproto.frames import Auth, Frame, Goodbye, Hello
 from chatproto.names import RealmName
@@ -238,6 +238,5 @@ class Handshake:
         )
 
     def _transcript(self, role: bytes, binding: bytes) -> bytes:
-        """Return what a proof is of. Each part has its length before it: no two lists of parts look alike."""
-        parts = (_LABEL, role, self._digests, binding)
-        return b"".join(b"%d:%b" % (len(part), part) for part in parts)
+        """Return what a proof is of."""
+        return with_lengths(_LABEL, role, self._digests, binding)

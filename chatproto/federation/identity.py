@@ -54,8 +54,26 @@ def is_signed(key: str, signature: str, data: bytes) -> bool:
     return True
 
 
-class Identity:
-    """This realm as others see it. ``seed`` is its private key: 32 bytes that nobody else may know."""
+def with_lengths(*parts: bytes) -> bytes:
+    """Join the parts of what is signed, each with its length before it: no two lists of them look alike."""
+    return b"".join(b"%d:%b" % (len(part), part) for part in parts)
+
+
+class Key:
+    """The key of one side. ``seed`` is private: 32 bytes that nobody else may know."""
+
+    def __init__(self, seed: bytes) -> None:
+        self._private = Ed25519PrivateKey.from_private_bytes(seed)
+        #: The public key in hexadecimal digits.
+        self.key = self._private.public_key().public_bytes_raw().hex()
+
+    def sign(self, data: bytes) -> str:
+        """Return the signature of data in hexadecimal digits."""
+        return self._private.sign(data).hex()
+
+
+class Identity(Key):
+    """This realm as others see it. ``seed`` is its private key."""
 
     def __init__(
         self,
@@ -67,20 +85,14 @@ class Identity:
         versions: Sequence[int] = VERSIONS,
         agent: str = f"chatproto {VERSION}",
     ) -> None:
+        super().__init__(seed)
         self.realm = realm
         self.limits = limits or PeerLimits()
         self.capabilities = tuple(capabilities)
         self.versions = tuple(versions)
         self.agent = agent
-        self._private = Ed25519PrivateKey.from_private_bytes(seed)
-        #: The public key in hexadecimal digits.
-        self.key = self._private.public_key().public_bytes_raw().hex()
 
     @property
     def fingerprint(self) -> str:
         """What operators of other realms pin."""
         return fingerprint(self.key)
-
-    def sign(self, data: bytes) -> str:
-        """Return the signature of data in hexadecimal digits."""
-        return self._private.sign(data).hex()

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from chatproto.federation.identity import Identity, is_signed
+from chatproto.federation.identity import Identity, is_signed, with_lengths
 from chatproto.frames import Parcel, Pass, Verdict
 
 S = TypeVar("S", Parcel, Verdict, Pass)
@@ -30,7 +30,7 @@ def is_sealed(frame: Parcel | Verdict | Pass, key: str) -> bool:
 
 
 def _words(frame: Parcel | Verdict | Pass) -> bytes:
-    """Return what a signature is of. Each part has its length before it: no two lists of parts look alike."""
+    """Return what a signature is of."""
     stream = "" if isinstance(frame, Pass) else frame.stream
     parts = (_LABELS[type(frame)], frame.origin, frame.to, stream, frame.body)
-    return b"".join(b"%d:%b" % (len(part), part) for part in (part.encode() for part in parts))
+    return with_lengths(*(part.encode() for part in parts))

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from chatproto.errors import BadFrame, LinkError, TooManyConnections
-from chatproto.federation.fronts import Main, MainHandshake, Signs
+from chatproto.federation.fronts import Main, MainHandshake
+from chatproto.federation.identity import Key
 from chatproto.federation.trust import Trust
 from chatproto.frames.fronts import Arrived, Ask, Beat, Close, Farewell, Find, Open, Over, Part, Taken
 from chatproto.limits import Limits
@@ -165,7 +166,7 @@ class Fronts:
     def __init__(
         self,
         main: Callable[[], Main],
-        key: Signs,
+        key: Key,
         trust_of: TrustOf,
         new_session: NewSession,
         clock: Clock,

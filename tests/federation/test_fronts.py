@@ -14,7 +14,8 @@ from chatproto.errors import (
     UnexpectedFrame,
     WrongKey,
 )
-from chatproto.federation.fronts import FrontHandshake, Key, Main, MainHandshake
+from chatproto.federation.fronts import FrontHandshake, Main, MainHandshake
+from chatproto.federation.identity import Key
 from chatproto.federation.trust import Kind, Trust
 from chatproto.frames.fronts import Farewell
 from chatproto.wire.front import decode_opening, encode

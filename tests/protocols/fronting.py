@@ -7,7 +7,8 @@ from typing import Any
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
-from chatproto.federation.fronts import FrontHandshake, Key, Main
+from chatproto.federation.fronts import FrontHandshake, Main
+from chatproto.federation.identity import Key
 from chatproto.federation.trust import Kind, Trust
 from chatproto.protocols.front_end import FrontProtocol, MainLink
 from chatproto.protocols.front_factory import FrontFactory

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chatproto import commands
-from chatproto.federation.fronts import FrontHandshake, Key, Main
+from chatproto.federation.fronts import FrontHandshake, Main
+from chatproto.federation.identity import Key
 from chatproto.federation.trust import Kind, Trust
 from chatproto.frames.fronts import (
     Ask,
