@@ -6,6 +6,9 @@ RUN := $(VENV)/bin/python -m
 # Compat mode: in the default one Twisted does not see the plugin of an editable install.
 INSTALL := $(RUN) pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat --editable
 
+# Where it is set, each of the some hundred processes that the tests start compiles all of chatproto again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test docs clean
 
 demo: $(VENV)/.for-running
