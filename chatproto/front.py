@@ -159,7 +159,7 @@ class Front:
         self._again: IDelayedCall | None = None
         self._connecting: Deferred[Any] | None = None
         self._stopped = False
-        #: Fires when the main server was met, or not, for the first time.
+        #: Fires when the main server was met, or not, for the first time, or will not be.
         self._first: Deferred[None] = Deferred()
         self._fronts = Fronts(
             lambda: self._main,
@@ -200,6 +200,7 @@ class Front:
         if self._connecting is not None:
             self._connecting.cancel()
         self._link.close()
+        self._tried()
 
     def reload_certificates(self) -> None:
         """Read the certificates of all listeners again."""

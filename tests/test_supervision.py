@@ -69,10 +69,19 @@ def test_where_nobody_listens_nothing_happens(environment: dict[str, str]) -> No
     supervisor.gone()
 
 
-def test_a_server_tells_that_it_is_ready_and_that_it_stops(told: socket.socket, tmp_path: Path) -> None:
-    command = ("env", f"NOTIFY_SOCKET={told.getsockname()}", "WATCHDOG_USEC=200000", *COMMAND, "serve")
-    with Server("--realm", "alpha", "--store", "memory:", "--listen", CLIENT, command=command) as server:
-        assert words(told) == ["READY=1", "STATUS=realm alpha is ready"]
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("serve", "--realm", "alpha", "--store", "memory:"), "realm alpha is ready"),
+        (("front", "--main", "127.0.0.1:1"), "the front is ready"),
+    ],
+)
+def test_a_server_tells_that_it_is_ready_and_that_it_stops(
+    told: socket.socket, arguments: tuple[str, ...], status: str
+) -> None:
+    command = ("env", f"NOTIFY_SOCKET={told.getsockname()}", "WATCHDOG_USEC=200000", *COMMAND)
+    with Server(*arguments, "--listen", CLIENT, command=command) as server:
+        assert words(told) == ["READY=1", f"STATUS={status}"]
         assert [words(told) for _ in range(3)] == [["WATCHDOG=1"]] * 3
         # What `systemctl reload` sends does no harm, although there is no certificate to read.
         server.process.send_signal(signal.SIGHUP)

@@ -1,7 +1,4 @@
-"""``chatproto front``: a front of a main server.
-
-Standard output belongs to scripts: one line a listener, ``ready``, and nothing more.
-"""
+"""``chatproto front``: a front of a main server."""
 
 from __future__ import annotations
 
@@ -12,8 +9,7 @@ import click
 from twisted.internet.defer import Deferred
 from twisted.internet.posixbase import PosixReactorBase
 
-from chatproto.cli.logs import LEVELS, start_logging
-from chatproto.cli.running import run
+from chatproto.cli.serving import Serving, log_options, run_server
 from chatproto.configuration import settings_from_flags
 from chatproto.configuration.front import (
     DEFAULT,
@@ -25,10 +21,6 @@ from chatproto.configuration.front import (
 )
 from chatproto.front import Front, FrontConfig
 from chatproto.limits import Limits
-from chatproto.listeners import check_certificates
-from chatproto.opening import CannotServe
-from chatproto.process import end_once, on_hangup, prepare_process, settle_process
-from chatproto.supervision import Supervisor
 from chatproto.wire.text import FileEntries
 
 
@@ -69,13 +61,7 @@ from chatproto.wire.text import FileEntries
     help="What a file is in an older client's inbox.",
 )
 @click.option("--live-lines", is_flag=True, help="End what is shown in live mode with a line feed.")
-@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
-@click.option(
-    "--log-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Where to log instead of standard error; may be moved away while it runs.",
-)
+@log_options
 def front(
     main: str,
     listen: tuple[str, ...],
@@ -108,38 +94,16 @@ def front(
         file_entries=FileEntries(file_entries),
         live_lines=live_lines,
     )
-    check_certificates(config.listeners)
-    os.umask(0o077)
-    prepare_process()
-    try:
-        start_logging(log_level, log_file)
-    except OSError as error:
-        raise click.ClickException(f"log file: {log_file}: {error.strerror}") from error
-    try:
-        run(lambda reactor: _front(reactor, config))
-    except CannotServe as error:
-        raise click.ClickException(str(error)) from error
+    run_server(lambda reactor: _front(reactor, config), config.listeners, log_level, log_file)
 
 
 async def _front(reactor: PosixReactorBase, config: FrontConfig) -> None:
     server = Front(reactor, config)
-    supervisor = Supervisor(reactor)
     ended: Deferred[None] = Deferred()
 
     def stop() -> Deferred[None]:
-        supervisor.stopping()
         return Deferred.fromCoroutine(server.close()).addBoth(lambda _: ended.callback(None))
 
-    where = await server.open()
-    end_once(reactor)
-    reactor.addSystemEventTrigger("before", "shutdown", stop)
-    if supervisor.there or any(listener.tls for listener in config.listeners):
-        on_hangup(reactor, server.reload_certificates)
-    lines = [f"listening {each.name} {each.host} {each.port}" for each in where]
-    print(*lines, "ready front", sep="\n", flush=True)
-    settle_process()
-    supervisor.ready("the front is ready")
-    try:
-        await ended
-    finally:
-        supervisor.gone()
+    serving = Serving(reactor, config.listeners, stop, server.reload_certificates)
+    serving.ready(await server.open(), "front", "the front is ready")
+    await serving.until(ended)

@@ -1,7 +1,4 @@
-"""``chatproto serve``: a realm in the foreground.
-
-Standard output belongs to scripts: one line a listener, ``ready``, and nothing more.
-"""
+"""``chatproto serve``: a realm in the foreground."""
 
 from __future__ import annotations
 
@@ -12,19 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from twisted.internet.defer import Deferred
 from twisted.internet.posixbase import PosixReactorBase
 
 from chatproto.cli.auth import auth_options
-from chatproto.cli.logs import LEVELS, start_logging
 from chatproto.cli.options import files_option, place_options, settings
-from chatproto.cli.running import run
+from chatproto.cli.serving import Serving, log_options, run_server
 from chatproto.configuration import Config, configure, in_surroundings
 from chatproto.lab import guide
-from chatproto.listeners import check_certificates
-from chatproto.process import end_once, on_hangup, prepare_process, settle_process
-from chatproto.service import CannotServe, realm_service
-from chatproto.supervision import Supervisor
+from chatproto.service import realm_service
 
 
 @click.command()
@@ -53,13 +45,7 @@ from chatproto.supervision import Supervisor
     "--exact-bodies", is_flag=True, default=None, help="Keep blanks and line ends of text commands."
 )
 @click.option("--file-entries", metavar="string|object", help="What a file is in an older client's inbox.")
-@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
-@click.option(
-    "--log-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Where to log instead of standard error; may be moved away while the realm runs.",
-)
+@log_options
 def serve(config: Path | None, log_level: str, log_file: Path | None, **flags: Any) -> None:
     """Run a realm in the foreground.
 
@@ -68,45 +54,17 @@ def serve(config: Path | None, log_level: str, log_file: Path | None, **flags: A
     certificates again.
     """
     configuration = configure(in_surroundings(settings(config, **flags), os.environ))
-    check_certificates(configuration.listeners)
-    # The store, its lock and the socket are the operator's alone.
-    os.umask(0o077)
-    prepare_process()
-    try:
-        start_logging(log_level, log_file)
-    except OSError as error:
-        raise click.ClickException(f"log file: {log_file}: {error.strerror}") from error
-    try:
-        run(lambda reactor: _serve(reactor, configuration))
-    except CannotServe as error:
-        raise click.ClickException(str(error)) from error
+    run_server(lambda reactor: _serve(reactor, configuration), configuration.listeners, log_level, log_file)
 
 
 async def _serve(reactor: PosixReactorBase, config: Config) -> None:
     service = realm_service(reactor, config)
-    supervisor = Supervisor(reactor)
-
-    def stop() -> Deferred[None]:
-        supervisor.stopping()
-        return service.stopService()
-
-    end_once(reactor)
-    reactor.addSystemEventTrigger("before", "shutdown", stop)
-    # Where a terminal that closes should end the process, it does; a supervisor means the certificates.
-    if supervisor.there or any(listener.tls for listener in config.listeners):
-        on_hangup(reactor, service.reload_certificates)
+    serving = Serving(reactor, config.listeners, service.stopService, service.reload_certificates)
     service.startService()
     listening = await service.when_started()
-    # It takes a moment in which nobody is read, and older clients tell what they say apart by pauses only.
-    settle_process()
     if config.lab:
         # Standard output belongs to scripts. Whoever closed the other one does not want to know.
         with contextlib.suppress(OSError):
             print(*guide(config, listening), sep="\n", file=sys.stderr, flush=True)
-    lines = [f"listening {where.name} {where.host} {where.port}" for where in listening]
-    print(*lines, f"ready {config.realm}", sep="\n", flush=True)
-    supervisor.ready(f"realm {config.realm} is ready")
-    try:
-        await service.when_finished()
-    finally:
-        supervisor.gone()
+    serving.ready(listening, str(config.realm), f"realm {config.realm} is ready")
+    await serving.until(service.when_finished())

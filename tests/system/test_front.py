@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -11,13 +14,14 @@ from typing import Any
 
 import pytest
 
-from tests.serving import Server, chatproto
+from tests.serving import COMMAND, SECONDS, Server, chatproto, environment
 from tests.system.conftest import StartRealm
 from tests.system.fronts import RunningFront, until
 from tests.system.older import OlderClient
 from tests.system.running import RunningRealm
 from tests.system.test_netcat import netcat
 
+CLIENT = "client=tcp:0:interface=127.0.0.1"
 SECRET = "at least 16 characters"
 AWAY = '{"status": "ERROR", "message": "Gagal", "code": "unavailable", "retry_after": 1.0}\r\n\r\n'
 
@@ -126,6 +130,24 @@ def test_a_front_ends_in_order_and_the_clients_of_others_stay(
         assert goodbye is not None
         assert (goodbye["event"], goodbye["reason"]) == ("goodbye", "shutdown")
         until(lambda: json.loads(other.ask("info {} \r\n"))["message"], lambda who: [*who] == ["henderson"])
+
+
+def test_a_front_that_is_to_end_before_it_is_ready_ends_in_order() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        subprocess.Popen(
+            (*COMMAND, "front", "--main", f"127.0.0.1:{silent.getsockname()[1]}", "--listen", CLIENT),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            text=True,
+        ) as front,
+    ):
+        assert front.stderr is not None
+        assert "listening client" in front.stderr.readline()
+        front.send_signal(signal.SIGTERM)
+        assert front.communicate(timeout=SECONDS) == ("", "")
+        assert front.returncode == 0
 
 
 def test_fronts_of_a_server_that_is_no_lab_share_a_secret(tmp_path: Path, start_front: StartFront) -> None:
