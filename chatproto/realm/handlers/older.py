@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
-from chatproto.errors import (
-    BadField,
-    ChatError,
-)
+from chatproto.errors import BadField, ChatError
 from chatproto.events import Reply
 from chatproto.realm.contents import decode_content
 from chatproto.realm.logins import Login
@@ -35,7 +32,7 @@ async def receive_file(session: ClientSession, login: Login, command: commands.R
 
 async def send_file(session: ClientSession, login: Login, command: commands.SendFile, answer: Answer) -> None:
     """Send a file whose content came with the command."""
-    await _send_file(session, login, command.to, command, answer)
+    await send_content(session, login, command.to, command, instead(answer, events.FileSent()))
 
 
 async def send_group_file(
@@ -43,25 +40,36 @@ async def send_group_file(
 ) -> None:
     """Send a file to whom an older client's target stands for."""
     to = await session.realm.sending.known_recipients(login, command.to)
-    await _send_file(session, login, to, command, answer)
+    await send_content(session, login, to, command, instead(answer, events.FileSent()))
 
 
-async def _send_file(
+async def send_content(
     session: ClientSession,
     login: Login,
     to: str | list[str],
-    command: commands.SendFile | commands.SendGroupFile,
+    command: (
+        commands.SendFile | commands.SendGroupFile | commands.SendFileRealm | commands.SendGroupFileRealm
+    ),
     answer: Answer,
+    box: str = "",
 ) -> None:
+    """Send a file whose content came with a command, answered as ``send`` is.
+
+    :raises BadField: no content came.
+    :raises ChatError: the file is refused.
+    """
     if command.content is None:
         raise BadField("a file is sent with its content in base64 behind its name; the server opens no path")
     realm, limits = session.realm, session.limits
     data, plain = await decode_content(command.content, limits.sendfile_bytes, realm.clock)
+    await realm.files.store_small(
+        login, to, command.path, data, answer, session.gate, limits, plain=plain, box=box
+    )
 
-    def sent(outcome: Reply | ChatError) -> None:
-        answer(outcome if isinstance(outcome, ChatError) else events.FileSent())
 
-    await realm.files.store_small(login, to, command.path, data, sent, session.gate, limits, plain=plain)
+def instead(answer: Answer, reply: Reply) -> Answer:
+    """Return what answers a success with another reply."""
+    return lambda outcome: answer(outcome if isinstance(outcome, ChatError) else reply)
 
 
 async def info(session: ClientSession, _: Login | None, command: commands.Info) -> Reply:

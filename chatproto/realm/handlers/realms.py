@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chatproto import commands, events
-from chatproto.errors import BadField, ChatError
 from chatproto.events import Reply
-from chatproto.realm.contents import decode_content
+from chatproto.realm.handlers.older import instead, send_content
 from chatproto.realm.logins import Login
 from chatproto.realm.sending import Answer
 
@@ -28,7 +26,7 @@ async def send(session: ClientSession, login: Login, command: commands.SendRealm
     realms = session.realm.older.realms
     realm, box = realms.aliases.there(command.realm)
     to = await realms.user(realm, command.to)
-    await _send(session, login, to, command.text, box, _instead(answer, events.SentToRealm()))
+    await _send(session, login, to, command.text, box, instead(answer, events.SentToRealm()))
 
 
 async def send_group(
@@ -39,7 +37,7 @@ async def send_group(
     realms = session.realm.older.realms
     realm, box = realms.aliases.there(command.realm)
     to = await realms.users(realm, command.to)
-    await _send(session, login, to, command.text, box, _instead(answer, events.SentToGroupInRealm()))
+    await _send(session, login, to, command.text, box, instead(answer, events.SentToGroupInRealm()))
 
 
 async def _send(
@@ -56,7 +54,7 @@ async def send_file(
     realms = session.realm.older.realms
     realm, box = realms.aliases.there(command.realm)
     to = await realms.user(realm, command.to)
-    await _send_file(session, login, to, command, box, _instead(answer, events.FileSentToRealm()))
+    await send_content(session, login, to, command, instead(answer, events.FileSentToRealm()), box)
 
 
 async def send_group_file(
@@ -66,29 +64,7 @@ async def send_group_file(
     realms = session.realm.older.realms
     realm, box = realms.aliases.there(command.realm)
     to = await realms.users(realm, command.to)
-    await _send_file(session, login, to, command, box, _instead(answer, events.SentToGroupInRealm()))
-
-
-async def _send_file(
-    session: ClientSession,
-    login: Login,
-    to: str | list[str],
-    command: commands.SendFileRealm | commands.SendGroupFileRealm,
-    box: str,
-    answer: Answer,
-) -> None:
-    if command.content is None:
-        raise BadField("a file is sent with its content in base64 behind its name; the server opens no path")
-    realm, limits = session.realm, session.limits
-    data, plain = await decode_content(command.content, limits.sendfile_bytes, realm.clock)
-    await realm.files.store_small(
-        login, to, command.path, data, answer, session.gate, limits, plain=plain, box=box
-    )
-
-
-def _instead(answer: Answer, reply: Reply) -> Callable[[Reply | ChatError], None]:
-    """Return what answers a success with another reply."""
-    return lambda outcome: answer(outcome if isinstance(outcome, ChatError) else reply)
+    await send_content(session, login, to, command, instead(answer, events.SentToGroupInRealm()), box)
 
 
 async def inbox(session: ClientSession, login: Login, command: commands.RealmInbox) -> Reply:
