@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _USED_SECONDS = 3600
 #: Likewise, as a part of the time without use after which a session ends: one that is used must not end.
 _USED_SHARE = 8
+#: Later than any clock says: nothing about the row of a guest ever has to be stored.
+_NEVER = 2**52
 
 
 class Login:
@@ -74,6 +76,25 @@ class Login:
     def ended(self) -> bool:
         """Whether the session was ended."""
         return bool(self.row.ended)
+
+
+def guest_of(writer: Writer, group: Group, address: str) -> Login:
+    """Return who may speak in a group under an address: no account, and in no store."""
+    number = writer.next_serial()
+    row = LoginRow(
+        token_hash=b"",
+        login=number,
+        account=f"~{number}",
+        device=number,
+        device_name=None,
+        created=0,  # nobody asks
+        used=_NEVER,
+        expires=_NEVER,
+        ended=0,
+    )
+    guest = Login(row, address)
+    guest.room = group.row
+    return guest
 
 
 def hash_token(token: str) -> bytes:

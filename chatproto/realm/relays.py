@@ -11,13 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 from twisted.internet.defer import Deferred
 
-from chatproto.realm.conversations import Group
 from chatproto.realm.logins import Login
-from chatproto.realm.writer import Writer
-from chatproto.records import LoginRow
-
-#: Later than any clock says: nothing about the row of a guest ever has to be stored.
-_NEVER = 2**52
 
 
 class Relay(Protocol):
@@ -57,25 +51,6 @@ class Relays(Protocol):
     async def open(self, endpoint: str, user: str, group: str) -> Relay | None:
         """Return a user in a group of the server at an endpoint; None if it has none, or does not answer."""
         ...
-
-
-def guest_of(writer: Writer, group: Group, address: str) -> Login:
-    """Return who speaks in a group as somebody of an original server: no account, and in no store."""
-    number = writer.next_serial()
-    row = LoginRow(
-        token_hash=b"",
-        login=number,
-        account=f"~{number}",
-        device=number,
-        device_name=None,
-        created=0,
-        used=_NEVER,
-        expires=_NEVER,
-        ended=0,
-    )
-    guest = Login(row, address)
-    guest.room = group.row
-    return guest
 
 
 class Relayed(Struct, frozen=True):

@@ -21,18 +21,16 @@ from chatproto.realm.accounts import Accounts, Names
 from chatproto.realm.changes import Changes
 from chatproto.realm.conversations import Group
 from chatproto.realm.files import Files
-from chatproto.realm.logins import Login
+from chatproto.realm.logins import Login, guest_of
 from chatproto.realm.policy import Policy
 from chatproto.realm.rates import Buckets, Rate
 from chatproto.realm.routes import Routes
 from chatproto.realm.turns import Turns
 from chatproto.realm.writer import Writer
-from chatproto.records import GroupRow, LoginRow
+from chatproto.records import GroupRow
 
 #: What the names of all groups of rooms follow, and begin with.
 _FIRST = "room-"
-#: Later than any clock says: nothing about the row of a guest ever has to be stored.
-_NEVER = 2**52
 _DAY = 86400.0
 
 
@@ -86,7 +84,8 @@ class Rooms:
         shown = guest_name(name)
         if (self._shared or group.members) and await self._accounts.ever(shown) is not None:
             shown = guest_in_address(shown)  # where its user may be, nobody else is called so
-        return self._guest(shown, group), group, new
+        address = self._routes.shown(guest_in_address(shown))
+        return guest_of(self._writer, group, address), group, new
 
     async def _make(self, name: GroupName, room: str) -> Group:
         await self._check_number()
@@ -136,23 +135,6 @@ class Rooms:
             change.notice(None, group, "access", self._access)
             change.settings(group, msgspec.structs.replace(group.settings, access=self._access))
             await self._changes.save(change)
-
-    def _guest(self, name: str, group: Group) -> Login:
-        number = self._writer.next_serial()
-        row = LoginRow(
-            token_hash=b"",
-            login=number,
-            account=f"~{number}",
-            device=number,
-            device_name=None,
-            created=self._changes.log.now(),
-            used=_NEVER,
-            expires=_NEVER,
-            ended=0,
-        )
-        guest = Login(row, self._routes.shown(guest_in_address(name)))
-        guest.room = group.row
-        return guest
 
     def check_file(self, login: Login, command: Upload, limits: Limits, address: str) -> None:
         """Let a guest begin to send a file.

@@ -28,9 +28,9 @@ from chatproto.realm.conversations import Group
 from chatproto.realm.echo import Echo
 from chatproto.realm.handlers.messages import new_listener
 from chatproto.realm.live import Visit
-from chatproto.realm.logins import Login
+from chatproto.realm.logins import Login, guest_of
 from chatproto.realm.meetings import Decision
-from chatproto.realm.relays import Relay, Relayed, guest_of
+from chatproto.realm.relays import Relay, Relayed
 from chatproto.realm.screens import Screen
 from chatproto.realm.sending import Answer, check_text
 
