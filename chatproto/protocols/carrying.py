@@ -11,14 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from chatproto.commands import CheckGroup, Download, EnterGroup, ExitGroup, Listen, Request, SignIn
 from chatproto.errors import ChatError
 from chatproto.events import Reply
 from chatproto.protocols.order import Pause, Slot, may_follow
 from chatproto.protocols.raw import RawFraming
-from chatproto.protocols.speaking import Speaker
+from chatproto.protocols.speaking import Speaker, carry_out
 from chatproto.realm.meters import Traffic
 from chatproto.realm.sending import Answer
 from chatproto.realm.session import Waiting
@@ -108,14 +107,7 @@ class CommandFraming(RawFraming):
             answer = partial(self.change_mode, slot, request.token)
         elif kind is Download:
             slot.owed = cast("Download", request.command).size
-        try:
-            waiting = self.session.handle(request, answer)
-        except ChatError as error:
-            slot(error)
-            return
-        except Exception:
-            self.session.failed(Failure(), slot)
-            return
+        waiting = carry_out(self.session, request, answer)
         if waiting is not None:
             self._wait(waiting, slot)
 

@@ -8,13 +8,12 @@ from functools import partial
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
 
 from chatproto.commands import Command, Guard, Request
 from chatproto.errors import ChatError, UnknownCommand
 from chatproto.events import Done, Event, Reply
 from chatproto.frames.fronts import Ask, Find, Heard, MainFrame, Over, Taken
-from chatproto.protocols.speaking import NewSession
+from chatproto.protocols.speaking import NewSession, carry_out
 from chatproto.wire.front import told
 
 #: Bytes of events on their way to one client: as much as a connection of its own may have unsent.
@@ -134,14 +133,8 @@ class Channel:
         if command.guard is Guard.PEER:
             answer(UnknownCommand())  # servers link with the main server itself, and not by an address told
             return
-        try:
-            waiting = self.session.handle(Request(command, token=frame.token, attempt=frame.attempt), answer)
-        except ChatError as error:
-            answer(error)
-            return
-        except Exception:
-            self.session.failed(Failure(), answer)
-            return
+        request = Request(command, token=frame.token, attempt=frame.attempt)
+        waiting = carry_out(self.session, request, answer)
         if waiting is not None:
             self._alone = True
             done = Deferred.fromCoroutine(waiting)

@@ -25,6 +25,7 @@ from chatproto.protocols.order import Pause
 from chatproto.protocols.outbox import Outbox
 from chatproto.protocols.room_files import Incoming, Outgoing
 from chatproto.protocols.server import ChatServerProtocol
+from chatproto.protocols.speaking import carry_out
 from chatproto.protocols.stranger import is_tls
 from chatproto.realm import Realm
 from chatproto.realm.sending import Answer
@@ -192,14 +193,7 @@ class RoomProtocol(ChatServerProtocol):
         return await answer
 
     def _order(self, command: Command, answer: Answer) -> None:
-        try:
-            waiting = self.session.handle(Request(command), answer)
-        except ChatError as error:
-            answer(error)
-            return
-        except Exception:
-            self.session.failed(Failure(), answer)
-            return
+        waiting = carry_out(self.session, Request(command), answer)
         if waiting is not None:
             Deferred.fromCoroutine(waiting).addErrback(self.session.failed, answer)
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from twisted.python.failure import Failure
 
 from chatproto.commands import Request
+from chatproto.errors import ChatError
 from chatproto.events import Event
 from chatproto.realm.listening import Sink
 from chatproto.realm.sending import Answer
@@ -110,3 +111,14 @@ class Speaker(Protocol):
 
 #: Makes the session of a connection from an address.
 NewSession = Callable[[Sink, str], Speaker]
+
+
+def carry_out(session: Speaker, request: Request, answer: Answer) -> Waiting | None:
+    """Carry out a command as :meth:`Speaker.handle` does; an error that is raised answers it."""
+    try:
+        return session.handle(request, answer)
+    except ChatError as error:
+        answer(error)
+    except Exception:
+        session.failed(Failure(), answer)
+    return None
