@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from msgspec import Struct
-from twisted.internet.defer import DeferredLock
 
 from chatproto.errors import NotMember
 from chatproto.events import FilesTaken, InboxEntry, InboxTaken, RealmBoxTaken
@@ -28,6 +27,7 @@ from chatproto.realm.reading import is_shut_out
 from chatproto.realm.remotes import NoRemotes
 from chatproto.realm.routes import Routes
 from chatproto.realm.screens import Screens
+from chatproto.realm.turns import Turns
 from chatproto.records import FILE, ConversationRow, MessageRow, ReplayPage
 
 #: JSON around the texts of an entry: keys, quotes, and the sender's key if it has none yet.
@@ -77,7 +77,7 @@ class Inboxes:
         self._blocks = blocks
         self._accounts = accounts
         self._cursors = cursors
-        self._locks: dict[str, DeferredLock] = {}
+        self._turns = Turns()
 
     async def take_all(self, login: Login, share: Share) -> InboxTaken:
         """Take everything received in any conversation and not shown, up to what one reply carries."""
@@ -112,14 +112,8 @@ class Inboxes:
 
     async def _alone(self, login: Login, box: Box, share: Share) -> list[InboxEntry]:
         """Take from a box while nobody else takes from a box of this account."""
-        lock = self._locks.setdefault(login.account, DeferredLock())
-        await lock.acquire()
-        try:
+        async with self._turns.alone(login.account):
             return await self._take(login, box, share)
-        finally:
-            if not lock.waiting:
-                self._locks.pop(login.account, None)
-            lock.release()
 
     async def _take(self, login: Login, box: Box, share: Share) -> list[InboxEntry]:
         start = position = await self._cursors.load(box.key)
