@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Any, cast
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -24,6 +24,7 @@ from chatproto.protocols.lingering import Linger
 from chatproto.protocols.order import Pause
 from chatproto.protocols.outbox import Outbox, Transport, Turn
 from chatproto.protocols.pausing import PausingFraming
+from chatproto.protocols.tcp import send_at_once
 from chatproto.realm.times import Clock
 from chatproto.tls.binding import binding_of
 from chatproto.wire.front import LINE_BYTES, encode, parts_of
@@ -104,9 +105,7 @@ class ChannelLink(PausingFraming):
     def connectionMade(self) -> None:
         """Begin the handshake, and to count its time."""
         transport = cast("Any", self.transport)
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
-            transport.setTcpKeepAlive(True)
+        send_at_once(transport)
         progress = self._limits.progress_seconds
         self._outbox = Outbox(transport, self._turn, self._clock, progress, self._pump, self.abort)
         self._deadline = self._clock.callLater(self._limits.link_handshake_seconds, self._too_late)

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, IStreamClientEndpoint, ITCPTransport
+from twisted.internet.interfaces import IAddress, IDelayedCall, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.errors import QueueFull, Unavailable
 from chatproto.protocols.live import SILENCE_SECONDS
+from chatproto.protocols.tcp import send_at_once
 from chatproto.realm.relays import Relay
 from chatproto.realm.times import Clock
 from chatproto.wire.live import EXIT
@@ -83,9 +84,7 @@ class RelayProtocol(Protocol):
     def connectionMade(self) -> None:
         """Ask for the group."""
         transport = cast("Any", self.transport)
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
-            transport.setTcpKeepAlive(True)
+        send_at_once(transport)
         transport.write(self._request)
 
     def dataReceived(self, data: bytes) -> None:

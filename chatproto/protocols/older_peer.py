@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress, IDelayedCall, ITCPTransport
+from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from chatproto.federation.original_requests import NotAnswered, NotAsked, Wire
 from chatproto.limits import INBOX_BYTES
+from chatproto.protocols.tcp import send_at_once
 from chatproto.realm.times import Clock
 from chatproto.wire.older_peer import is_whole
 
@@ -40,9 +41,7 @@ class OlderPeerProtocol(Protocol):
     def connectionMade(self) -> None:
         """Tell who dialled."""
         transport = cast("Any", self.transport)
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
-            transport.setTcpKeepAlive(True)
+        send_at_once(transport)
         self.host = str(getattr(transport.getPeer(), "host", ""))
         self.own_host = str(getattr(transport.getHost(), "host", ""))
         self._made(self)

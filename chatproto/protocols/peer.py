@@ -11,7 +11,7 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet.interfaces import IDelayedCall, ITCPTransport
+from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -35,7 +35,7 @@ from chatproto.protocols.lingering import Linger, in_handshake
 from chatproto.protocols.order import Pause
 from chatproto.protocols.outbox import Outbox, Transport
 from chatproto.protocols.peer_connection import PeerConnection
-from chatproto.protocols.unsent import hold_little_unsent
+from chatproto.protocols.tcp import hold_little_unsent, send_at_once
 from chatproto.tls.binding import binding_of
 from chatproto.wire.peer import decode_frame, encode_frame
 
@@ -112,10 +112,8 @@ class RealmPeerProtocol(Handing):
     def connectionMade(self) -> None:
         """Begin the handshake, and to count its time."""
         transport = cast("Any", self.transport)
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
-            transport.setTcpKeepAlive(True)
-            hold_little_unsent(transport)
+        send_at_once(transport)
+        hold_little_unsent(transport)
         factory = self._factory
         self._outbox = Outbox(
             transport,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, ITCPTransport
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -27,6 +27,7 @@ from chatproto.protocols.order import Pause, Slot
 from chatproto.protocols.outbox import Outbox, Transport, Writing
 from chatproto.protocols.spaced import Spaced
 from chatproto.protocols.stranger import Stranger, is_http, is_tls
+from chatproto.protocols.tcp import send_at_once
 from chatproto.wire.dialect import Dialect, TagValue
 from chatproto.wire.json import JsonDialect, chunk_size
 
@@ -68,9 +69,7 @@ class ChatServerProtocol(Handing, CommandFraming):
     def connectionMade(self) -> None:
         """Begin to count the time until login."""
         transport = cast("Any", self.transport)
-        if ITCPTransport.providedBy(transport):
-            transport.setTcpNoDelay(True)
-            transport.setTcpKeepAlive(True)
+        send_at_once(transport)
         clock = self._factory.clock
         progress = self._limits.progress_seconds
         outbox = Outbox(
