@@ -19,7 +19,7 @@ test: $(VENV)/.for-testing
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) pytest --numprocesses 4 --dist loadfile
+	$(RUN) pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 docs: $(VENV)/.for-docs
 	@$(RUN) sphinx --fail-on-warning --keep-going --nitpicky --quiet docs build/docs

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -31,6 +32,8 @@ settings.load_profile("busy")
 #: How often, and how long in seconds, the reactor may turn after a test to close what was told to close.
 _TURNS = 20
 _TURN = 0.02
+#: Folders whose files start servers, or simulate hours.
+_LONG = {"testing", "system", "cli"}
 
 
 @implementer(ILogObserver)
@@ -56,6 +59,18 @@ class LoggedFailures:
         texts = [failure.getTraceback() for failure in self._failures]
         self._failures.clear()
         return texts
+
+
+def pytest_configure() -> None:
+    """Let SIGINT interrupt: shells take that from what they start in the background, and its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes long where files run side by side: begun last, it would be waited for alone."""
+    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.path.parent.name not in _LONG)
 
 
 def pytest_collection_finish() -> None:
