@@ -105,13 +105,10 @@ class Requests:
         """
         if len(self._lock.waiting) >= QUESTIONS:
             raise Busy
-        await self._lock.acquire()
-        try:
+        async with self._lock:
             if self.wire is None:
                 raise NotAsked
             return await ask(self.wire, request)
-        finally:
-            self._lock.release()
 
     async def hope(self, seconds: float, dialling: Callable[[], bool]) -> bool:
         """Wait a little for a connection, as long as there is one to come; tell whether it came."""

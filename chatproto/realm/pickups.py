@@ -116,14 +116,11 @@ class Pickups:
         """
         box = self._use(login.account)
         try:
-            await box.lock.acquire()
-            try:
+            async with box.lock:
                 await box.load()
                 until = newest()
                 before = box.newest
                 waiting, _ = await self._find(login, box, before, until, first=True)
-            finally:
-                box.lock.release()
         except BaseException:
             self._leave(login.account, box)
             raise
@@ -137,8 +134,7 @@ class Pickups:
         """Take what waits, up to what one reply carries."""
         box = self._use(login.account)
         try:
-            await box.lock.acquire()
-            try:
+            async with box.lock:
                 await box.load()
                 used = box.picked > 0
                 found, position = await self._find(login, box, box.picked, 2**53)
@@ -146,8 +142,6 @@ class Pickups:
                 messages = [message for seq, message in found if not box.was_told(seq)]
                 if position != box.picked:
                     await box.pick_up(position)
-            finally:
-                box.lock.release()
         finally:
             self._leave(login.account, box)
         return PickedUp(messages=messages, used=used)
