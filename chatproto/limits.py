@@ -23,6 +23,8 @@ Frequency = Annotated[float, Meta(ge=0)]
 TEXT_BYTES = 16 * 1024
 #: Recipients that one ``send`` may list. Fixed: it is part of the protocol.
 RECIPIENTS = 64
+#: Names in a list with commas, as older clients write it: one transaction must stay small beside a batch.
+LISTED_NAMES = 256
 #: Messages in one page of ``history`` or of a replay. Fixed: it is part of the protocol.
 PAGE_ITEMS = 200
 #: Messages in a page of ``history`` that does not say how many: about two screens.

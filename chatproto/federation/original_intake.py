@@ -12,6 +12,7 @@ from chatproto.events import InboxEntry
 from chatproto.federation.bounds import EXPIRES
 from chatproto.federation.errand import Step, tell
 from chatproto.frames import Item
+from chatproto.limits import LISTED_NAMES
 from chatproto.names import RealmName, clean_file_name
 from chatproto.realm.arrivals import Arrival
 from chatproto.realm.changes import Change
@@ -23,8 +24,6 @@ from chatproto.records.audit import APPLIED
 
 #: How often something is judged anew whose rules changed, or whose rows were lost with those of others.
 _TRIES = 10
-#: Names in one list: one request must stay small beside a batch.
-_LISTED = 256
 
 
 class _Stored(Step):
@@ -80,8 +79,8 @@ class Intake:
                 await self._store(peer, item)
 
     async def _known(self, names: Sequence[str]) -> list[AccountRow]:
-        if len(names) > _LISTED:
-            raise TextTooLong(f"a list has at most {_LISTED} names")
+        if len(names) > LISTED_NAMES:
+            raise TextTooLong(f"a list has at most {LISTED_NAMES} names")
         found = {}
         for name in names:
             account = await self._realm.accounts.find(name)

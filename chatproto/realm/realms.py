@@ -5,15 +5,14 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError
 
 from chatproto.errors import BadField, BadName, ChatError, NoSuchUser
+from chatproto.limits import LISTED_NAMES
 from chatproto.names import RealmName, UserName, fold
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.aliases import Aliases
 from chatproto.realm.outbound import VERDICT_SECONDS
 from chatproto.realm.times import Clock
 
-#: Names in an older client's list, as for ``sendgroup``.
-_LISTED = 256
-#: Of those so many are asked for at a time: half as many as questions may be under way on a link.
+#: Names of a list that are asked for at a time: half as many as questions may be under way on a link.
 _AT_ONCE = 32
 
 
@@ -59,8 +58,8 @@ class Realms:
         :raises BadField: the list is too long.
         """
         names = list(dict.fromkeys(name for name in listed.split(",") if name))
-        if len(names) > _LISTED:
-            raise BadField(f"a list has at most {_LISTED} names")
+        if len(names) > LISTED_NAMES:
+            raise BadField(f"a list has at most {LISTED_NAMES} names")
         known: dict[str, None] = {}
         for start in range(0, len(names), _AT_ONCE):
             piece = names[start : start + _AT_ONCE]

@@ -27,7 +27,7 @@ from chatproto.errors import (
     TextTooLong,
 )
 from chatproto.events import Reply
-from chatproto.limits import TEXT_BYTES
+from chatproto.limits import LISTED_NAMES, TEXT_BYTES
 from chatproto.names import OrderedCid, fold
 from chatproto.realm.cids import Cids, digest_of
 from chatproto.realm.conversations import Route
@@ -44,8 +44,6 @@ from chatproto.records import FILE, BoxRow, FileRow, MessageRow, Record
 #: Takes the one reply to a command, or the error that refuses it.
 Answer = Callable[[Reply | ChatError], None]
 
-#: Names in an older client's list: one transaction must stay small beside a batch.
-_LISTED = 256
 #: Characters of an impossible recipient that are told back: the longest address has 128.
 _NAMED = 128
 #: What is wrong with a recipient, and not with the command.
@@ -237,8 +235,8 @@ class Sending:
                 raise NoSuchGroup from None
             return target
         names = dict.fromkeys(target.split(","))
-        if len(names) > _LISTED:
-            raise BadField(f"a list has at most {_LISTED} names")
+        if len(names) > LISTED_NAMES:
+            raise BadField(f"a list has at most {LISTED_NAMES} names")
         known = []
         for name in names:
             with contextlib.suppress(*_IMPOSSIBLE):
