@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from chatproto.backoff import Backoff
 from chatproto.endpoints import is_loopback
-from chatproto.errors import ConfigError
+from chatproto.errors import ConfigError, LinkError
 from chatproto.federation.fronts import FrontHandshake, Main
 from chatproto.federation.identity import Key, make_seed
 from chatproto.federation.trust import Kind, Trust
@@ -33,6 +33,7 @@ from chatproto.ports import Listening, Ports
 from chatproto.protocols.front_end import MainLink
 from chatproto.protocols.front_factory import FrontFactory
 from chatproto.protocols.front_main import FIRST, Fronts
+from chatproto.telling import Telling, why_lost, why_not_met
 from chatproto.tls.connecting import client_endpoint
 from chatproto.wire.text import FileEntries
 
@@ -155,7 +156,7 @@ class Front:
         self._link = MainLink(reactor, config.limits, self._handshake, self._met, self._gone)
         self._backoff = Backoff(shortest=_SHORTEST, longest=_LONGEST)
         self._met_at = float("inf")
-        self._reason = ""
+        self._telling = Telling(reactor, config.main)
         self._again: IDelayedCall | None = None
         self._connecting: Deferred[Any] | None = None
         self._stopped = False
@@ -183,7 +184,7 @@ class Front:
             await self._ports.close()
             raise
         self._dial()
-        late = self._reactor.callLater(_FIRST_SECONDS, self._tried)
+        late = self._reactor.callLater(_FIRST_SECONDS, self._late)
         await self._first
         if late.active():
             late.cancel()
@@ -199,6 +200,7 @@ class Front:
             self._again.cancel()
         if self._connecting is not None:
             self._connecting.cancel()
+        self._telling.stop()
         self._link.close()
         self._tried()
 
@@ -241,11 +243,14 @@ class Front:
             self._log.error("the main server's key is not remembered: {why}", why=str(error))
         self._main = main
         self._met_at = self._reactor.seconds()
-        self._reason = ""
         for factory in self._factories:
             factory.speak_for(main.realm)
         self._tried()
-        self._log.info("linked with the main server of {realm}", realm=main.realm)
+        self._telling.linked(main.realm)
+
+    def _late(self) -> None:
+        self._telling.away("it has not answered yet")
+        self._tried()
 
     def _tried(self) -> None:
         if not self._first.called:
@@ -262,17 +267,21 @@ class Front:
 
     def _unconnected(self, failure: Failure) -> None:
         self._connecting = None
-        self._gone(f"no connection ({failure.type.__name__ if failure.type else 'failure'})")
+        self._try_again(f"cannot connect: {failure.getErrorMessage().rstrip('.')}")
 
-    def _gone(self, reason: str) -> None:
-        """Hear that there is no link; try again in a while."""
-        self._tried()
-        if self._stopped:
+    def _gone(self, error: LinkError | None) -> None:
+        if self._met_at == float("inf"):
+            self._try_again(why_not_met(error, self._config.name, self._key.fingerprint))
             return
-        if reason != self._reason:
-            self._reason = reason
-            self._log.warn("no link with the main server: {reason}; it is tried again", reason=reason)
         if self._reactor.seconds() - self._met_at >= _ESTABLISHED:
             self._backoff.reset()
         self._met_at = float("inf")
+        self._try_again(why_lost(error))
+
+    def _try_again(self, why: str) -> None:
+        """Try again in a while: there is no link."""
+        self._tried()
+        if self._stopped:
+            return
+        self._telling.away(why)
         self._again = self._reactor.callLater(self._backoff.next(), self._dial)

@@ -40,6 +40,7 @@ ORDER = (
         "service",
         "specification",
         "supervision",
+        "telling",
     ),
     ("auditing", "checking", "conformance", "tap", "cli", "testing"),
     ("__main__",),

@@ -9,6 +9,7 @@
     ├── FrameTooLong        line-too-long
     ├── HandshakeTimeout    handshake-timeout
     ├── LinkLost            link-lost             it ended before anybody had proved anything
+    ├── Silent              silent                nothing came for too long
     ├── NotLinked           not-linked            there is no link to that realm
     ├── OldTls              old-tls
     ├── WrongRealm          wrong-realm           another realm was meant, or answered
@@ -81,6 +82,13 @@ class LinkLost(LinkError):
 
     code = "link-lost"
     message = "the connection ended within the handshake"
+
+
+class Silent(LinkError):
+    """Nothing came of the other side, which gives a sign of life now and then."""
+
+    code = "silent"
+    message = "nothing came of it for too long"
 
 
 class NotLinked(LinkError):

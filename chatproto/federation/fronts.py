@@ -29,7 +29,7 @@ from chatproto.errors import (
     WrongKey,
 )
 from chatproto.federation.handshake import NONCE_BYTES
-from chatproto.federation.identity import Key, with_lengths
+from chatproto.federation.identity import Key, fingerprint, with_lengths
 from chatproto.federation.trust import Trust
 from chatproto.frames.fronts import Farewell, FrontHello, MainHello, OpeningFrame, Proof
 from chatproto.version import VERSION
@@ -88,7 +88,8 @@ class _Handshake:
         if trust is None:
             raise NotLinked("no front of that name is known here; it needs a table [fronts.NAME]")
         if not trust.takes(hello.key):
-            raise WrongKey
+            said = fingerprint(hello.key)
+            raise WrongKey(f"it has another key, {said}, than the one that is trusted here")
         if not {*hello.versions}.intersection(VERSIONS):
             raise NoCommonVersion
         self._trust = trust

@@ -67,6 +67,11 @@ class Key:
         #: The public key in hexadecimal digits.
         self.key = self._private.public_key().public_bytes_raw().hex()
 
+    @property
+    def fingerprint(self) -> str:
+        """What operators of others pin."""
+        return fingerprint(self.key)
+
     def sign(self, data: bytes) -> str:
         """Return the signature of data in hexadecimal digits."""
         return self._private.sign(data).hex()
@@ -91,8 +96,3 @@ class Identity(Key):
         self.capabilities = tuple(capabilities)
         self.versions = tuple(versions)
         self.agent = agent
-
-    @property
-    def fingerprint(self) -> str:
-        """What operators of other realms pin."""
-        return fingerprint(self.key)

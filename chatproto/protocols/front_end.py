@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 
-from chatproto.errors import LinkError
+from chatproto.errors import LinkError, RefusedByPeer
 from chatproto.federation.fronts import FrontHandshake, Main
 from chatproto.frames.fronts import Beat, Close, Farewell, FrontFrame, Heard, Open, Over, Part, Refusal, Told
 from chatproto.limits import Limits
@@ -84,7 +84,7 @@ class FrontProtocol(ChannelLink):
             # Of a client that is gone the rest of a line may never come.
             self.expect_part(frame, wanted=self._hub.session_of(frame.channel) is not None)
         elif isinstance(frame, Farewell):
-            self.reason = frame.reason
+            self.ending = RefusedByPeer(frame.reason)
             self.abort()
         elif not isinstance(frame, Beat):
             session = self._hub.session_of(frame.channel)
@@ -118,7 +118,7 @@ class MainLink:
         limits: Limits,
         handshake: Callable[[], FrontHandshake],
         met: Callable[[Main, str], None],
-        gone: Callable[[str], None],
+        gone: Callable[[LinkError | None], None],
         random_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self._clock = clock
@@ -239,7 +239,7 @@ class MainLink:
         elif end.told:
             return
         end.told = True
-        self._gone(end.reason if error is None else error.text)
+        self._gone(end.ending)
 
     def has_room(self) -> None:
         """See :class:`Hub`."""

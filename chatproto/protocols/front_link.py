@@ -15,7 +15,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from chatproto.errors import FrameTooLong, HandshakeTimeout, LinkError, LinkLost, RefusedByPeer
+from chatproto.errors import FrameTooLong, HandshakeTimeout, LinkError, RefusedByPeer, Silent
 from chatproto.federation.fronts import FrontHandshake, MainHandshake
 from chatproto.frames.fronts import Beat, Farewell, FrontFrame, MainFrame, Part
 from chatproto.limits import Limits
@@ -66,8 +66,8 @@ class ChannelLink(PausingFraming):
         self._turn = turn
         self._limits = limits
         self.stage = Stage.HANDSHAKE
-        #: Why it ended, as a code.
-        self.reason = LinkLost.code
+        #: Why it ended; None: the connection just did.
+        self.ending: LinkError | None = None
         self._lanes = Lanes()
         self._outbox: Outbox | None = None
         #: The frame whose raw bytes come next, and by channel what came of lines.
@@ -142,7 +142,7 @@ class ChannelLink(PausingFraming):
         """End the link for a reason of ours, of which the other side is told."""
         if self.stage is Stage.ENDING:
             return
-        self.reason = error.code
+        self.ending = error
         self.lost(error)
         if isinstance(error, RefusedByPeer):
             self.abort()
@@ -167,7 +167,7 @@ class ChannelLink(PausingFraming):
         if self.paused:
             self._heard_at = now  # it may have said much that was not read
         if now - self._heard_at >= DEAD_SECONDS:
-            self.reason = "silent"
+            self.ending = Silent()
             self.abort()
         else:
             self.send(_NOBODY, Beat())

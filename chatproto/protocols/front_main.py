@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
-from chatproto.errors import BadFrame, LinkError, TooManyConnections
+from chatproto.errors import BadFrame, BadProof, LinkError, RefusedByPeer, TooManyConnections
 from chatproto.federation.fronts import Main, MainHandshake
 from chatproto.federation.identity import Key
 from chatproto.federation.trust import Trust
@@ -50,6 +50,7 @@ class MainProtocol(ChannelLink):
         )
         super().__init__(handshake, fronts.clock, fronts.turn, fronts.limits)
         self._fronts = fronts
+        self._address = address
         self._name = handshake
         self._channels: dict[int, Channel] = {}
         #: The highest number of a channel so far: what is asked in a lower one that is not there was refused.
@@ -63,15 +64,20 @@ class MainProtocol(ChannelLink):
         """What the front is called."""
         return self._name.name
 
+    @property
+    def where(self) -> str:
+        """What the front is called, and where it is; of a stranger the name may be any, or none."""
+        return f"{self.front or '?'} at {self._address or 'this machine'}"
+
     def linked(self) -> None:
         """See :class:`ChannelLink`."""
         self._fronts.linked(self)
-        self._log.info("the front {front} is linked", front=self.front)
+        self._log.info("the front {front} is linked", front=self.where)
 
     def lost(self, error: LinkError | None) -> None:
         """See :class:`ChannelLink`."""
         if error is not None:
-            self._fronts.ended(self.front, error)
+            self._fronts.ended(self.where, error)
         self._fronts.lost(self)
         channels, self._channels = self._channels, {}
         for channel in channels.values():
@@ -115,7 +121,7 @@ class MainProtocol(ChannelLink):
         self._newest = max(self._newest, frame.channel)
         if len(self._channels) >= self._limits.connections:
             # Only this client has no room: the front, which has a bound of its own, does not know ours.
-            self._fronts.full(self.front)
+            self._fronts.full(self.where)
             self.send(frame.channel, Over(channel=frame.channel, reason=TooManyConnections.code))
             return
         channel = Channel(self, frame.channel, frame.address, self._fronts.new_session)
@@ -152,6 +158,16 @@ class MainProtocol(ChannelLink):
         """See :class:`~chatproto.protocols.channels.Carrier`."""
         if self._goodbye is not None and not any(each.under_way for each in self._channels.values()):
             super().goodbye(self._goodbye)
+
+
+def _why(error: LinkError) -> str:
+    """Return why a link with a front ends, for the operator of the main server."""
+    match error:
+        case BadProof():
+            return "its proof does not hold; the secret in its [fronts.NAME] is not the one that it has"
+        case RefusedByPeer():
+            return f"it ended the handshake: {error.reason}"
+    return error.text
 
 
 class Fronts:
@@ -203,17 +219,19 @@ class Fronts:
     def lost(self, protocol: MainProtocol) -> None:
         """Hear that a link is gone."""
         self._strangers.pop(protocol, None)
-        self._linked.discard(protocol)
+        if protocol in self._linked:
+            self._linked.discard(protocol)
+            self._log.info("the front {front} is gone", front=protocol.where)
 
-    def ended(self, name: str, error: LinkError) -> None:
+    def ended(self, where: str, error: LinkError) -> None:
         """Tell the log why a link ends, now and then: it costs a stranger a line to end one."""
         if self._may_tell():
-            self._log.warn("the link with the front {front} ends: {why}", front=name or "?", why=error.text)
+            self._log.warn("the link with the front {front} ends: {why}", front=where, why=_why(error))
 
-    def full(self, name: str) -> None:
+    def full(self, where: str) -> None:
         """Tell the log that a front has more clients than there is room for, now and then."""
         if self._may_tell():
-            self._log.warn("a client of the front {front} is turned away: too many connections", front=name)
+            self._log.warn("a client of the front {front} is turned away: too many connections", front=where)
 
     def _may_tell(self) -> bool:
         now = self.clock.seconds()

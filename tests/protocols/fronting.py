@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
+from chatproto.errors import LinkError
 from chatproto.federation.fronts import FrontHandshake, Main
 from chatproto.federation.identity import Key
 from chatproto.federation.trust import Kind, Trust
@@ -33,7 +34,7 @@ class FrontBefore:
         self._main_server = main
         self._key = Key(b"f" * 32)
         self.main = Main("")
-        self.ends: list[str] = []
+        self.ends: list[LinkError | None] = []
         self.link = MainLink(house.clock, house.policy.limits, self._handshake, self._met, self.ends.append)
         self.factory = FrontFactory(self.link.new_session, house.clock, house.policy.limits)
         self.fronts = Fronts(

@@ -132,6 +132,11 @@ def test_a_front_ends_in_order_and_the_clients_of_others_stay(
         until(lambda: json.loads(other.ask("info {} \r\n"))["message"], lambda who: [*who] == ["henderson"])
 
 
+def test_a_main_server_that_says_nothing_is_told_of_soon(start_front: StartFront) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        until(start_front(silent.getsockname()[1]).log, lambda log: "it has not answered yet" in log)
+
+
 def test_a_front_that_is_to_end_before_it_is_ready_ends_in_order() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
@@ -173,6 +178,13 @@ def test_fronts_of_a_server_that_is_no_lab_share_a_secret(tmp_path: Path, start_
             assert refused is not None
             assert refused["status"] == "ERROR"
         assert SECRET not in lobby.log() + wrong.log()
+        where = f"no link with the main server at tcp:127.0.0.1:{main.ports['peer']}: "
+        assert stranger.log().count(f"{where}it knows no front called front; it needs [fronts.front]") == 1
+        assert wrong.log().count(f"{where}it does not take this front's proof; the secret here is not") == 1
+        assert "the link with the front front at 127.0.0.1 ends: no front of that name is known" in main.log()
+        assert "the front lobby at 127.0.0.1 is linked" in main.log()
+        assert lobby.terminate() == 0
+        until(main.log, lambda log: "the front lobby at 127.0.0.1 is gone" in log)
     finally:
         main.close()
 
@@ -212,7 +224,7 @@ def test_a_front_knows_its_main_server_again(
     other = start_front(server.port, "--state", str(state))
     with OlderClient(other) as client:
         assert client.ask("auth messi x\r\n") == AWAY
-    until(other.log, lambda log: "another key" in log)
+    until(other.log, lambda log: "it has another key, ed25519:" in log and "remove main.key" in log)
 
 
 def test_the_kit_finds_nothing_wrong_behind_two_fronts(server: RunningRealm, start_front: StartFront) -> None:
