@@ -7,7 +7,7 @@ import contextlib
 from twisted.internet.posixbase import PosixReactorBase
 
 from chatproto.configuration import Config
-from chatproto.errors import ConfigError, NameTaken, StoreError, StoreInUse
+from chatproto.errors import CannotServe, ConfigError, NameTaken, StoreError, StoreInUse
 from chatproto.executors import ThreadExecutor
 from chatproto.federation.adding import Adding
 from chatproto.federation.peers import Peers
@@ -25,10 +25,6 @@ LAB_USERS = {
     "lineker": ("Gary Lineker", "Inggris"),
 }
 LAB_PASSWORD = "surabaya"  # noqa: S105 - known to everybody who was in the course
-
-
-class CannotServe(Exception):
-    """The realm cannot be served; the message is one line for the operator."""
 
 
 class OpenRealm:

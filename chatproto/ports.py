@@ -14,10 +14,9 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.logger import Logger
 
-from chatproto.errors import TlsNeeded
+from chatproto.errors import CannotServe, TlsNeeded
 from chatproto.frames import Goodbye
 from chatproto.listeners import Listener
-from chatproto.opening import CannotServe
 from chatproto.protocols.lines_factory import LinesFactory
 from chatproto.protocols.peer_factory import RealmPeerFactory
 from chatproto.tls.certificates import BadCertificate, TlsFiles

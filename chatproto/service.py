@@ -21,12 +21,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from chatproto.configuration import Config
+from chatproto.errors import CannotServe
 from chatproto.fronts import fronts_of
 from chatproto.limits import LOOPBACK, Limits
 from chatproto.listeners import CLIENT, METRICS, PEER, Listener
 from chatproto.loop import LoopWatch
 from chatproto.older import MAKERS, reached_at
-from chatproto.opening import LAB_PASSWORD, LAB_USERS, CannotServe, OpenRealm, add_lab_users, open_realm
+from chatproto.opening import LAB_PASSWORD, LAB_USERS, OpenRealm, add_lab_users, open_realm
 from chatproto.ports import Listening, Ports
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.protocols.front_main import FIRST, Fronts
@@ -38,7 +39,7 @@ from chatproto.realm import Realm
 from chatproto.store.urls import shown
 from chatproto.tls.connecting import client_endpoint
 
-__all__ = ["LAB_PASSWORD", "LAB_USERS", "CannotServe", "Listening", "RealmService", "realm_service"]
+__all__ = ["LAB_PASSWORD", "LAB_USERS", "Listening", "RealmService", "realm_service"]
 
 T = TypeVar("T")
 

@@ -19,11 +19,11 @@ from twisted.internet.threads import deferToThread
 from chatproto import store as store_module
 from chatproto.client import ChatClient
 from chatproto.configuration import PeerTable, Settings, configure
-from chatproto.errors import StoreFailed
+from chatproto.errors import CannotServe, StoreFailed
 from chatproto.events import LinkState
 from chatproto.interfaces import IStore
 from chatproto.opening import LAB_PASSWORD
-from chatproto.service import CannotServe, RealmService, realm_service
+from chatproto.service import RealmService, realm_service
 from tests.authority import Authority
 from tests.conftest import LoggedFailures
 from tests.test_metrics import Figures, request

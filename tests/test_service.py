@@ -16,10 +16,10 @@ from twisted.internet.threads import deferToThread
 
 from chatproto import store as store_module
 from chatproto.configuration import Config, configure, settings_from_flags
-from chatproto.errors import StoreFailed
+from chatproto.errors import CannotServe, StoreFailed
 from chatproto.interfaces import IStore
 from chatproto.records import Batch
-from chatproto.service import LAB_USERS, CannotServe, RealmService, realm_service
+from chatproto.service import LAB_USERS, RealmService, realm_service
 from tests.conftest import LoggedFailures
 from tests.serving import Connection
 

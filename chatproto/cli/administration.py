@@ -18,7 +18,7 @@ from chatproto.cli.running import run
 from chatproto.commands import Command, Hello, Request
 from chatproto.configuration import Place, Settings, configure, locate
 from chatproto.control import ControlConnection, NoServer
-from chatproto.errors import ChatError, ConfigError
+from chatproto.errors import CannotServe, ChatError, ConfigError
 from chatproto.events import Done, Event, Greeting, Reply
 from chatproto.realm import ClientSession, Realm
 from chatproto.realm.policy import Registration
@@ -97,8 +97,6 @@ def _administer_alone(settings: Settings, place: Place, work: Work[T], *, new: b
         raise click.ClickException(f"no realm answers, and there is no store at {path}")
     if place.realm is None:
         raise ConfigError("realm: expected --realm too, since no running realm answers that would tell it")
-    from chatproto.opening import CannotServe  # noqa: PLC0415 - see _alone
-
     os.umask(0o077)  # what SQLite puts beside the store is the operator's alone
     try:
         return run(lambda reactor: _alone(reactor, settings, work, files=files))

@@ -16,8 +16,8 @@ from twisted.internet.posixbase import PosixReactorBase
 
 from chatproto.cli.logs import LEVELS, start_logging
 from chatproto.cli.running import run
+from chatproto.errors import CannotServe
 from chatproto.listeners import Listener, check_certificates
-from chatproto.opening import CannotServe
 from chatproto.ports import Listening
 from chatproto.process import end_once, on_hangup, prepare_process, settle_process
 from chatproto.supervision import Supervisor

@@ -77,7 +77,15 @@ from chatproto.errors.distrust import (
     UntrustedCertificate,
     WrongHost,
 )
-from chatproto.errors.failures import ConfigError, DiskFull, StoreError, StoreFailed, StoreInUse, StoreRefused
+from chatproto.errors.failures import (
+    CannotServe,
+    ConfigError,
+    DiskFull,
+    StoreError,
+    StoreFailed,
+    StoreInUse,
+    StoreRefused,
+)
 from chatproto.errors.filing import (
     BadOffset,
     FileGone,
@@ -168,6 +176,7 @@ __all__ = [
     "BadToken",
     "Blocked",
     "Busy",
+    "CannotServe",
     "ChatError",
     "CidReused",
     "ConfigError",

@@ -36,3 +36,7 @@ class DiskFull(StoreRefused):
 
 class ConfigError(Exception):
     """A configuration is wrong; the message names the key and says what it should be."""
+
+
+class CannotServe(Exception):
+    """A realm, or a front, cannot be served; the message is one line for the operator."""

@@ -20,8 +20,7 @@ try:
     from twisted.internet.task import react
 
     from chatproto import PeerTable, Settings, configure, realm_service
-    from chatproto.errors import ConfigError
-    from chatproto.service import CannotServe
+    from chatproto.errors import CannotServe, ConfigError
 except ModuleNotFoundError as error:
     sys.exit(f"no module {error.name}: this needs chatproto and what it requires (pip install .)")
 

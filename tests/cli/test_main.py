@@ -13,28 +13,39 @@ from chatproto.cli import COMMANDS
 from chatproto.errors import ChatError
 from chatproto.specification import rst_tables
 from chatproto.version import VERSION
-from tests.serving import chatproto, environment
+from tests.serving import chatproto, environment, here
 
 
-def test_help_lists_every_command_and_imports_none() -> None:
+def started(*arguments: str, without: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process that says last which modules of these packages it imported."""
     program = (
         "import sys\n"
         "from chatproto.cli import main\n"
-        "try: main(['--help'])\n"
-        "finally: print(*sorted(name for name in sys.modules if name.startswith(('twisted', 'sqlalchemy'))))"
+        f"try: main({arguments})\n"
+        f"finally: print(*sorted(name for name in sys.modules if name.startswith({without})))"
     )
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=True
     )
+
+
+def test_help_lists_every_command_and_imports_none() -> None:
+    done = started("--help", without=("twisted", "sqlalchemy"))
     for command, line in COMMANDS.items():
         assert f"  {command}" in done.stdout
         assert line in done.stdout
     assert done.stdout.endswith("\n\n") or done.stdout.splitlines()[-1] == ""
 
 
+def test_a_front_has_no_store_and_loads_no_database() -> None:
+    done = started("front", "--help", without=("sqlalchemy",))
+    assert done.stdout.startswith("Usage: ")
+    assert done.stdout.endswith("\n\n")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_of_its_own(command: str) -> None:
-    done = chatproto(command, "--help")
+    done = here(command, "--help")
     assert done.returncode == 0
     assert done.stdout.startswith(f"Usage: chatproto {command}")
 
@@ -45,7 +56,7 @@ def test_the_version_is_told() -> None:
 
 @pytest.mark.parametrize("arguments", [("nonsense",), ("serve", "extra"), ("--nonsense",)])
 def test_a_wrong_usage_is_one_line_that_names_the_help(arguments: tuple[str, ...]) -> None:
-    done = chatproto(*arguments)
+    done = here(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("chatproto: ")
     assert "--help`" in done.stderr
