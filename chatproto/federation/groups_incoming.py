@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable
 
 from msgspec.structs import replace
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -25,6 +24,7 @@ from chatproto.federation.groups_taken import Place, Taken, size_of
 from chatproto.federation.rules import Arrival, Replicas
 from chatproto.frames import Ack, Digest, Entry, PeerLimits, Start
 from chatproto.names import RealmName, fold
+from chatproto.realm.bells import Bell
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 
@@ -71,7 +71,7 @@ class GroupReceiver:
         self._others = 0
         self._acks: dict[str, Ack] = {}
         self._busy = False
-        self._quiet: list[Deferred[None]] = []
+        self._quiet = Bell()
         #: Entries that have to go alone, as one of them broke a constraint; and how often one alone did.
         self._alone = 0
         self._conflicts = 0
@@ -99,9 +99,7 @@ class GroupReceiver:
     async def quiet_again(self) -> None:
         """Return when nothing is on its way, though another connection may have begun."""
         while self._busy:
-            quiet: Deferred[None] = Deferred()
-            self._quiet.append(quiet)
-            await quiet
+            await self._quiet.wait()
 
     def attach(
         self, on_acks: Callable[[], None], give_up: Callable[[str], None], on_doubt: Callable[[str], None]
@@ -203,9 +201,7 @@ class GroupReceiver:
                     return
         finally:
             self._busy = False
-            quiet, self._quiet = self._quiet, []
-            for each in quiet:
-                each.callback(None)
+            self._quiet.ring()
 
     async def _apply_next(self) -> bool:
         """Do what is next; tell whether to go on at once."""

@@ -23,7 +23,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from chatproto.errors import Conflict
@@ -36,6 +35,7 @@ from chatproto.frames.routing import Ruling
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
 from chatproto.realm.audit import Audit
+from chatproto.realm.bells import Bell
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import AppliedRow
@@ -89,7 +89,7 @@ class IncomingStream:
         self._items = 0
         self._bytes = 0
         self._entry: Entry | None = None
-        self._quiet: list[Deferred[None]] = []
+        self._quiet = Bell()
         #: Counts connections; 0 in :attr:`_attached` is none.
         self._connections = 0
         self._attached = 0
@@ -121,9 +121,7 @@ class IncomingStream:
         """Return where the stream stands, when nothing of an older connection is on its way any more."""
         assert not self._attached
         while self._entry is not None:
-            quiet: Deferred[None] = Deferred()
-            self._quiet.append(quiet)
-            await quiet
+            await self._quiet.wait()
         row = self.row
         if row is None:
             return Ready()
@@ -336,9 +334,7 @@ class IncomingStream:
     def _over(self, outcome: T) -> T:
         """Hear that nothing is on its way to the disk, whatever became of it."""
         self._entry = None
-        quiet, self._quiet = self._quiet, []
-        for each in quiet:
-            each.callback(None)
+        self._quiet.ring()
         return outcome
 
     def _stored(self, entry: Entry) -> None:

@@ -23,6 +23,7 @@ from chatproto.errors import BadRequest, Busy, ChatError, ConnectionUnavailable,
 from chatproto.events import Event, Greeting, Piece, Reply
 from chatproto.limits import SERVER_LINE_BYTES
 from chatproto.protocols.framing import LineFraming
+from chatproto.realm.bells import Bell
 from chatproto.wire.json import Answer, decode_from_server, encode_command
 
 R = TypeVar("R", bound=Reply)
@@ -87,7 +88,7 @@ class ChatClientProtocol(LineFraming):
         self._flushing: IDelayedCall | None = None
         self._aborting: IDelayedCall | None = None
         self._ended = False
-        self._losses: list[Deferred[None]] = []
+        self._loss = Bell()
         self._heard_at = 0.0
         self._spoken = False  # the server has said something
         self._watch = LoopingCall(self._check)
@@ -127,11 +128,7 @@ class ChatClientProtocol(LineFraming):
 
     def when_lost(self) -> Deferred[None]:
         """Fire when the connection is gone and every command has failed that was not answered."""
-        if self._ended:
-            return succeed(None)
-        loss: Deferred[None] = Deferred()
-        self._losses.append(loss)
-        return loss
+        return succeed(None) if self._ended else self._loss.wait()
 
     def connectionMade(self) -> None:
         """Begin to measure silence."""
@@ -151,9 +148,7 @@ class ChatClientProtocol(LineFraming):
             self._sent.appendleft(self._piece[0])
         while unanswered := self._sent or self._waiting:  # their callbacks may look at what is left
             unanswered.popleft().answer.errback(ConnectionUnavailable())
-        losses, self._losses = self._losses, []
-        for loss in losses:
-            loss.callback(None)
+        self._loss.ring()
 
     def dataReceived(self, data: bytes) -> None:
         """Note that the server lives, then take the lines."""

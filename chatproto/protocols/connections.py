@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.protocol import connectionDone
@@ -18,6 +18,7 @@ from chatproto.endpoints import network_of
 from chatproto.errors import TooManyConnections
 from chatproto.limits import Limits
 from chatproto.protocols.lingering import Linger
+from chatproto.realm.bells import Bell
 from chatproto.realm.meters import Traffic
 from chatproto.realm.rates import Buckets, Rate
 from chatproto.realm.times import Clock
@@ -61,7 +62,7 @@ class Connections:
         #: From which network each one is.
         self._open: dict[Connection, str] = {}
         self._by_network: Counter[str] = Counter()
-        self._empty: list[Deferred[None]] = []
+        self._empty = Bell()
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._open))
@@ -103,9 +104,7 @@ class Connections:
         self._uncount(connection)
         del self._open[connection]
         if not self._open:
-            empty, self._empty = self._empty, []
-            for done in empty:
-                done.callback(None)
+            self._empty.ring()
 
     def _uncount(self, connection: Connection) -> None:
         network = self._open[connection]
@@ -115,12 +114,7 @@ class Connections:
 
     def when_empty(self) -> Deferred[None]:
         """Fire when there is none."""
-        done: Deferred[None] = Deferred()
-        if self._open:
-            self._empty.append(done)
-        else:
-            done.callback(None)
-        return done
+        return self._empty.wait() if self._open else succeed(None)
 
     def drain(self, reason: str) -> Deferred[None]:
         """Say goodbye on all of them, and fire when they are closed; after 5 seconds they are aborted."""

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from chatproto.errors import ChatError
 from chatproto.events import Event, Message, Reply, Sent
+from chatproto.realm.bells import Bell
 from chatproto.realm.listening import Sink
 from chatproto.realm.sending import Answer
 from chatproto.realm.times import Clock
@@ -29,15 +30,16 @@ class Echo:
         self._clock = clock
         #: The mids of what was said and is not back.
         self._said: set[str] = set()
-        self._quiet: list[Deferred[None]] = []
+        self._quiet = Bell()
 
     def push(self, event: Event) -> bool:
         """See :meth:`Sink.push`."""
         room = self._sink.push(event)
         if type(event) is Message and self._said:
             self._said -= {event.mid, event.about}
-            if self._quiet and not self._said:
-                self._clock.callLater(0, self._end)  # who leaves must not do so while all are being told
+            if self._quiet.awaited and not self._said:
+                # Not now: who leaves must not do so while all are being told.
+                self._clock.callLater(0, self._quiet.ring)
         return room
 
     def goodbye(self, reason: str) -> None:
@@ -57,13 +59,7 @@ class Echo:
         """Fire when all is back that was said, or after a while."""
         if not self._said:
             return succeed(None)
-        quiet: Deferred[None] = Deferred()
-        self._quiet.append(quiet)
-        call = self._clock.callLater(ECHO_SECONDS, self._end)
+        quiet = self._quiet.wait()
+        call = self._clock.callLater(ECHO_SECONDS, self._quiet.ring)
         quiet.addCallback(lambda _: call.cancel() if call.active() else None)
         return quiet
-
-    def _end(self) -> None:
-        quiet, self._quiet = self._quiet, []
-        for each in quiet:
-            each.callback(None)

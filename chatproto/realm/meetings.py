@@ -18,6 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from chatproto.errors import ChatError, NoSuchGroup, Unavailable
 from chatproto.names import Address, RealmName, fold
+from chatproto.realm.bells import Bell
 from chatproto.realm.conversations import Group
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock
@@ -42,19 +43,8 @@ class Decision:
     def __init__(self) -> None:
         #: Realms that said already what they have.
         self.answered: set[RealmName] = set()
-        self._waiting: list[Deferred[None]] = []
-
-    def made(self) -> Deferred[None]:
-        """Fire when it is over."""
-        waiting: Deferred[None] = Deferred()
-        self._waiting.append(waiting)
-        return waiting
-
-    def end(self) -> None:
-        """Let those go on who waited."""
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each.callback(None)
+        #: Rings when it is over.
+        self.made = Bell()
 
 
 class Meetings:
@@ -89,18 +79,18 @@ class Meetings:
         """Begin to decide where a name is, when nobody else does; :meth:`over` ends it."""
         key = fold(name)
         while key in self._decisions:
-            await self._decisions[key].made()
+            await self._decisions[key].made.wait()
         decision = self._decisions[key] = Decision()
         return decision
 
     async def decided(self, name: str) -> None:
         """Return when nobody of this realm is deciding where a name is."""
         while (decision := self._decisions.get(fold(name))) is not None:
-            await decision.made()
+            await decision.made.wait()
 
     def over(self, name: str) -> None:
         """Hear that what was decided is done."""
-        self._decisions.pop(fold(name)).end()
+        self._decisions.pop(fold(name)).made.ring()
 
     async def near(
         self, decision: Decision, name: str, realms: Iterable[RealmName]
@@ -150,7 +140,7 @@ class Meetings:
         """
         decision = self._decisions.get(fold(name))
         if decision is not None and (peer in decision.answered or self._realm < peer):
-            await decision.made()
+            await decision.made.wait()
         group = await self._routes.group(name)
         known = any(member.endswith(f"@{peer}") for member in group.members)
         if group.settings.access != "open" and not known:

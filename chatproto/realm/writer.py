@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -19,6 +19,7 @@ from chatproto.errors import ChatError, Conflict, StoreRefused, Unavailable
 from chatproto.faults import Discreet
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
+from chatproto.realm.bells import Bell
 from chatproto.realm.meters import Meters
 from chatproto.realm.times import Clock
 from chatproto.records import Batch, Entry, Record, StoreState
@@ -107,7 +108,7 @@ class Writer:
         self.committed = state.batch
         self._resets: list[Callable[[], None]] = []
         self._waiting_for_room: deque[Callable[[], None]] = deque()
-        self._idle: list[Deferred[None]] = []
+        self._idle = Bell()
         #: Set when the store failed; nothing is written or answered any more.
         self.failure: Failure | None = None
         self._fatal: list[Callable[[Failure], None]] = []
@@ -205,12 +206,9 @@ class Writer:
 
     def when_idle(self) -> Deferred[None]:
         """Fire when everything appended so far is on disk, or the store failed."""
-        done: Deferred[None] = Deferred()
         if self.failure is not None or not (self._open or self._committing):
-            done.callback(None)
-        else:
-            self._idle.append(done)
-        return done
+            return succeed(None)
+        return self._idle.wait()
 
     async def close(self) -> None:
         """Take no more entries; return when those appended so far are on disk, or the store failed."""
@@ -302,9 +300,7 @@ class Writer:
     def _go_on(self) -> None:
         self._start()
         if not self._open and not self._committing:
-            idle, self._idle = self._idle, []
-            for done in idle:
-                done.callback(None)
+            self._idle.ring()
         while self._waiting_for_room and not self.full:  # one by one: each may take the room again
             self._call(self._waiting_for_room.popleft())
 
@@ -330,6 +326,4 @@ class Writer:
             call(failure)
         for work in works:
             work.abandoned(failure)
-        idle, self._idle = self._idle, []
-        for done in idle:
-            done.callback(None)
+        self._idle.ring()

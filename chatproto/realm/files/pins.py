@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from twisted.internet.defer import Deferred
-
 from chatproto.errors import Unavailable
+from chatproto.realm.bells import Bell
 from chatproto.realm.times import Clock
 
 
@@ -20,19 +19,19 @@ class Pins:
         self._alone = False
         #: How many wait to be alone.
         self._asking = 0
-        self._waiting: list[Deferred[None]] = []
+        self._change = Bell()
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
         """Go on while nothing is removed: from before a content is kept until its row is durable."""
         while self._alone or self._asking:
-            await self._change()
+            await self._change.wait()
         self._held += 1
         try:
             yield
         finally:
             self._held -= 1
-            self._changed()
+            self._change.ring()
 
     @asynccontextmanager
     async def alone(self, patience: float | None = None) -> AsyncIterator[None]:
@@ -45,7 +44,7 @@ class Pins:
             yield
         finally:
             self._alone = False
-            self._changed()
+            self._change.ring()
 
     async def _ask(self, patience: float | None) -> None:
         """Wait until nobody is here, while whoever comes now waits behind this one."""
@@ -53,28 +52,18 @@ class Pins:
 
         def give_up() -> None:
             late.append(True)
-            self._changed()
+            self._change.ring()
 
         call = None if patience is None else self._clock.callLater(patience, give_up)
         self._asking += 1
         try:
             while (self._alone or self._held) and not late:
-                await self._change()
+                await self._change.wait()
         finally:
             self._asking -= 1
         if late:
-            self._changed()
+            self._change.ring()
             raise Unavailable("files are being kept all the time")
         if call is not None:
             call.cancel()
         self._alone = True
-
-    def _change(self) -> Deferred[None]:
-        change: Deferred[None] = Deferred()
-        self._waiting.append(change)
-        return change
-
-    def _changed(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for change in waiting:
-            change.callback(None)

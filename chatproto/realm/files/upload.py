@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 from chatproto.errors import BadOffset, ChatError, NoSuchFile
 from chatproto.events import Reply, Written
 from chatproto.interfaces import IFilePart
+from chatproto.realm.bells import Bell
 from chatproto.realm.meters import Meters
 from chatproto.realm.sending import Answer
 from chatproto.records import UploadRow
@@ -59,7 +60,7 @@ class Upload:
         self._room = room
         self._fault = fault
         self._bytes = 0
-        self._waiting: list[Deferred[None]] = []
+        self._change = Bell()
 
     @property
     def idle(self) -> bool:
@@ -96,7 +97,7 @@ class Upload:
         self._leave(length)
         self._room.meters.file_bytes_in += length
         answer(Written(file=self.row.mid, offset=size))
-        self._go_on()
+        self._change.ring()
 
     def _not_written(self, failure: Failure, length: int, answer: Answer) -> None:
         # Those behind it are not written either, and the next one has to begin where the part ends.
@@ -105,7 +106,7 @@ class Upload:
         error = self._fault(failure)
         self.refusal = self.refusal or error
         answer(error)
-        self._go_on()
+        self._change.ring()
 
     def _leave(self, length: int) -> None:
         self._bytes -= length
@@ -138,19 +139,9 @@ class Upload:
     async def room(self) -> None:
         """Return when more may come."""
         while self.full:
-            await self._change()
+            await self._change.wait()
 
     async def written(self) -> None:
         """Return when all that came is in the part, or was refused."""
         while self._bytes:
-            await self._change()
-
-    def _change(self) -> Deferred[None]:
-        change: Deferred[None] = Deferred()
-        self._waiting.append(change)
-        return change
-
-    def _go_on(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for change in waiting:
-            change.callback(None)
+            await self._change.wait()
