@@ -1,15 +1,25 @@
-"""Families of figures in the words of Prometheus, and those of the links. Needs the extra ``metrics``."""
+"""Families of figures in the words of Prometheus, of clients and of links. Needs the extra ``metrics``."""
 
 from __future__ import annotations
 
+import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 
+from chatproto.loop import LoopWatch
 from chatproto.operating import Operating
+from chatproto.protocols.lines_factory import LinesFactory
 from chatproto.protocols.peer_factory import RealmPeerFactory
 from chatproto.realm.meters import Histogram
+from chatproto.version import VERSION
 
 #: A figure, or one for each list of labels' values.
 Values = float | Mapping[tuple[str, ...], float]
@@ -38,6 +48,47 @@ def histogram_of(name: str, text: str, histogram: Histogram) -> Metric:
         total += count
         buckets.append((bound, float(total)))
     return HistogramMetricFamily(f"chatproto_{name}", text, buckets=buckets, sum_value=histogram.sum)
+
+
+def info(name: str, text: str, **said: str) -> Metric:
+    """Return who it is that has these figures."""
+    family = InfoMetricFamily(f"chatproto_{name}", text)
+    family.add_metric([], {**said, "version": VERSION, "python": platform.python_version()})
+    return family
+
+
+def lag(loop: LoopWatch) -> Metric:
+    """Return how late the main loop was."""
+    return histogram_of("loop_lag_seconds", "How late the main loop is, four times a second", loop.lag)
+
+
+def connection_figures(listeners: Sequence[tuple[str, LinesFactory]]) -> Iterator[Metric]:
+    """Return the figures of clients' connections by the name of their listener."""
+    opened: Counter[tuple[str, ...]] = Counter()
+    away: Counter[tuple[str, ...]] = Counter()
+    replies: Counter[tuple[str, ...]] = Counter()
+    refusals: Counter[tuple[str, ...]] = Counter()
+    connections: Counter[tuple[str, ...]] = Counter()
+    unsent: Counter[tuple[str, ...]] = Counter()
+    lines: Counter[tuple[str, ...]] = Counter()
+    for name, factory in listeners:
+        traffic, there = factory.traffic, factory.connections()
+        opened[name,] += traffic.opened
+        away[name,] += traffic.turned_away
+        replies[name,] += traffic.replies
+        connections[name,] += len(there)
+        unsent[name,] += sum(each.unsent for each in there)
+        for code, count in traffic.refusals.items():
+            refusals[name, code] += count
+        for state, count in factory.large_lines.load.items():
+            lines[name, state] += count
+    yield gauge("connections", "Open connections", connections, "listener")
+    yield counter("connections_opened", "Connections accepted", opened, "listener")
+    yield counter("connections_turned_away", "Connections for which there was no room", away, "listener")
+    yield gauge("unsent_bytes", "Bytes that wait for clients to read", unsent, "listener")
+    yield gauge("large_lines", "Lines with a file, or who waits to send one", lines, "listener", "state")
+    yield counter("replies", "Replies that are no refusals", replies, "listener")
+    yield counter("refusals", "Refusals by code", refusals, "listener", "code")
 
 
 def link_figures(links: Operating, linking: Sequence[RealmPeerFactory], now: float) -> Iterator[Metric]:

@@ -10,13 +10,14 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.interfaces import IDelayedCall, IProtocolFactory
 from twisted.internet.posixbase import PosixReactorBase
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -28,8 +29,9 @@ from chatproto.federation.fronts import FrontHandshake, Main
 from chatproto.federation.identity import Key, make_seed
 from chatproto.federation.trust import Kind, Trust
 from chatproto.limits import Limits
-from chatproto.listeners import Listener
-from chatproto.ports import Listening, Ports
+from chatproto.listeners import METRICS, Listener
+from chatproto.loop import LoopWatch
+from chatproto.ports import Listening, Ports, needing_metrics
 from chatproto.protocols.front_end import MainLink
 from chatproto.protocols.front_factory import FrontFactory
 from chatproto.protocols.front_main import FIRST, Fronts
@@ -152,7 +154,10 @@ class Front:
         self._trust = self._state.trust(config.trust)
         self._main = Main("")
         self._ports = Ports(reactor)
-        self._factories: list[FrontFactory] = []
+        #: The names and factories of what clients connect to.
+        self._serving: list[tuple[str, FrontFactory]] = []
+        self._drains: list[Callable[[], Deferred[None]]] = []
+        self._loop = LoopWatch(reactor)
         self._link = MainLink(reactor, config.limits, self._handshake, self._met, self._gone)
         self._backoff = Backoff(shortest=_SHORTEST, longest=_LONGEST)
         self._met_at = float("inf")
@@ -179,10 +184,12 @@ class Front:
         where = []
         try:
             for listener in self._config.listeners:
-                where.append(await self._ports.open(listener, self._factory(listener)))
+                make = self._metrics if listener.name == METRICS else self._factory
+                where.append(await self._ports.open(listener, make(listener)))
         except BaseException:
             await self._ports.close()
             raise
+        self._loop.start()
         self._dial()
         late = self._reactor.callLater(_FIRST_SECONDS, self._late)
         await self._first
@@ -193,8 +200,9 @@ class Front:
     async def close(self) -> None:
         """Accept no more, answer what was read, say goodbye, and end the link."""
         await self._ports.close()
-        for factory in self._factories:
-            await factory.drain()
+        for drain in self._drains:
+            await drain()
+        self._loop.stop()
         self._stopped = True
         if self._again is not None and self._again.active():
             self._again.cancel()
@@ -221,7 +229,16 @@ class Front:
             proxied=listener.opens.startswith("haproxy:"),
         )
         factory.successors[FIRST] = self._fronts.take
-        self._factories.append(factory)
+        self._serving.append((listener.name, factory))
+        self._drains.append(factory.drain)
+        return factory
+
+    def _metrics(self, listener: Listener) -> IProtocolFactory:
+        with needing_metrics():
+            from chatproto import metrics  # noqa: PLC0415 - needs an extra
+        collector = metrics.FrontCollector(self._config.name, self._link, self._serving, self._loop)
+        factory = metrics.MetricsFactory(metrics.registry_of(collector), self._reactor)
+        self._drains.append(factory.drain)
         return factory
 
     # -- the main server
@@ -243,7 +260,7 @@ class Front:
             self._log.error("the main server's key is not remembered: {why}", why=str(error))
         self._main = main
         self._met_at = self._reactor.seconds()
-        for factory in self._factories:
+        for _, factory in self._serving:
             factory.speak_for(main.realm)
         self._tried()
         self._telling.linked(main.realm)

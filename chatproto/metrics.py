@@ -1,18 +1,17 @@
-"""A realm's figures in the text format of Prometheus, over HTTP. Needs the extra ``metrics``.
+"""The figures of a realm or a front in the text format of Prometheus, over HTTP. Needs the extra ``metrics``.
 
 Nothing is counted here: the figures stand in :mod:`chatproto.realm.meters`, or are read off the realm and its
-connections when somebody asks. A registry belongs to one realm, so that a process may run several.
+connections when somebody asks. A registry belongs to one of them, so that a process may run several.
 """
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import InfoMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from twisted.internet.defer import Deferred
@@ -22,14 +21,24 @@ from twisted.web.http import Request as HttpRequest
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from chatproto.figures import Values, counter, gauge, histogram_of, link_figures
+from chatproto.figures import (
+    Values,
+    connection_figures,
+    counter,
+    gauge,
+    histogram_of,
+    info,
+    lag,
+    link_figures,
+)
 from chatproto.loop import LoopWatch
 from chatproto.operating import Operating
 from chatproto.protocols.factory import ChatServerFactory
+from chatproto.protocols.front_end import MainLink
+from chatproto.protocols.lines_factory import LinesFactory
 from chatproto.protocols.peer_factory import RealmPeerFactory
 from chatproto.realm import ClientSession, Realm
 from chatproto.realm.times import Clock
-from chatproto.version import VERSION
 
 #: One asks every so many seconds, some more may look by hand.
 _CONNECTIONS = 16
@@ -70,30 +79,18 @@ class RealmCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Return all figures as they are now."""
-        yield self._info()
-        yield histogram_of(
-            "loop_lag_seconds",
-            "How late the main loop is, four times a second",
-            self._loop.lag,
+        yield info(
+            "realm", "The realm that these figures are of", realm=str(self._realm.name), store=self._store
         )
+        yield lag(self._loop)
         yield from self._writing()
         yield from self._files()
         yield from self._reading()
         yield from self._people()
-        yield from self._connections()
+        yield from connection_figures(self._listeners)
+        yield from self._sessions()
         if self._links is not None:
             yield from link_figures(self._links, self._linking, self._realm.clock.seconds())
-
-    def _info(self) -> Metric:
-        info = InfoMetricFamily("chatproto_realm", "The realm that these figures are of")
-        said = {
-            "realm": str(self._realm.name),
-            "version": VERSION,
-            "store": self._store,
-            "python": platform.python_version(),
-        }
-        info.add_metric([], said)
-        return info
 
     def _writing(self) -> Iterator[Metric]:
         meters, writer = self._realm.meters, self._realm.writer
@@ -139,48 +136,52 @@ class RealmCollector(Collector):
         present = len(self._realm.present.accounts())
         yield gauge("accounts_present", "Accounts that have a connection", present)
 
-    def _connections(self) -> Iterator[Metric]:
-        opened: Counter[tuple[str, ...]] = Counter()
-        away: Counter[tuple[str, ...]] = Counter()
-        replies: Counter[tuple[str, ...]] = Counter()
-        refusals: Counter[tuple[str, ...]] = Counter()
-        connections: Counter[tuple[str, ...]] = Counter()
+    def _sessions(self) -> Iterator[Metric]:
         sessions: Counter[tuple[str, ...]] = Counter()
-        unsent: Counter[tuple[str, ...]] = Counter()
         states: Counter[tuple[str, ...]] = Counter()
-        lines: Counter[tuple[str, ...]] = Counter()
         for name, factory in self._listeners:
-            traffic = factory.traffic
-            opened[name,] += traffic.opened
-            away[name,] += traffic.turned_away
-            replies[name,] += traffic.replies
-            for code, count in traffic.refusals.items():
-                refusals[name, code] += count
-            for state, count in factory.large_lines.load.items():
-                lines[name, state] += count
-            for figure in (connections, sessions, unsent):
-                figure[name,] += 0  # a listener that has none is told of too
+            sessions[name,] += 0  # a listener that has none is told of too
             for connection in factory.connections():
-                connections[name,] += 1
-                unsent[name,] += connection.unsent
                 session = connection.session
                 if isinstance(session, ClientSession):
                     sessions[name,] += len(session.logins)
                     if session.listener is not None:
                         states[name, session.listener.state.value] += 1
-        yield gauge("connections", "Open connections", connections, "listener")
-        yield counter("connections_opened", "Connections accepted", opened, "listener")
-        yield counter("connections_turned_away", "Connections for which there was no room", away, "listener")
         yield gauge("sessions", "Sessions bound to connections", sessions, "listener")
         yield gauge("listening", "Connections that listen, by what they do now", states, "listener", "state")
-        yield gauge("unsent_bytes", "Bytes that wait for clients to read", unsent, "listener")
-        yield gauge("large_lines", "Lines with a file, or who waits to send one", lines, "listener", "state")
-        yield counter("replies", "Replies that are no refusals", replies, "listener")
-        yield counter("refusals", "Refusals by code", refusals, "listener", "code")
+
+
+class FrontCollector(Collector):
+    """Reads off the figures of one front: of its clients, and of its link to the main server."""
+
+    def __init__(
+        self, name: str, link: MainLink, listeners: Sequence[tuple[str, LinesFactory]], loop: LoopWatch
+    ) -> None:
+        self._name = name
+        self._link = link
+        self._listeners = listeners
+        self._loop = loop
+
+    def describe(self) -> list[Metric]:
+        """Return nothing: so it is not asked for figures when it is registered."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Return all figures as they are now."""
+        link = self._link
+        yield info("front", "The front that these figures are of", front=self._name)
+        yield lag(self._loop)
+        yield gauge("main_link_up", "Whether there is a link to the main server", link.up)
+        yield counter("main_links", "Links to the main server that stood", link.links)
+        clients, requests, size = link.load
+        yield gauge("main_link_clients", "Clients that have asked something", clients)
+        yield gauge("main_link_requests", "Requests that are on their way to the main server", requests)
+        yield gauge("main_link_unsent_bytes", "Bytes that wait for the main server to read", size)
+        yield from connection_figures(self._listeners)
 
 
 def registry_of(collector: Collector) -> CollectorRegistry:
-    """Return a registry of its own for a realm's figures, with those of the process beside them."""
+    """Return a registry of its own for figures, with those of the process beside them."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(collector)
     ProcessCollector(registry=registry)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from msgspec import Struct
 from twisted.internet.address import UNIXAddress
@@ -22,6 +24,20 @@ from chatproto.protocols.peer_factory import RealmPeerFactory
 from chatproto.tls.certificates import BadCertificate, TlsFiles
 from chatproto.tls.serving import Certificates, TlsFactory
 from chatproto.wire.peer import encode_frame
+
+
+@contextmanager
+def needing_metrics() -> Iterator[None]:
+    """Import what shows figures.
+
+    :raises CannotServe: its extra is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise CannotServe(
+            f"listen.metrics: needs {error.name}, which is not installed; install 'chatproto[metrics]'"
+        ) from error
 
 
 class Listening(Struct, frozen=True):

@@ -28,7 +28,7 @@ from chatproto.listeners import CLIENT, METRICS, PEER, Listener
 from chatproto.loop import LoopWatch
 from chatproto.older import MAKERS, reached_at
 from chatproto.opening import LAB_PASSWORD, LAB_USERS, OpenRealm, add_lab_users, open_realm
-from chatproto.ports import Listening, Ports
+from chatproto.ports import Listening, Ports, needing_metrics
 from chatproto.protocols.factory import ChatServerFactory
 from chatproto.protocols.front_main import FIRST, Fronts
 from chatproto.protocols.meeting import HELLO, Finder
@@ -223,12 +223,8 @@ class RealmService(Service):
         return factory
 
     def _metrics(self, opened: OpenRealm) -> IProtocolFactory:
-        try:
+        with needing_metrics():
             from chatproto import metrics  # noqa: PLC0415 - needs an extra
-        except ModuleNotFoundError as error:
-            raise CannotServe(
-                f"listen.metrics: needs {error.name}, which is not installed; install 'chatproto[metrics]'"
-            ) from error
         store = self._config.store.partition(":")[0]
         collector = metrics.RealmCollector(
             opened.realm, store, self._serving, self._loop, opened.operating, self._linking

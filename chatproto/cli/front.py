@@ -34,8 +34,9 @@ from chatproto.wire.text import FileEntries
 @click.option(
     "--listen",
     multiple=True,
-    metavar="client=ENDPOINT",
-    help=f"Where clients connect. May be repeated. [default: client={DEFAULT}]",
+    metavar="NAME=ENDPOINT",
+    help="Where to listen; NAME is client, or metrics for its figures. May be repeated. "
+    f"[default: client={DEFAULT}]",
 )
 @click.option("--name", default="front", show_default=True, help="What this front is called over there.")
 @click.option(

@@ -15,7 +15,7 @@ from chatproto.endpoints import EndpointText
 from chatproto.errors import ConfigError
 from chatproto.federation.setting import parse_connect
 from chatproto.federation.trust import Kind, Trust
-from chatproto.listeners import Listener, parse_endpoint
+from chatproto.listeners import CLIENT, METRICS, Listener, parse_endpoint
 
 #: The environment variable that may hold the secret; a command line can be read by everybody.
 SECRET = "CHATPROTO_FRONT_SECRET"  # noqa: S105 - a name, and no secret
@@ -40,15 +40,22 @@ def main_endpoint(text: str, *, insecure: bool) -> str:
 
 
 def front_listeners(settings: Settings, *, insecure: bool) -> tuple[Listener, ...]:
-    """Return where a front listens.
+    """Return where a front listens for clients, and where it shows its figures.
 
-    :raises ConfigError: it is no endpoint for clients, or passwords would cross the network in plain text.
+    :raises ConfigError: it is no endpoint for these, or passwords would cross the network in plain text.
     """
-    others = settings.listen.keys() - {"client"}
+    listen = {CLIENT: DEFAULT, **settings.listen}
+    others = listen.keys() - {CLIENT, METRICS}
     if others:
-        raise ConfigError(f"listen.{min(others)}: a front listens for clients only; expected client=ENDPOINT")
-    said = settings.listen.get("client", DEFAULT)
-    parsed = [parse_endpoint("client", each) for each in ([said] if isinstance(said, str) else said)]
+        raise ConfigError(
+            f"listen.{min(others)}: a front listens for clients only; expected client=ENDPOINT, "
+            "or metrics=ENDPOINT for its figures"
+        )
+    parsed = [
+        parse_endpoint(name, each)
+        for name, said in listen.items()
+        for each in ([said] if isinstance(said, str) else said)
+    ]
     if not insecure:
         refuse_insecure(parsed, lab=False)
     return tuple(replace(each, limits=limits_for(settings.limits, loopback=each.loopback)) for each in parsed)

@@ -127,6 +127,8 @@ class MainLink:
         self._met = met
         self._gone = gone
         self._turn = Turn(clock)
+        #: How many links there were.
+        self.links = 0
         self._end: FrontProtocol | None = None
         #: The connection that has been made last; it may not be the link yet.
         self._made: FrontProtocol | None = None
@@ -178,6 +180,12 @@ class MainLink:
         """Whether much waits to be sent."""
         return self._end is not None and self._end.waiting >= _WAITING_BYTES
 
+    @property
+    def load(self) -> tuple[int, int, int]:
+        """Clients that have a channel, requests on their way, and bytes that wait to be sent."""
+        requests = sum(session.under_way for session in self._sessions.values())
+        return len(self._sessions), requests, 0 if self._end is None else self._end.waiting
+
     def when_room(self, call: Callable[[], None]) -> None:
         """Call once, as soon as it is not full any more."""
         self._waiting.append(call)
@@ -217,6 +225,7 @@ class MainLink:
         """See :class:`Hub`. All that was on its way through the last link goes on."""
         self._forget_late()
         self._end = end
+        self.links += 1
         self._met(main, key)
         for channel, session in list(self._sessions.items()):
             self._open(channel, session)

@@ -82,6 +82,11 @@ class FrontSession:
             self._link.when_room(call)
 
     @property
+    def under_way(self) -> int:
+        """How many requests are on their way to the main server."""
+        return len(self._pending)
+
+    @property
     def owner(self) -> str:
         """Who it is, as far as is known: an account, or else an address."""
         return self.kept.user or self.address
