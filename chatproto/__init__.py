@@ -6,10 +6,10 @@ wait for Twisted, and importing one thing does not import everything.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from chatproto import version
+from chatproto.lazily import importer
 
 if TYPE_CHECKING:
     from chatproto.client import ChatClient
@@ -143,8 +143,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'chatproto' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"chatproto.{home}"), name)
+__getattr__ = importer(__name__, _HOMES)

@@ -12,9 +12,9 @@ ROOT = Path(chatproto.__file__).parent
 
 #: Rooms from the bottom up; a room sees those of its own line and of the lines above.
 ORDER = (
-    ("version", "names", "errors"),
+    ("version", "lazily", "names", "errors"),
     ("limits", "commands", "events", "frames", "records"),
-    ("endpoints", "interfaces", "executors", "faults", "tls"),
+    ("bells", "endpoints", "interfaces", "executors", "faults", "tls"),
     ("wire", "store", "files"),
     ("realm",),
     ("federation",),

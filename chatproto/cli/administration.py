@@ -11,17 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, overload
 
 import click
-from msgspec import structs
-from twisted.internet.posixbase import PosixReactorBase
 
 from chatproto.cli.running import run
-from chatproto.commands import Command, Hello, Request
-from chatproto.configuration import Place, Settings, configure, locate
+from chatproto.commands import Command, Hello
+from chatproto.configuration import Place, Settings, locate
 from chatproto.control import ControlConnection, NoServer
-from chatproto.errors import CannotServe, ChatError, ConfigError
-from chatproto.events import Done, Event, Greeting, Reply
-from chatproto.realm import ClientSession, Realm
-from chatproto.realm.policy import Registration
+from chatproto.errors import CannotServe, ConfigError
+from chatproto.events import Done, Greeting, Reply
 from chatproto.store.urls import MEMORY, SQLITE
 
 R = TypeVar("R", bound=Reply)
@@ -97,29 +93,13 @@ def _administer_alone(settings: Settings, place: Place, work: Work[T], *, new: b
         raise click.ClickException(f"no realm answers, and there is no store at {path}")
     if place.realm is None:
         raise ConfigError("realm: expected --realm too, since no running realm answers that would tell it")
+    from chatproto.cli.alone import work_alone  # noqa: PLC0415 - slow, and not needed to ask a running realm
+
     os.umask(0o077)  # what SQLite puts beside the store is the operator's alone
     try:
-        return run(lambda reactor: _alone(reactor, settings, work, files=files))
+        return run(lambda reactor: work_alone(reactor, settings, work, files=files))
     except CannotServe as error:
         raise click.ClickException(str(error)) from error
-
-
-async def _alone(reactor: PosixReactorBase, settings: Settings, work: Work[T], *, files: bool) -> T:
-    # Nothing will listen here, so what is unsafe for a listener is no reason to refuse. Who may register is
-    # only known if it was said; an invitation may be meant for a realm that is served with a flag for it.
-    config = configure(structs.replace(settings, insecure=True))
-    config = structs.replace(config, insecure=bool(settings.insecure))  # which holds for who is dialled
-    if not files:
-        config = structs.replace(config, files=None)
-    if settings.registration is None and config.authenticator is None:
-        config = structs.replace(config, registration=Registration.INVITE)
-    from chatproto.opening import open_realm  # noqa: PLC0415 - slow, and not needed to ask a running realm
-
-    opened = await open_realm(reactor, config)
-    try:
-        return await work(_Session(opened.realm))
-    finally:
-        await opened.close()
 
 
 def _at_once(work: Coroutine[Any, Any, T]) -> T:
@@ -140,31 +120,3 @@ class _Running:
 
     async def ask(self, command: Command, expected: type[R]) -> R:
         return self._connection.ask(command, expected)
-
-
-class _Session:
-    """Asks a realm that this process has opened for itself."""
-
-    def __init__(self, realm: Realm) -> None:
-        self._session = ClientSession(realm, _Nobody(), administrator=True)
-
-    async def ask(self, command: Command, expected: type[R]) -> R:
-        answers: list[Reply | ChatError] = []
-        waiting = self._session.handle(Request(command), answers.append)
-        if waiting is not None:
-            await waiting
-        [answer] = answers
-        if isinstance(answer, ChatError):
-            raise answer
-        assert isinstance(answer, expected)
-        return answer
-
-
-class _Nobody:
-    """The listener of a session that never listens."""
-
-    def push(self, event: Event) -> bool:
-        return True
-
-    def goodbye(self, reason: str) -> None:
-        pass

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatproto.bells import Bell
 from chatproto.errors import Conflict
 from chatproto.faults import Discreet
 from chatproto.federation.bounds import GROUPS
@@ -24,7 +25,6 @@ from chatproto.federation.groups_taken import Place, Taken, size_of
 from chatproto.federation.rules import Arrival, Replicas
 from chatproto.frames import Ack, Digest, Entry, PeerLimits, Start
 from chatproto.names import RealmName, fold
-from chatproto.realm.bells import Bell
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 

@@ -25,6 +25,7 @@ from typing import TypeVar
 
 from twisted.logger import Logger
 
+from chatproto.bells import Bell
 from chatproto.errors import Conflict
 from chatproto.federation.bounds import RATE_PAUSE, REFUSALS
 from chatproto.federation.errand import Errand
@@ -35,7 +36,6 @@ from chatproto.frames.routing import Ruling
 from chatproto.interfaces import IStore
 from chatproto.names import RealmName
 from chatproto.realm.audit import Audit
-from chatproto.realm.bells import Bell
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
 from chatproto.records import AppliedRow

@@ -18,12 +18,12 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatproto.bells import Bell
 from chatproto.commands import Chunk, Command, Download, Finish, Hello
 from chatproto.errors import BadRequest, Busy, ChatError, ConnectionUnavailable, LineTooLong, TlsNeeded
 from chatproto.events import Event, Greeting, Piece, Reply
 from chatproto.limits import SERVER_LINE_BYTES
 from chatproto.protocols.framing import LineFraming
-from chatproto.realm.bells import Bell
 from chatproto.wire.json import Answer, decode_from_server, encode_command
 
 R = TypeVar("R", bound=Reply)

@@ -14,11 +14,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from chatproto.bells import Bell
 from chatproto.endpoints import network_of
 from chatproto.errors import TooManyConnections
 from chatproto.limits import Limits
 from chatproto.protocols.lingering import Linger
-from chatproto.realm.bells import Bell
 from chatproto.realm.meters import Traffic
 from chatproto.realm.rates import Buckets, Rate
 from chatproto.realm.times import Clock

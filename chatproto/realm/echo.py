@@ -9,9 +9,9 @@ from functools import partial
 
 from twisted.internet.defer import Deferred, succeed
 
+from chatproto.bells import Bell
 from chatproto.errors import ChatError
 from chatproto.events import Event, Message, Reply, Sent
-from chatproto.realm.bells import Bell
 from chatproto.realm.listening import Sink
 from chatproto.realm.sending import Answer
 from chatproto.realm.times import Clock

@@ -16,9 +16,9 @@ from msgspec import Struct
 from twisted.internet.defer import Deferred, DeferredList, TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
+from chatproto.bells import Bell
 from chatproto.errors import ChatError, NoSuchGroup, Unavailable
 from chatproto.names import Address, RealmName, fold
-from chatproto.realm.bells import Bell
 from chatproto.realm.conversations import Group
 from chatproto.realm.routes import Routes
 from chatproto.realm.times import Clock

@@ -15,11 +15,11 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from chatproto.bells import Bell
 from chatproto.errors import ChatError, Conflict, StoreRefused, Unavailable
 from chatproto.faults import Discreet
 from chatproto.interfaces import IStore
 from chatproto.limits import Limits
-from chatproto.realm.bells import Bell
 from chatproto.realm.meters import Meters
 from chatproto.realm.times import Clock
 from chatproto.records import Batch, Entry, Record, StoreState

@@ -13,8 +13,9 @@ only asks a running realm does not have.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from chatproto.lazily import importer
 
 if TYPE_CHECKING:
     from chatproto.store.memory import MemoryDisk, MemoryStore
@@ -32,8 +33,4 @@ _HOMES = {
 __all__ = ["MemoryDisk", "MemoryStore", "SqlStore", "open_database", "open_store"]
 
 
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'chatproto.store' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"chatproto.store.{home}"), name)
+__getattr__ = importer(__name__, _HOMES)

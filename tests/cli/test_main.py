@@ -37,6 +37,12 @@ def test_help_lists_every_command_and_imports_none() -> None:
     assert done.stdout.endswith("\n\n") or done.stdout.splitlines()[-1] == ""
 
 
+def test_a_client_has_nothing_of_a_server() -> None:
+    done = started("send-file", "--help", without=("chatproto.realm", "sqlalchemy"))
+    assert done.stdout.startswith("Usage: ")
+    assert done.stdout.endswith("\n\n")
+
+
 def test_a_front_has_no_store_and_loads_no_database() -> None:
     done = started("front", "--help", without=("sqlalchemy",))
     assert done.stdout.startswith("Usage: ")

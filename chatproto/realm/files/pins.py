@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from chatproto.bells import Bell
 from chatproto.errors import Unavailable
-from chatproto.realm.bells import Bell
 from chatproto.realm.times import Clock
 
 

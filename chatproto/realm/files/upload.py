@@ -7,10 +7,10 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from chatproto.bells import Bell
 from chatproto.errors import BadOffset, ChatError, NoSuchFile
 from chatproto.events import Reply, Written
 from chatproto.interfaces import IFilePart
-from chatproto.realm.bells import Bell
 from chatproto.realm.meters import Meters
 from chatproto.realm.sending import Answer
 from chatproto.records import UploadRow
