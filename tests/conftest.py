@@ -19,7 +19,7 @@ import pytest_twisted
 from hypothesis import HealthCheck, settings
 from twisted.internet.base import ReactorBase
 from twisted.internet.task import deferLater
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogBeginner, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -62,7 +62,12 @@ class LoggedFailures:
 
 
 def pytest_configure() -> None:
-    """Let SIGINT interrupt: shells take that from what they start in the background, and its children."""
+    """Make the process what a server's is.
+
+    Until somebody begins to log Twisted keeps thousands of events, and with them whole realms. And shells
+    take from what they start in the background, and from its children, that SIGINT interrupts.
+    """
+    globalLogBeginner.beginLoggingTo([], discardBuffer=True, redirectStandardIO=False)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
