@@ -79,8 +79,8 @@ def test_a_file_reaches_a_group_of_both_realms_and_is_fetched_when_somebody_asks
                 content,
             )
             # And the other way: its home has it at once, and its sender too.
+            box(messi, "")  # its own; not later, when the other may be there
             assert lineker.ask(f"sendgroupfile fans@alpha b.txt {content}\r\n") == SENT + END
-            box(messi, "")  # its own
             (file,) = until_taken(lambda: box(messi, "lineker@beta"))
             assert (file["group"], file["file_name"], file["file_content"]) == ("fans", "b.txt", content)
             (own,) = until_taken(lambda: box(lineker, "lineker"))
