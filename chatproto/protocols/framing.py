@@ -19,8 +19,8 @@ class LineFraming(LineReceiver):
     """Lines ended by LF or CRLF, bounded by ``line_limit``, with raw bytes in between on request.
 
     Lines come in order, and none comes while the protocol is paused or after the connection is lost.
-    Subclasses implement ``lineReceived`` and, if they have use for them, :meth:`line_too_long` and
-    :meth:`raw_received`.
+    Subclasses implement ``lineReceived`` and, if they have use for them, :meth:`line_too_long`,
+    :meth:`raw_received` and :meth:`ends_with_crlf`.
     """
 
     #: Longest line in bytes, without its end. May change between any two lines.
@@ -87,13 +87,17 @@ class LineFraming(LineReceiver):
         """
         return self.line_limit
 
+    def ends_with_crlf(self, line: bytes) -> bool:
+        """Tell whether a lone LF may stand inside a line of this side; this one is its next up to a LF."""
+        return False
+
     def skip_line(self) -> None:
         """Refuse the next line, whether its end has come or not, as if it were too long."""
         if self._lines:
             start = self._lines.pop()[:START_BYTES]
         else:
             start = bytes(self._tail[:START_BYTES])
-            self._begin_tail(b"")
+            self._begin_tail(bytes(self._tail[-1:]))  # it may be the CR of the line's end
             self._skipping = True
         self.line_too_long(start)
 
@@ -105,7 +109,9 @@ class LineFraming(LineReceiver):
     def end_line(self) -> None:
         """Take what came of a line as all of it."""
         if self.partial:
-            LineFraming.dataReceived(self, b"\n")
+            data = bytes(self._tail)
+            self._begin_tail(b"")
+            LineFraming.dataReceived(self, data + b"\n")
 
     def clear(self) -> None:
         """Forget everything that was received and not handled."""
@@ -156,15 +162,21 @@ class LineFraming(LineReceiver):
         pieces = data.split(b"\n")
         last = pieces.pop()
         if not pieces:
-            if not self._skipping:
+            if self._skipping:
+                self._begin_tail(last[-1:])
+            else:
                 self._tail += last
             return
-        if self._skipping:
-            self._skipping = False
-            del pieces[0]
-        elif self._tail:
+        if self._tail:
             self._tail += pieces[0]
             pieces[0] = bytes(self._tail)
+        crlf = self.ends_with_crlf(pieces[0])
+        if self._skipping:
+            end = next((at for at, piece in enumerate(pieces, 1) if not crlf or piece.endswith(b"\r")), 0)
+            self._skipping = not end
+            del pieces[: end or len(pieces)]
+        if crlf:
+            pieces, last = _joined(pieces, last)
         pieces.reverse()
         self._lines = pieces
         self._begin_tail(last)
@@ -198,3 +210,21 @@ class LineFraming(LineReceiver):
             self._raw.clear()
             self.raw_received(raw)
         return True
+
+
+def _joined(pieces: list[bytes], last: bytes) -> tuple[list[bytes], bytes]:
+    """Return the lines that CRLF ends, with what LF alone has cut of them, and what came of the next one.
+
+    JSON has no LF inside. And what came at once and ends with LF was typed by somebody whose lines do.
+    """
+    lines: list[bytes] = []
+    begun: list[bytes] = []
+    for piece in pieces:
+        begun.append(piece)
+        if piece.endswith(b"\r") or begun[0].startswith(b"{"):
+            lines.append(b"\n".join(begun))
+            begun = []
+    rest = b"\n".join([*begun, last])
+    if last or not rest:
+        return lines, rest
+    return [*lines, *rest.split(b"\n")[:-1]], b""

@@ -42,6 +42,8 @@ class ChatServerProtocol(Handing, CommandFraming):
     #: Of the class until it is needed: from 30 attributes on an object takes five times the memory.
     _haste: Haste | None = None
     _large: LargeLine | None = None
+    #: Whether its lines are text that CRLF ends, as those of older clients: a message may have lines itself.
+    _has_feeds = False
     #: Whether the outbox has to know when there is nothing left that was not sent.
     exact = False
 
@@ -167,6 +169,9 @@ class ChatServerProtocol(Handing, CommandFraming):
 
     def lineReceived(self, line: bytes) -> None:
         """Carry out one line, or refuse it."""
+        if self._has_feeds and b"\n" in line and self._live.dialect is not None:
+            self._lines += reversed(line.split(b"\n"))  # it was cut before live mode began
+            return
         if self._large is not None:
             self._large.came()
         if self._dialect is None and not self._may_begin(line):
@@ -205,6 +210,12 @@ class ChatServerProtocol(Handing, CommandFraming):
             self._stranger = self._outbox = None
             self.hand_over(take, line)  # it is no client's
         return take is None
+
+    def ends_with_crlf(self, line: bytes) -> bool:
+        """See :meth:`LineFraming.ends_with_crlf`: the first line tells; in live mode each LF ends a text."""
+        if self._dialect is None and line.endswith(b"\r") and not line.startswith(b"{"):
+            self._has_feeds = True
+        return self._has_feeds and self._live.dialect is None
 
     def line_too_long(self, start: bytes) -> None:
         """Refuse an over-long line; a stranger's connection then ends."""
