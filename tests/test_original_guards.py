@@ -81,11 +81,13 @@ async def test_an_accepted_recvrealm_makes_a_peer_in_a_lab() -> None:
             assert await peer(line) == UNKNOWN, line
         assert await peer("recvrealmprivatemsg amsal r2") == TOO_FEW
         group = {"status": "OK", "message": "Message Sent to Group in Realm"}
-        assert await peer("recvrealmgroupmsg amsal r2 zzz,henderson,lineker rapat") == group
-        assert await peer("recvrealmgroupmsg amsal r2 zzz,yyy rapat") == NOBODY
+        assert await peer("recvrealmgroupmsg amsal r2 henderson,lineker, rapat") == group
+        for listed in ("zzz,henderson,lineker", "henderson,zzz", "zzz,yyy", ","):
+            assert await peer(f"recvrealmgroupmsg amsal r2 {listed} batal") == NOBODY
+            assert await peer(f"recvgroupfilerealm amsal r2 {listed} c.txt aGFsbw==") == NOBODY
         file = {"status": "OK", "message": "File Received to Realm"}
         assert await peer("recvfilerealm amsal r2 henderson ..\\x/a.txt b'aGFsbw=='") == file
-        assert await peer("recvgroupfilerealm amsal r2 henderson,zzz b.txt aGFsbw==") == group
+        assert await peer("recvgroupfilerealm amsal r2 henderson,lineker b.txt aGFsbw==") == group
         assert (await peer("recvfilerealm amsal r2 henderson a.txt b'???'"))["status"] == "ERROR"
         taken = await henderson("getrealminbox T r2")
         names = {"msg_from": "amsal", "msg_to": "Jordan Henderson"}

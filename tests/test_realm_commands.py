@@ -54,10 +54,12 @@ async def test_lists_and_files_arrive_in_the_box_too() -> None:
     def play() -> None:
         messi, henderson = linked(one, two)
         lineker = Older(two.port, "lineker")
-        assert messi.message("sendgrouprealm T r2 henderson,nobody,lineker  rapat  besok ") == (
+        assert messi.message("sendgrouprealm T r2 henderson,lineker  rapat  besok ") == (
             "Message Sent to Group in Realm"
         )
-        assert messi.error("sendgrouprealm T r2 nobody,zzz  rapat ") == "User Tidak Ditemukan"
+        for listed in ("nobody,zzz", "henderson,zzz", "zzz,lineker", ","):
+            assert messi.error(f"sendgrouprealm T r2 {listed}  rapat ") == "User Tidak Ditemukan"
+            assert messi.error(f"sendgroupfilerealm T r2 {listed} c.txt {HALO}") == "User Tidak Ditemukan"
         assert messi.message(f"sendfilerealm T r2 henderson a/surat.txt {HALO}") == "File Sent to Realm"
         assert messi.message(f"sendgroupfilerealm T r2 henderson,lineker b\\surat2.txt {HALO}") == (
             "Message Sent to Group in Realm"

@@ -36,7 +36,7 @@ class SendRealm(Command, frozen=True, kw_only=True, tag="sendprivaterealm"):
 
 
 class SendGroupRealm(Command, frozen=True, kw_only=True, tag="sendgrouprealm"):
-    """Send a text to the known ones of a list of users of another realm (text dialect)."""
+    """Send a text to a list of users of another realm, of whom none is unknown there (text dialect)."""
 
     realm: Word
     to: str
@@ -62,7 +62,7 @@ class SendFileRealm(Command, frozen=True, kw_only=True, tag="sendfilerealm"):
 
 
 class SendGroupFileRealm(Command, frozen=True, kw_only=True, tag="sendgroupfilerealm"):
-    """Send a small file to the known ones of a list of users of another realm (text dialect)."""
+    """Send a small file to a list of users of another realm, of whom none is unknown there (text dialect)."""
 
     realm: Word
     to: str

@@ -74,15 +74,27 @@ def nobody_in_the_other_realm(trial: Trial) -> None:
     near.ask(f"sendfilerealm {near.token} {realm} {fresh()} surat.txt {CONTENT}").error(NO_SUCH_USER)
 
 
-@CHECKS("2.2", "sendgrouprealm T R L text: Message Sent to Group in Realm; unknown names are skipped")
+@CHECKS("2.2", "sendgrouprealm T R L text: Message Sent to Group in Realm")
 def a_list_in_the_other_realm(trial: Trial) -> None:
     near, far, realm = pair(trial)
     other = trial.neighbour(1)
     realm_box(other, realm)
-    names = f"{far.user},{fresh()},{other.user}"
+    names = f"{far.user},{other.user}"
     near.ask(f"sendgrouprealm {near.token} {realm} {names}  rapat ").ok("Message Sent to Group in Realm")
     for client in (far, other):
         expect_box(client, realm, text_entry(near, client, "rapat"))
+
+
+@CHECKS(
+    "7", "An unknown name in a realm group: an ERROR reply, nobody has anything, and the connection goes on"
+)
+def a_list_with_an_unknown_name_in_the_other_realm(trial: Trial) -> None:
+    near, far, realm = pair(trial)
+    for names in (f"{far.user},{fresh()}", f"{fresh()},{far.user}"):
+        near.ask(f"sendgrouprealm {near.token} {realm} {names}  rapat ").error()
+        near.ask(f"sendgroupfilerealm {near.token} {realm} {names} surat.txt {CONTENT}").error()
+    near.ask(f"sendprivaterealm {near.token} {realm} {far.user}  halo ").ok("Message Sent to Realm")
+    expect_box(far, realm, text_entry(near, far, "halo"))
 
 
 @CHECKS(
@@ -98,9 +110,12 @@ def a_file_to_the_other_realm(trial: Trial) -> None:
 @CHECKS("2.2", "sendgroupfilerealm T R L P F: Message Sent to Group in Realm")
 def a_file_to_a_list_in_the_other_realm(trial: Trial) -> None:
     near, far, realm = pair(trial)
-    line = f"sendgroupfilerealm {near.token} {realm} {far.user},{fresh()} surat.txt {CONTENT}"
+    other = trial.neighbour(1)
+    realm_box(other, realm)
+    line = f"sendgroupfilerealm {near.token} {realm} {far.user},{other.user} surat.txt {CONTENT}"
     near.ask(line).ok("Message Sent to Group in Realm")
-    expect_box(far, realm, {"file_name": "surat.txt", "file_content": CONTENT})
+    for client in (far, other):
+        expect_box(client, realm, {"file_name": "surat.txt", "file_content": CONTENT})
 
 
 @CHECKS("7", "Between realms blanks inside a text are kept, and other letters")

@@ -181,19 +181,30 @@ def a_sender_with_a_local_name(trial: Trial) -> None:
     expect_box(messi, original.realm, {"msg_from": henderson.user, "msg": "halo"})
 
 
-@CHECKS(
-    "2.3", "recvrealmgroupmsg FROM R L text: Message Sent to Group in Realm, to each of the list who is known"
-)
+@CHECKS("2.3", "recvrealmgroupmsg FROM R L text: Message Sent to Group in Realm, to each of the list")
 def a_group_text_comes_from_an_original(trial: Trial) -> None:
     clients = [trial.login(0), trial.login(1)]
     original = trial.original(clients[0])
     for client in clients:
         realm_box(client, original.realm)
     names = ",".join(client.user for client in clients)
-    server = told(trial, original, f"recvrealmgroupmsg ani {original.realm} {names},{fresh()} rapat")
+    server = told(trial, original, f"recvrealmgroupmsg ani {original.realm} {names} rapat")
     server.answer().ok("Message Sent to Group in Realm")
     for client in clients:
         expect_box(client, original.realm, {"msg_from": "ani", "msg": "rapat"})
+
+
+@CHECKS("7", "A list of an original server with an unknown name: an ERROR reply, and nobody has anything")
+def a_list_with_an_unknown_name_comes_from_an_original(trial: Trial) -> None:
+    client = trial.login(0)
+    original = trial.original(client)
+    realm_box(client, original.realm)
+    names = f"{client.user},{fresh()}"
+    told(trial, original, f"recvrealmgroupmsg ani {original.realm} {names} rapat").answer().error()
+    line = f"recvgroupfilerealm ani {original.realm} {names} surat.txt {CONTENT}"
+    told(trial, original, line).answer().error()
+    told(trial, original, f"recvrealmprivatemsg ani {original.realm} {client.user} halo").answer().ok()
+    expect_box(client, original.realm, {"msg_from": "ani", "msg": "halo"})
 
 
 @CHECKS("7", "recvfilerealm: File Received to Realm, and the file is in the box; recvgroupfilerealm likewise")

@@ -51,9 +51,9 @@ class Intake:
         self._mids = 0
 
     async def text(self, peer: RealmName, box: str, sender: str, to: Sequence[str], text: str) -> InboxEntry:
-        """Store a text for those that are known, and return the entry of the first.
+        """Store a text for all of a list, and return the entry of the first.
 
-        :raises NoSuchUser: nobody is.
+        :raises NoSuchUser: somebody of it is not known; nothing is stored.
         :raises ChatError: it is refused.
         """
         accounts = await self._known(to)
@@ -64,7 +64,7 @@ class Intake:
     async def file(
         self, peer: RealmName, box: str, sender: str, to: Sequence[str], path: str, content: str
     ) -> None:
-        """Store a file for those that are known; refused as :meth:`text` is, or as the content is."""
+        """Store a file for all of a list; refused as :meth:`text` is, or as the content is."""
         accounts = await self._known(to)
         realm = self._realm
         store = realm.files.store
@@ -82,10 +82,11 @@ class Intake:
         if len(names) > LISTED_NAMES:
             raise TextTooLong(f"a list has at most {LISTED_NAMES} names")
         found = {}
-        for name in names:
+        for name in filter(None, names):
             account = await self._realm.accounts.find(name)
-            if account is not None:
-                found[account.name] = account
+            if account is None:
+                raise NoSuchUser(f"{NoSuchUser.message}: {name}")
+            found[account.name] = account
         if not found:
             raise NoSuchUser
         return list(found.values())

@@ -52,20 +52,25 @@ class Realms:
         return f"{found if isinstance(found, str) and fold(found) == name.folded else name}@{realm}"
 
     async def users(self, realm: RealmName, listed: str) -> list[str]:
-        """Return the addresses of the known ones of a list with commas.
+        """Return the addresses of a list with commas.
 
-        :raises NoSuchUser: none is known.
+        :raises NoSuchUser: there is no name, or the realm says of one that it has no such user.
         :raises BadField: the list is too long.
         """
         names = list(dict.fromkeys(name for name in listed.split(",") if name))
         if len(names) > LISTED_NAMES:
             raise BadField(f"a list has at most {LISTED_NAMES} names")
         known: dict[str, None] = {}
+        unknown: list[str] = []
         for start in range(0, len(names), _AT_ONCE):
             piece = names[start : start + _AT_ONCE]
             asked = [Deferred.fromCoroutine(self._known(realm, name)) for name in piece]
-            for _, address in await DeferredList(asked, fireOnOneErrback=True):
+            found = await DeferredList(asked, fireOnOneErrback=True)
+            for name, (_, address) in zip(piece, found, strict=True):
                 known.update({address: None} if address else {})
+                unknown += [] if address else [name]
+        if unknown:
+            raise NoSuchUser(f"{NoSuchUser.message}: {', '.join(unknown)}")
         if not known:
             raise NoSuchUser
         return list(known)

@@ -136,6 +136,15 @@ class TestBoxes:
         send(messi, "beta")
         assert outgoing(house, BETA, 1)[0].row.box == "alpha"
 
+    def test_one_unknown_name_refuses_a_whole_list(self, house: House, messi: Client, links: Links) -> None:
+        house.wait(house.realm.older.aliases.add("Us", ALPHA))
+        henderson = house.client("henderson")
+        (answer,) = messi.begin(commands.SendGroupRealm(realm="us", to="henderson,nobody,,zzz", text="halo"))
+        assert isinstance(answer, NoSuchUser)
+        assert answer.text == "there is no such user or group: nobody, zzz"
+        assert (henderson.inbox(), box(henderson, "us")) == ([], [])
+        assert outgoing(house, BETA) == []
+
     def test_a_refusal_is_told_once(self, house: House, messi: Client, links: Links) -> None:
         answers = send(messi, "r2")
         (first,) = outgoing(house, BETA)

@@ -32,7 +32,7 @@ async def send(session: ClientSession, login: Login, command: commands.SendRealm
 async def send_group(
     session: ClientSession, login: Login, command: commands.SendGroupRealm, answer: Answer
 ) -> None:
-    """Send to the known ones of a list."""
+    """Send to all of a list."""
     session.gate.message(login, command.to.count(",") + 1, command.text)
     realms = session.realm.older.realms
     realm, box = realms.aliases.there(command.realm)
@@ -60,7 +60,7 @@ async def send_file(
 async def send_group_file(
     session: ClientSession, login: Login, command: commands.SendGroupFileRealm, answer: Answer
 ) -> None:
-    """Send a file to the known ones of a list."""
+    """Send a file to all of a list."""
     realms = session.realm.older.realms
     realm, box = realms.aliases.there(command.realm)
     to = await realms.users(realm, command.to)
