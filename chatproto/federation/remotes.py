@@ -12,6 +12,7 @@ from zope.interface import implementer
 from chatproto.errors import ChatError, NoSuchRealm, StoreRefused, Unavailable
 from chatproto.federation.bounds import REFUSED_ADDRESSES, REFUSED_SECONDS
 from chatproto.federation.link import PeerLink
+from chatproto.federation.original_link import OriginalLink
 from chatproto.federation.presence import Presence, There
 from chatproto.federation.standing import Standing, Standings
 from chatproto.interfaces import IRemotes
@@ -91,7 +92,8 @@ class Remotes:
         """Hear that the end of an item is on disk."""
         address = fold(item.to)
         self._refused.pop(address, None)
-        if code in _OF_ADDRESS:
+        # An original server says the same of a sender whom it does not know.
+        if code in _OF_ADDRESS and not isinstance(self._links.get(RealmName(item.row.realm)), OriginalLink):
             self._refused[address] = (code, self._clock.seconds() + REFUSED_SECONDS)
             if len(self._refused) > REFUSED_ADDRESSES:
                 self._refused.popitem(last=False)

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.testing import StringTransport
 
 from chatproto import commands
-from chatproto.errors import NotSupported, RealmRefused, UnknownCommand
+from chatproto.errors import NoSuchUser, NotSupported, RealmRefused, UnknownCommand
 from chatproto.federation.originals import OwnPlace
 from chatproto.federation.setting import PeerSetting
 from chatproto.protocols.older_peer import OlderPeerFactory, OlderPeerProtocol
@@ -174,6 +174,28 @@ def test_what_is_said_twice_in_one_millisecond_is_not_one_request(place: Place) 
     (bounce,) = place.texts("bounce")
     assert bounce.startswith("no-such-user ")
     assert (place.link.outgoing.waiting_items, server.heard()) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("to", "word"), [("amsal", "recvrealmprivatemsg"), ("amsal,budi", "recvrealmgroupmsg")]
+)
+def test_whom_it_does_not_know_it_is_asked_for_again(place: Place, to: str, word: str) -> None:
+    """It says so of a sender, too; and who was not there may be by now."""
+    server = Server(place)
+    command = (commands.SendGroupRealm if "," in to else commands.SendRealm)(realm="beta", to=to, text="ha")
+    for sender, reply, answer in (
+        ("henderson", NOBODY, NoSuchUser),
+        ("messi", NOBODY, NoSuchUser),
+        ("messi", OK, None),
+    ):
+        answers = place.person(sender).begin(command)
+        place.turn()
+        assert server.heard() == f"{word} {sender} beta {to} ha\r\n"
+        server.say(reply)
+        assert [type(each) for each in answers if isinstance(each, Exception)] == ([answer] if answer else [])
+        assert len(answers) == 1
+    assert send(place, "halo")
+    assert server.heard() == "server send messi amsal halo \r\n"
 
 
 def test_who_is_a_stranger_to_it_is_introduced_once_for_each_connection(place: Place) -> None:
