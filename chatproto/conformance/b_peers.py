@@ -90,7 +90,7 @@ def an_error_of_an_original(trial: Trial) -> None:
     client.ask(f"sendprivaterealm {client.token} {original.realm} {fresh()}  halo").error(NO_SUCH_USER)
 
 
-@CHECKS("2.3", "sendgrouprealm: recvrealmgroupmsg FROM R L text at the other server")
+@CHECKS("2.3", "sendgrouprealm: recvrealmgroupmsg FROM R L text at the other server, also if L is one name")
 def a_group_text_goes_to_an_original(trial: Trial) -> None:
     client = trial.login(0)
     original = trial.original(client)
@@ -100,6 +100,9 @@ def a_group_text_goes_to_an_original(trial: Trial) -> None:
     request = original.expect(start, client)
     if request.removeprefix(start).strip() != "halo":
         client.fail(f"the request {start} halo", request)
+    answer = client.ask(f"sendgrouprealm {client.token} {original.realm} citra  halo ")
+    answer.ok("Message Sent to Group in Realm")
+    original.expect(f"recvrealmgroupmsg {client.user} {original.realm} citra halo", client)
 
 
 @CHECKS(
@@ -112,6 +115,7 @@ def files_go_to_an_original(trial: Trial) -> None:
     for verb, to, request, reply in (
         ("sendfilerealm", "budi", "recvfilerealm", "File Sent to Realm"),
         ("sendgroupfilerealm", "budi,ani", "recvgroupfilerealm", "Message Sent to Group in Realm"),
+        ("sendgroupfilerealm", "citra", "recvgroupfilerealm", "Message Sent to Group in Realm"),
     ):
         client.ask(f"{verb} {client.token} {original.realm} {to} surat.txt {CONTENT}").ok(reply)
         start = f"{request} {client.user} {original.realm} {to}"

@@ -12,6 +12,7 @@ from chatproto.federation.original_requests import NotAnswered, NotAsked, Reques
 from chatproto.federation.rules import Files
 from chatproto.names import fold
 from chatproto.realm.contents import encode_content
+from chatproto.realm.lists import list_of
 from chatproto.records import FILE, Outgoing, read_offer
 from chatproto.wire import older_peer
 from chatproto.wire.older_peer import Answer
@@ -115,8 +116,9 @@ class Bringing:
         names = [_name(item.to) for item in batch]
         sender = _name(message.sender)
         verb = message.kind
+        listed = bool(list_of(message.mid))
         if verb == "text":
-            request = older_peer.recv_text(sender, alias, names, message.text)
+            request = older_peer.recv_text(sender, alias, names, message.text, listed=listed)
         else:
             offer, store = read_offer(message.text), self._files.store
             if offer is None or store is None:
@@ -125,7 +127,8 @@ class Bringing:
                 content = await encode_content(store, offer.sha256, offer.size)
             except NoSuchFile:
                 return "file-gone"
-            request = older_peer.recv_file(sender, alias, names, offer.name, content, plain=offer.plain)
+            file = (offer.name, content)
+            request = older_peer.recv_file(sender, alias, names, *file, plain=offer.plain, listed=listed)
         answer = await self._ask(verb, request)
         if await self._is_told_again(alias, answer):
             answer = await self._ask(verb, request)

@@ -261,7 +261,8 @@ class Sending:
         now = self._log.now()
         text = command.text
         kind, mid = ("text", "") if filing is None else (FILE, filing.mid)
-        mids = [mid] if not box or len(routes) == 1 else mids_of_list(self._log.next_mid(), len(routes))
+        listed = bool(box) and not isinstance(command.to, str)  # if it is a list of one, too
+        mids = mids_of_list(self._log.next_mid(), len(routes)) if listed else [mid]
         inserts: list[Record] = []
         spare: list[Record] = []
         for route, mid in zip(routes, cycle(mids), strict=False):

@@ -88,15 +88,17 @@ def recv_realm(alias: str, host: str, port: int) -> bytes:
     return _line("recvrealm", alias, host, str(port))
 
 
-def recv_text(sender: str, alias: str, to: Sequence[str], text: str) -> bytes:
-    """Return the request that brings a text for realm boxes."""
-    verb = "recvrealmprivatemsg" if len(to) == 1 else "recvrealmgroupmsg"
+def recv_text(sender: str, alias: str, to: Sequence[str], text: str, *, listed: bool) -> bytes:
+    """Return the request that brings a text for realm boxes, ``listed`` if its sender gave a list."""
+    verb = "recvrealmgroupmsg" if listed else "recvrealmprivatemsg"
     return _line(verb, sender, alias, _names(to), _text(text))
 
 
-def recv_file(sender: str, alias: str, to: Sequence[str], name: str, content: bytes, *, plain: bool) -> bytes:
+def recv_file(
+    sender: str, alias: str, to: Sequence[str], name: str, content: bytes, *, plain: bool, listed: bool
+) -> bytes:
     """Return the request that brings a file for realm boxes; ``content`` is base64."""
-    verb = "recvfilerealm" if len(to) == 1 else "recvgroupfilerealm"
+    verb = "recvgroupfilerealm" if listed else "recvfilerealm"
     shown = content if plain else b"b'" + content + b"'"
     head = " ".join((verb, sender, alias, _names(to), re.sub(r"\s", "_", name)))
     return head.encode() + b" " + shown + b"\r\n"

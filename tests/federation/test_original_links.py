@@ -176,6 +176,48 @@ def test_what_is_said_twice_in_one_millisecond_is_not_one_request(place: Place) 
     assert (place.link.outgoing.waiting_items, server.heard()) == (0, "")
 
 
+def test_a_list_of_one_that_waits_is_still_a_list(place: Place) -> None:
+    Server(place).cut()
+    messi = place.person("messi")
+    messi.begin(commands.SendGroupRealm(realm="beta", to="amsal", text="one"))
+    messi.begin(commands.SendGroupRealm(realm="beta", to="amsal,amsal", text="two"))
+    messi.begin(commands.SendRealm(realm="beta", to="amsal", text="three"))
+    place.turn()
+    place.crash()
+    server = Server(place)
+    heard = []
+    for _ in range(3):
+        heard.append(server.heard())
+        server.say(OK)
+    assert heard == [
+        "recvrealmgroupmsg messi beta amsal one\r\n",
+        "recvrealmgroupmsg messi beta amsal two\r\n",
+        "recvrealmprivatemsg messi beta amsal three\r\n",
+    ]
+    assert (place.link.outgoing.waiting_items, server.heard()) == (0, "")
+
+
+def test_a_file_for_a_list_of_one_is_for_a_list(place: Place) -> None:
+    Server(place).cut()
+    messi = place.person("messi")
+    for to in ("amsal", "amsal,amsal", "budi,amsal"):
+        messi.begin(commands.SendGroupFileRealm(realm="beta", to=to, path="a.txt", content="aGFsbw=="))
+        place.turn()
+    messi.begin(commands.SendFileRealm(realm="beta", to="amsal", path="a.txt", content="b'aGFsbw=='"))
+    place.turn()
+    server = Server(place)
+    heard = []
+    for _ in range(4):
+        heard.append(server.heard())
+        server.say(OK)
+    assert heard == [
+        "recvgroupfilerealm messi beta amsal a.txt aGFsbw==\r\n",
+        "recvgroupfilerealm messi beta amsal a.txt aGFsbw==\r\n",
+        "recvgroupfilerealm messi beta budi,amsal a.txt aGFsbw==\r\n",
+        "recvfilerealm messi beta amsal a.txt b'aGFsbw=='\r\n",
+    ]
+
+
 @pytest.mark.parametrize(
     ("to", "word"), [("amsal", "recvrealmprivatemsg"), ("amsal,budi", "recvrealmgroupmsg")]
 )

@@ -15,20 +15,32 @@ from chatproto.wire.older_peer import Answer, NoReply, read_answer, read_entry
     [
         (older_peer.recv_realm("r2", "127.0.0.1", 8889), b"recvrealm r2 127.0.0.1 8889\r\n"),
         (
-            older_peer.recv_text("messi", "r2", ["henderson"], "halo"),
+            older_peer.recv_text("messi", "r2", ["henderson"], "halo", listed=False),
             b"recvrealmprivatemsg messi r2 henderson halo\r\n",
         ),
         (
-            older_peer.recv_text("messi", "r2", ["henderson", "lineker"], " a  b "),
+            older_peer.recv_text("messi", "r2", ["henderson", "lineker"], " a  b ", listed=True),
             b"recvrealmgroupmsg messi r2 henderson,lineker a  b\r\n",
         ),
         (
-            older_peer.recv_file("messi", "r2", ["henderson"], "my a.txt", b"aGFsbw==", plain=False),
+            older_peer.recv_text("messi", "r2", ["henderson"], "halo", listed=True),
+            b"recvrealmgroupmsg messi r2 henderson halo\r\n",
+        ),
+        (
+            older_peer.recv_file(
+                "messi", "r2", ["henderson"], "my a.txt", b"aGFsbw==", plain=False, listed=False
+            ),
             b"recvfilerealm messi r2 henderson my_a.txt b'aGFsbw=='\r\n",
         ),
         (
-            older_peer.recv_file("messi", "r2", ["henderson", "lineker"], "a.txt", b"aGFsbw==", plain=True),
+            older_peer.recv_file(
+                "messi", "r2", ["henderson", "lineker"], "a.txt", b"aGFsbw==", plain=True, listed=True
+            ),
             b"recvgroupfilerealm messi r2 henderson,lineker a.txt aGFsbw==\r\n",
+        ),
+        (
+            older_peer.recv_file("messi", "r2", ["henderson"], "a.txt", b"aGFsbw==", plain=True, listed=True),
+            b"recvgroupfilerealm messi r2 henderson a.txt aGFsbw==\r\n",
         ),
         (older_peer.get_realm_chat("r2", "henderson"), b"getrealmchat r2 henderson\r\n"),
         (
@@ -49,8 +61,8 @@ def test_a_text_stays_one_line(text: str) -> None:
         return
     for line in (
         older_peer.server_send("a", "b", text),
-        older_peer.recv_text("a", "r", ["b"], text),
-        older_peer.recv_file("a", "r", ["b"], text, b"", plain=True),
+        older_peer.recv_text("a", "r", ["b"], text, listed=False),
+        older_peer.recv_file("a", "r", ["b"], text, b"", plain=True, listed=False),
     ):
         assert line.endswith(b"\r\n")
         assert not set(line[:-2]) & set(b"\r\n")
