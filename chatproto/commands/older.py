@@ -56,10 +56,10 @@ class SendGroupFile(Command, frozen=True, kw_only=True, tag="sendgroupfile"):
 
     to: str
     path: str
-    content: str | None = None
+    content: str
 
     replies = (events.FileSent,)
-    forms = ("sendgroupfile [token] to path content", "sendgroupfile [token] to path *")
+    forms = ("sendgroupfile [token] to path content",)
     json = False
     large = True
 

@@ -53,10 +53,10 @@ class SendFileRealm(Command, frozen=True, kw_only=True, tag="sendfilerealm"):
     realm: Word
     to: Word
     path: str
-    content: str | None = None
+    content: str
 
     replies = (events.FileSentToRealm,)
-    forms = ("sendfilerealm [token] realm to path content", "sendfilerealm [token] realm to path *")
+    forms = ("sendfilerealm [token] realm to path content",)
     json = False
     large = True
 
@@ -67,10 +67,10 @@ class SendGroupFileRealm(Command, frozen=True, kw_only=True, tag="sendgroupfiler
     realm: Word
     to: str
     path: str
-    content: str | None = None
+    content: str
 
     replies = (events.SentToGroupInRealm,)
-    forms = ("sendgroupfilerealm [token] realm to path content", "sendgroupfilerealm [token] realm to path *")
+    forms = ("sendgroupfilerealm [token] realm to path content",)
     json = False
     large = True
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from chatproto.conformance.b_groups import group_of
 from chatproto.conformance.checks import Checks
-from chatproto.conformance.lines import NO_SUCH_USER, NOT_FOUND, LineClient, as_object
+from chatproto.conformance.lines import NO_SUCH_USER, NOT_FOUND, TOO_FEW_WORDS, LineClient, as_object
 from chatproto.conformance.people import fresh
 from chatproto.conformance.trial import Trial
 
@@ -118,6 +118,14 @@ def contents_that_are_none(trial: Trial) -> None:
 def no_content(trial: Trial) -> None:
     messi, henderson = trial.login(0), trial.login(1)
     messi.ask(f"sendfile {messi.token} {henderson.user} /etc/hostname").error()
+    if henderson.inbox():
+        henderson.fail("nothing in the inbox", "something")
+
+
+@CHECKS("2.2", "sendgroupfile without a content: --Protocol Tidak Benar, as rule 5 is for sendfile")
+def no_content_for_a_list(trial: Trial) -> None:
+    messi, henderson = trial.login(0), trial.login(1)
+    messi.ask(f"sendgroupfile {messi.token} {messi.user},{henderson.user} surat.txt").error(TOO_FEW_WORDS)
     if henderson.inbox():
         henderson.fail("nothing in the inbox", "something")
 

@@ -42,6 +42,8 @@ def names_of_the_menus(trial: Trial) -> None:
 def realm_commands_are_read(trial: Trial) -> None:
     client = trial.login(0)
     client.ask(f"sendprivaterealm {client.token}").error(TOO_FEW_WORDS)
+    for command in ("sendfilerealm", "sendgroupfilerealm"):
+        client.ask(f"{command} {client.token} r2 {client.user} surat.txt").error(TOO_FEW_WORDS)
     client.ask("addrealm r2 127.0.0.1").error(TOO_FEW_WORDS)
     client.ask(f"sendprivaterealm {uuid.uuid4()} r2 {client.user}  halo").error(NOT_FOUND)
     client.ask(f"getrealminbox {uuid.uuid4()} r2 ").error(NOT_FOUND)

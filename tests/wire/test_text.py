@@ -193,6 +193,14 @@ class TestCommands:
             *("send", "send ", f"send {TOKEN}", f"send {TOKEN} ", "sendgroup", "inboxgroup", "addgroup"),
             *("joingroup", "joingroup  ", f"joingroup {TOKEN}"),
             *("sendfile", "sendfile henderson", f"sendfile {TOKEN} henderson ", "sendgroupfile tim"),
+            # Only sendfile has a form without a content. With a blank in the path it is nobody's guess.
+            *("sendgroupfile tim p", f"sendgroupfile {TOKEN} a,b p ", "sendgroupfile tim p q YQ=="),
+            *(
+                f"sendfilerealm {TOKEN} r2 budi p",
+                "sendfilerealm r2 budi p ",
+                "sendfilerealm r2 budi p q YQ==",
+            ),
+            *(f"sendgroupfilerealm {TOKEN} r2 a,b p", "sendgroupfilerealm r2 a,b p "),
         ],
     )
     def test_too_few_words_are_told_so(self, line: str) -> None:
