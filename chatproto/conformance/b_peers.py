@@ -7,7 +7,7 @@ from typing import Any
 
 from chatproto.conformance.b_files import CONTENT
 from chatproto.conformance.checks import Checks
-from chatproto.conformance.lines import NO_SUCH_USER, NOT_FOUND, LineClient, as_object
+from chatproto.conformance.lines import NO_SUCH_USER, NOT_FOUND, UNKNOWN_COMMAND, LineClient, as_object
 from chatproto.conformance.originals import Original, encoded
 from chatproto.conformance.people import fresh
 from chatproto.conformance.trial import Trial
@@ -280,3 +280,19 @@ def requests_that_are_cut_short(trial: Trial) -> None:
     ):
         told(trial, original, line).answer().error()
     client.ask(f"inbox {client.token} ").ok()
+
+
+@CHECKS("6, rule 15", "Commands for servers, for a linked R, from another address: **Protocol Tidak Benar")
+def another_address_is_a_stranger(trial: Trial) -> None:
+    client = trial.login(0)
+    realm, source = trial.original(client).realm, trial.stranger_source
+    if not source:
+        trial.skip("needs another address of this machine, and the server on it")
+    stranger = trial.connect("stranger", source=source)
+    for line in (
+        f"recvrealmprivatemsg penipu {realm} {client.user} halo",
+        f"getrealmchat {realm} penipu ",
+        f"server send penipu {client.user} halo ",
+        f"check group penipu {fresh('g')} other ",
+    ):
+        stranger.ask(line).error(UNKNOWN_COMMAND)

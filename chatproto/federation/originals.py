@@ -7,7 +7,6 @@ our own realms never open this.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from chatproto.events import InboxEntry
 from chatproto.federation.bounds import ORIGINAL_ASIDE, ORIGINAL_DIAL, ORIGINALS
 from chatproto.federation.dialing import Connect, Dialer, MakeFactory
 from chatproto.federation.link import PeerLink
+from chatproto.federation.original_addresses import address_of, sources_of
 from chatproto.federation.original_entries import Entries
 from chatproto.federation.original_intake import Intake
 from chatproto.federation.original_link import OriginalLink
@@ -99,7 +99,8 @@ class Originals:
             link.bringing.alias_of = lambda box: self._alias_of(link.realm, box)
             link.hasten = lambda: self.dialer.retry(link.realm)
             link.is_dialled = lambda: not self.dialer.state_of(link.realm)[1].failures
-            link.addresses.add(_address(self._standings.legacy_host(link.realm)))
+            host = self._standings.legacy_host(link.realm)
+            link.addresses |= sources_of(host) if link.place else {address_of(host)}
 
     def or_else(self, others: MakeFactory) -> MakeFactory:
         """Return what makes the factory of a connection to a realm of either kind."""
@@ -117,7 +118,7 @@ class Originals:
         if not isinstance(link, OriginalLink) or link.standing not in _WELCOME:
             wire.close()
             return
-        link.addresses.add(_address(wire.host))
+        link.addresses |= sources_of(wire.host)
         if wire.gone:  # it closed behind its first reply: the dialer has it already
             return
         wire.on_lost = lambda: self._over(link, wire)
@@ -147,7 +148,7 @@ class Originals:
         return [link for link in links if link.standing in _WELCOME]
 
     def _at(self, address: str) -> list[OriginalLink]:
-        where = _address(address)
+        where = address_of(address)
         return [link for link in self._all() if where and where in link.addresses]
 
     def realm_at(self, address: str) -> RealmName | None:
@@ -234,11 +235,11 @@ class Originals:
             if len(self._links) >= ORIGINALS:
                 raise Unavailable("there are too many links")
             realm = self._free_name(alias)
-            await self._standings.add_legacy(realm, _address(address), endpoint)
+            await self._standings.add_legacy(realm, address_of(address), endpoint)
             await self._made(realm)
             made = self._links.get(realm)
             if isinstance(made, OriginalLink):
-                made.addresses.add(_address(address))
+                made.addresses.add(address_of(address))
         await aliases.add(alias, realm)
 
     def _is_own(self, host: str, port: int) -> bool:
@@ -338,15 +339,3 @@ def _check(answer: older_peer.Answer) -> None:
         raise RealmExists
     if not answer.ok:
         raise refusal(answer.code)
-
-
-def _address(host: str) -> str:
-    """Return an address as it is compared, ``""`` if there is none: this machine has many, which are one."""
-    if is_loopback(host):
-        return "127.0.0.1"
-    try:
-        parsed = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return str(mapped or parsed)

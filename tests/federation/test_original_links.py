@@ -283,7 +283,28 @@ def test_its_address_counts_only_where_it_was_seen(place: Place) -> None:
         assert Client(place, address=address).ask(command).entry.msg_from == "amsal"
         with pytest.raises(UnknownCommand):  # as a front tells it, to which anybody may connect
             Client(place, address=address, direct=False).ask(command)
-    for address in ("10.0.0.1", "::2", ""):
+    for address in ("10.0.0.1", "::2", "", "127.0.0.9", "::ffff:127.0.0.9"):
         with pytest.raises(UnknownCommand):
             Client(place, address=address).ask(command)
     assert place.texts() == ["halo"] * 3
+
+
+@pytest.mark.parametrize(
+    ("host", "its_own"),
+    [
+        ("localhost", ["127.0.0.1", "::1"]),
+        (r"\:\:1", ["127.0.0.1", "::ffff:127.0.0.1"]),
+        # What it dials comes from 127.0.0.1, unless it binds.
+        ("127.0.0.2", ["127.0.0.2", "::ffff:127.0.0.2", "127.0.0.1"]),
+        ("10.0.0.2", ["10.0.0.2"]),
+    ],
+)
+def test_a_server_comes_from_where_it_is(place: Place, host: str, its_own: list[str]) -> None:
+    place.setting = PeerSetting(realm=BETA, connect=f"tcp:{host}:9", legacy=True, neighbour=True)
+    place.crash()
+    command = commands.ServerSend(what="send", sender="amsal", to="messi", text="halo")
+    for address in its_own:
+        assert Client(place, address=address).ask(command).entry.msg_from == "amsal"
+    for address in {"127.0.0.1", "127.0.0.2", "127.0.0.9", "10.0.0.2"} - {*its_own}:
+        with pytest.raises(UnknownCommand):
+            Client(place, address=address).ask(command)
