@@ -35,6 +35,7 @@ FILE, CLIENT = b"FILE", b"client_"
 _NAME_BYTES = 1024
 #: What the older server drops where it occurs.
 _USER, _JOIN = b"User ", b"Join "
+_LINE_ENDS = b"\r\n"
 #: Digits of the size of a file: more is none that could ever come.
 _DIGITS = 15
 #: What would end a line, or move a terminal's cursor: nobody writes lines in another's name.
@@ -156,18 +157,18 @@ class RoomReader:
             self.silent()
 
     def _take_name(self, field: bytes) -> None:
-        name, rest = _first(field)
-        self._name = _word(name)
-        if self._name:
+        # Line ends alone are nothing. Anything else is answered, also if no name is left of it.
+        if field.strip(_LINE_ENDS):
+            name, rest = _first(field)
+            self._name = _word(name)
             self._next = _Next.ROOM
-            self._take_room(rest)
+            self._take_room(rest.strip())
 
     def _take_room(self, field: bytes) -> None:
-        first, rest = _first(field)
-        room = _word(first)
-        if room:
+        if field.strip(_LINE_ENDS):
+            room, rest = _first(field)
             self._next = _Next.TEXT
-            self.tokens.append(Entered(self._name, room))
+            self.tokens.append(Entered(self._name, _word(room)))
             self._take_text(rest)
 
     def _take_text(self, field: bytes) -> None:
@@ -316,11 +317,11 @@ class RoomDialect:
 def _first(field: bytes) -> tuple[bytes, bytes]:
     """Return a name, or the id of a room, and what came behind it without a pause, as from a script.
 
-    They have no line's end in them; and a room that comes too soon may be known by its word.
+    They have no line's end in them; and a room that comes too soon may be known by its word, behind a name.
     """
-    first, _, rest = field.strip(b"\r\n").partition(b"\n")
+    first, _, rest = field.strip(_LINE_ENDS).partition(b"\n")
     name, word, room = first.partition(_JOIN)
-    if first.startswith(_USER) and word and not rest:
+    if first.startswith(_USER) and word and not rest and _word(name):
         return name, room
     return first, rest
 

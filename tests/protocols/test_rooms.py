@@ -39,6 +39,16 @@ def test_rooms_are_apart_and_their_ids_have_case_and_blanks(rooms: Rooms) -> Non
     assert [other.shown() for other in others] == [[f"<ani> halo {number}".encode()] for number in range(5)]
 
 
+def test_who_says_no_name_and_no_room_is_a_guest_in_the_room_without_an_id(rooms: Rooms) -> None:
+    nobody, ani = rooms.guest("User ", "Join ", answer=NEW), rooms.guest("User ani", "Join ", answer=KNOWN)
+    nobody.type("halo")
+    assert ani.shown() == [b"<guest> halo"]
+    dodo = rooms.guest("User Join dodo", answer=NEW)
+    other = rooms.guest("budi", answer=KNOWN)
+    dodo.type("ya")
+    assert other.shown() == [b"<dodo> ya"]
+
+
 def test_two_of_one_name_hear_each_other(rooms: Rooms) -> None:
     one, two = rooms.guest("ani"), rooms.guest("ani")
     elsewhere = rooms.guest("ani", "r2")

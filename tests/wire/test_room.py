@@ -54,7 +54,14 @@ def test_a_name_a_room_and_texts() -> None:
 
 @pytest.mark.parametrize(
     ("name", "room"),
-    [(b"User ani", b"Join r1"), (b"ani\r\n", b"r1\n"), (b"aniUser ", b"rJoin 1"), (b" ani ", b" r1 ")],
+    [
+        *((b"User ani", b"Join r1"), (b"ani\r\n", b"r1\n"), (b"aniUser ", b"rJoin 1"), (b" ani ", b" r1 ")),
+        *(
+            (b"User Join ani", b"Join Join r1"),
+            (b"Join ani", b"User Join r1"),
+            (b"User User ani", b"User r1"),
+        ),
+    ],
 )
 def test_the_words_of_the_older_client_are_dropped(name: bytes, room: bytes) -> None:
     assert read(name, room) == [Entered("ani", "r1")]
@@ -74,8 +81,14 @@ def test_who_was_not_read_for_a_while_may_be_known_by_the_words() -> None:
     assert read(b"User aniJoin r1", b"halo") == [Entered("ani", "r1"), Said(b"halo")]
 
 
-def test_nothing_is_no_name_and_no_room() -> None:
-    assert read(b"User ", b" \n", b"ani", b"Join ", b"r1") == [Entered("ani", "r1")]
+@pytest.mark.parametrize("nothing", [b"User ", b"Join ", b"User Join ", b" ", b"User \r\n"])
+def test_who_leaves_no_name_or_no_room_is_answered(nothing: bytes) -> None:
+    assert read(nothing, b"Join r1") == [Entered("", "r1")]
+    assert read(b"User ani", nothing) == [Entered("ani", "")]
+
+
+def test_line_ends_alone_are_no_name_and_no_room() -> None:
+    assert read(b"\n", b"ani\n \n", b"\r\n", b"r1") == [Entered("ani", "r1")]
     assert read(b"\n", b" ", reader=entered()) == []
 
 
