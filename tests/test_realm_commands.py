@@ -191,6 +191,31 @@ async def test_who_is_none_of_ours_is_an_original_server_or_nobody() -> None:
 
 
 @ensureDeferred
+async def test_what_an_original_server_says_to_addrealm_is_passed_on() -> None:
+    def play() -> None:
+        messi = Older(one.port, "messi")
+        for said, code, heard in (
+            ("Aneh", "realm-refused", "Aneh"),
+            ("User Tidak Ditemukan", "realm-refused", "User Tidak Ditemukan"),
+            ("**Protocol Tidak Benar", "realm-refused", "**Protocol Tidak Benar"),
+            ("Realm sudah ada", "realm-exists", "Realm sudah ada"),
+            ("", "realm-unreachable", "Gagal"),
+        ):
+            with OriginalB() as original:
+                original.commands["recvrealm"] = lambda _, said=said: {"status": "ERROR", "message": said}  # type: ignore[misc]
+                reply = messi.say(f"addrealm r2 127.0.0.1 {original.port} ")
+                assert reply == {"status": "ERROR", "message": heard, "code": code}
+        with OriginalB() as original:
+            assert messi.say(f"addrealm r2 127.0.0.1 {original.port} ") == {"status": "OK"}
+            # Another name for the same, which it has already.
+            original.commands["recvrealm"] = lambda _: {"status": "ERROR", "message": "Lain kali"}
+            assert messi.error(f"addrealm r3 127.0.0.1 {original.port} ") == "Lain kali"
+
+    async with labs("alpha") as (one,):
+        await talk(play)
+
+
+@ensureDeferred
 async def test_outside_a_lab_nobody_adds_a_realm_and_nobody_is_told_who_is_there() -> None:
     hello = {
         "frame": "hello",
@@ -206,7 +231,7 @@ async def test_outside_a_lab_nobody_adds_a_realm_and_nobody_is_told_who_is_there
         ani.ask("register ani surabaya")
         assert ani.ask(f"addrealm r2 127.0.0.1 {two.port} ")["code"] == "not-allowed"
         messi = Older(two.port, "messi")
-        assert messi.error(f"addrealm r1 127.0.0.1 {one.port} ") == "Gagal"
+        assert messi.error(f"addrealm r1 127.0.0.1 {one.port} ") == "**Protocol Tidak Benar"
         assert messi.error(f"addrealm r1 127.0.0.1 {one.ports['peer']} ") == "Gagal"
         line = json.dumps(hello, separators=(",", ":")).encode() + b"\n"
         with socket.create_connection(("127.0.0.1", one.ports["peer"]), 10) as plain:

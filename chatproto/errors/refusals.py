@@ -229,7 +229,7 @@ class PeerBlocked(ChatError):
 
 
 class RealmRefused(ChatError):
-    """The realm of the recipient does not take the message; the text has its reason as a code."""
+    """The other realm does not take the message; the text has why: a code, or an older server's words."""
 
     code = "realm-refused"
     message = "the other realm does not take the message"

@@ -13,7 +13,7 @@ from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from chatproto.endpoints import EndpointText, is_loopback
-from chatproto.errors import ChatError, NotAllowed, RealmExists, RealmUnreachable
+from chatproto.errors import ChatError, NotAllowed, RealmExists, RealmRefused, RealmUnreachable
 from chatproto.federation.link import State
 from chatproto.federation.peers import Peers
 from chatproto.federation.standing import Standing
@@ -72,7 +72,7 @@ class Adding:
                 await self._realm.older.aliases.add(word, realm)
             else:
                 await self._name(word, found, endpoint)
-        except RealmExists:
+        except (RealmExists, RealmRefused):
             raise
         except ChatError:  # what keeps a link from being made is no matter of who asked for it
             raise RealmUnreachable from None

@@ -13,7 +13,7 @@ from chatproto.federation.rules import Files
 from chatproto.names import fold
 from chatproto.realm.contents import encode_content
 from chatproto.realm.lists import list_of
-from chatproto.records import FILE, Outgoing, read_offer
+from chatproto.records import FILE, Outcome, Outgoing, read_offer
 from chatproto.wire import older_peer
 from chatproto.wire.older_peer import Answer
 
@@ -22,7 +22,9 @@ from chatproto.wire.older_peer import Answer
 _NO_VERB = "**Protocol Tidak Benar"
 _NO_REALM = "Realm Tidak Ditemukan"
 #: What became of what was asked and not answered.
-UNKNOWN = "outcome-unknown"
+UNKNOWN = Outcome("outcome-unknown")
+_NOT_SUPPORTED = Outcome("not-supported")
+_FILE_GONE = Outcome("file-gone")
 
 
 class Bringing:
@@ -51,8 +53,8 @@ class Bringing:
         """Tell whether it said that it does not know a request."""
         return verb in self._lacks
 
-    async def bring(self, batch: Sequence[Outgoing]) -> Mapping[int, str]:
-        """Give items to the server, and return its verdicts.
+    async def bring(self, batch: Sequence[Outgoing]) -> Mapping[int, Outcome]:
+        """Give items to the server, and return what becomes of them.
 
         :raises NotAsked: there is no connection; nothing of it was taken.
         :raises NotAnswered: what became of it is unknown.
@@ -60,37 +62,37 @@ class Bringing:
         message = batch[0].message
         assert message is not None
         if message.kind not in ("text", FILE):
-            return {item.row.number: "not-supported" for item in batch}
-        ways = [self._into_boxes, self._into_inboxes]
-        codes: Mapping[int, str] = {}
+            return {item.row.number: _NOT_SUPPORTED for item in batch}
+        ways = [self._into_boxes, *([self._into_inboxes] if message.kind == "text" else [])]
+        outcomes: Mapping[int, Outcome] = {}
         for way in ways if batch[0].row.box else reversed(ways):
-            codes = await way(batch)
-            if "not-supported" not in codes.values():
+            outcomes = await way(batch)
+            if all(each.code != _NOT_SUPPORTED.code for each in outcomes.values()):
                 break
-        return codes
+        return outcomes
 
-    async def _into_inboxes(self, batch: Sequence[Outgoing]) -> Mapping[int, str]:
+    async def _into_inboxes(self, batch: Sequence[Outgoing]) -> Mapping[int, Outcome]:
         """Bring a text as servers of system D do; refused as ``not-supported`` if this is none."""
         message = batch[0].message
         assert message is not None
-        codes = dict.fromkeys((item.row.number for item in batch), "not-supported")
+        outcomes = dict.fromkeys((item.row.number for item in batch), _NOT_SUPPORTED)
         begun = False
-        for item in batch if message.kind == "text" else ():
+        for item in batch:
             try:
                 answer = await self.server_send(message.sender, _name(item.to), message.text)
             except (NotAsked, NotAnswered):
                 if not begun:
                     raise
-                codes[item.row.number] = UNKNOWN
+                outcomes[item.row.number] = UNKNOWN
             else:
                 begun = True
-                codes[item.row.number] = answer.code
-        return codes
+                outcomes[item.row.number] = Outcome(answer.code, answer.said)
+        return outcomes
 
-    async def _into_boxes(self, batch: Sequence[Outgoing]) -> Mapping[int, str]:
+    async def _into_boxes(self, batch: Sequence[Outgoing]) -> Mapping[int, Outcome]:
         """Bring what there is as servers of system B do; refused as ``not-supported`` if this is none."""
-        code = await self._into_box(batch)
-        return dict.fromkeys((item.row.number for item in batch), code)
+        outcome = await self._into_box(batch)
+        return dict.fromkeys((item.row.number for item in batch), outcome)
 
     async def server_send(self, sender: str, to: str, text: str) -> Answer:
         """Bring one text as servers of system D do.
@@ -109,7 +111,7 @@ class Bringing:
             self._lacks.add(verb)
         return answer
 
-    async def _into_box(self, batch: Sequence[Outgoing]) -> str:
+    async def _into_box(self, batch: Sequence[Outgoing]) -> Outcome:
         message = batch[0].message
         assert message is not None
         alias = self.alias_of(batch[0].row.box)
@@ -122,11 +124,11 @@ class Bringing:
         else:
             offer, store = read_offer(message.text), self._files.store
             if offer is None or store is None:
-                return "file-gone"
+                return _FILE_GONE
             try:
                 content = await encode_content(store, offer.sha256, offer.size)
             except NoSuchFile:
-                return "file-gone"
+                return _FILE_GONE
             file = (offer.name, content)
             request = older_peer.recv_file(sender, alias, names, *file, plain=offer.plain, listed=listed)
         answer = await self._ask(verb, request)
@@ -134,7 +136,7 @@ class Bringing:
             answer = await self._ask(verb, request)
         if answer.ok and message.kind == "text":
             self._remember(names, message.text)
-        return answer.code
+        return Outcome(answer.code, answer.said)
 
     async def _is_told_again(self, alias: str, answer: Answer) -> bool:
         """Introduce us to a server that does not seem to know us, as it was started anew, perhaps."""

@@ -26,7 +26,7 @@ from chatproto.federation.original_requests import NotAnswered, NotAsked, Reques
 from chatproto.federation.settling import Settlement
 from chatproto.federation.standing import Standing
 from chatproto.realm.lists import list_of
-from chatproto.records import Outgoing
+from chatproto.records import Outcome, Outgoing
 from chatproto.wire.older_peer import Answer
 
 
@@ -103,9 +103,9 @@ class OriginalLink(PeerLink):
         if size > self.limits.sendfile_bytes:
             raise FileTooLarge(f"that server takes files of at most {self.limits.sendfile_bytes} bytes")
 
-    def _verdict(self, number: int) -> Deferred[str]:
+    def _verdict(self, number: int) -> Deferred[Outcome]:
         """Fire with what becomes of an item; if nobody can bring it, that it waits is all there is to say."""
-        return self._awaited.of(number) if self.place else succeed("")
+        return self._awaited.of(number) if self.place else succeed(Outcome())
 
     def _wake(self) -> None:
         self._work.soon()
@@ -131,12 +131,14 @@ class OriginalLink(PeerLink):
         if not self._batch:
             return bool(await stream.alone.run(lambda: Deferred.fromCoroutine(self._mark())))
         try:
-            codes = await self.bringing.bring(self._batch)
+            outcomes = await self.bringing.bring(self._batch)
         except NotAsked:
             return False
         except NotAnswered:
-            codes = {item.row.number: UNKNOWN for item in self._batch}
-        self._codes.update(codes)
+            outcomes = {item.row.number: UNKNOWN for item in self._batch}
+        for number, outcome in outcomes.items():
+            self._codes[number] = outcome.code
+            self._awaited.say(number, outcome.said)
         self._batch = []
         return True
 
@@ -167,7 +169,7 @@ class OriginalLink(PeerLink):
         before, last = stream.row.settled, stream.row.offered
         page = await self.store.outgoing(str(self.realm), before, ORIGINAL_ITEMS, WINDOW_BYTES)
         items = [item for item in page if item.row.number <= last]
-        codes = {item.row.number: self._codes.get(item.row.number, UNKNOWN) for item in items}
+        codes = {item.row.number: self._codes.get(item.row.number, UNKNOWN.code) for item in items}
         refused = {number: code for number, code in codes.items() if code}
         for silent in (False, True):
             await self.rules.bounces.prepare([item for item in items if item.row.number in refused])

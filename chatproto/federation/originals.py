@@ -16,7 +16,15 @@ from twisted.internet.defer import TimeoutError as DeferredTimeoutError
 from twisted.internet.interfaces import IProtocolFactory
 
 from chatproto.endpoints import EndpointText, is_loopback
-from chatproto.errors import BadName, LinkError, RealmExists, Unavailable, UnknownCommand
+from chatproto.errors import (
+    BadName,
+    LinkError,
+    RealmExists,
+    RealmRefused,
+    RealmUnreachable,
+    Unavailable,
+    UnknownCommand,
+)
 from chatproto.events import InboxEntry
 from chatproto.federation.bounds import ORIGINAL_ASIDE, ORIGINAL_DIAL, ORIGINALS
 from chatproto.federation.dialing import Connect, Dialer, MakeFactory
@@ -30,7 +38,6 @@ from chatproto.federation.original_waiting import hand_out
 from chatproto.federation.standing import Standing, Standings
 from chatproto.names import LocalName, RealmName, fold
 from chatproto.realm.logins import Login
-from chatproto.realm.outbound import refusal
 from chatproto.realm.realm import Realm
 from chatproto.wire import older_peer
 
@@ -333,9 +340,9 @@ class Originals:
 def _check(answer: older_peer.Answer) -> None:
     """Return if a server agrees.
 
-    :raises ChatError: it does not.
+    :raises ChatError: it does not; RealmUnreachable if it does not say why.
     """
     if answer.code == "realm-exists":
         raise RealmExists
     if not answer.ok:
-        raise refusal(answer.code)
+        raise RealmRefused(answer.said) if answer.said else RealmUnreachable()

@@ -18,7 +18,7 @@ from chatproto.federation.standing import Standing, Standings
 from chatproto.interfaces import IRemotes
 from chatproto.names import RealmName, fold
 from chatproto.realm.times import Clock
-from chatproto.records import MessageRow, OutboxRow, Outgoing, StreamRow
+from chatproto.records import MessageRow, OutboxRow, Outcome, Outgoing, StreamRow
 
 #: Refusals that mean somebody, whoever writes. One who blocks a sender takes what others write.
 _OF_ADDRESS = frozenset({"no-such-user"})
@@ -98,7 +98,7 @@ class Remotes:
             if len(self._refused) > REFUSED_ADDRESSES:
                 self._refused.popitem(last=False)
 
-    def verdict(self, realm: RealmName, number: int) -> Deferred[str]:
+    def verdict(self, realm: RealmName, number: int) -> Deferred[Outcome]:
         """See :meth:`IRemotes.verdict`."""
         try:
             return self._link(realm).verdict(number)

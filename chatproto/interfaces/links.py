@@ -10,7 +10,7 @@ from zope.interface import Interface
 
 from chatproto.events import DeadLetterPage, LinkAdded, LinkState, QueuePage
 from chatproto.names import RealmName
-from chatproto.records import MessageRow, OutboxRow, StreamRow
+from chatproto.records import MessageRow, OutboxRow, Outcome, StreamRow
 
 
 class IRemotes(Interface):
@@ -57,8 +57,8 @@ class IRemotes(Interface):
     def refused(address: str) -> str | None:
         """Return the code with which an item for a folded address was refused not long ago."""
 
-    def verdict(realm: RealmName, number: int) -> Deferred[str]:
-        """Fire with the code with which an item is refused, ``""`` if it is not; perhaps never."""
+    def verdict(realm: RealmName, number: int) -> Deferred[Outcome]:
+        """Fire with what becomes of an item; perhaps never."""
 
     def receipt(by: str, to: str, delivered: str = "", read: str = "") -> None:
         """Tell ``to``, in another realm, that ``by`` got or read everything up to a mid; perhaps not."""
@@ -101,6 +101,7 @@ class IAdding(Interface):
 
         :raises NotAllowed: users add none, or not there.
         :raises RealmExists: another one is called so, here or there.
+        :raises RealmRefused: an original server there refuses, in its own words.
         :raises RealmUnreachable: no realm answers there.
         """
 

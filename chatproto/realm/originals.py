@@ -34,7 +34,8 @@ class Originals(Protocol):
         """Make this realm known to an original server by a name, and return what the server is called here.
 
         :raises Unavailable: nobody answers there.
-        :raises ChatError: it refuses.
+        :raises RealmRefused: it refuses, in its own words.
+        :raises ChatError: it refuses otherwise.
         """
         ...
 

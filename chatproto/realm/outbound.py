@@ -39,7 +39,7 @@ from chatproto.realm.others import Foretold, Progress
 from chatproto.realm.remotes import NoRemotes
 from chatproto.realm.times import Clock
 from chatproto.realm.writer import Writer
-from chatproto.records import NOWHERE, MessageRow, Record
+from chatproto.records import NOWHERE, MessageRow, Outcome, Record
 from chatproto.records.audit import SENT
 
 #: How long who gave ``wait`` waits for another realm: two round trips over a bad line, and a slow disk there.
@@ -85,14 +85,15 @@ _Answer = Callable[[Reply | ChatError], None]
 Item = tuple[RealmName, int]
 
 
-def refusal(code: str, kind: str = "text") -> ChatError:
-    """Return what a client is told of an item of a kind that was refused with a code."""
+def refusal(code: str, kind: str = "text", said: str = "") -> ChatError:
+    """Return what a client is told of an item of a kind that was refused with a code, in words or not."""
     if code == NoSuchRealm.code and kind == "text":  # an original server does not know how we call it
-        return NoSuchRealm()
+        return NoSuchRealm(said)
     known = _REFUSALS.get(code)
     if known is None:
-        return RealmRefused(f"the other realm does not take the message: {code}")
-    return known(_WHY.get((code, kind), "the other realm does not allow that" if known is NotAllowed else ""))
+        return RealmRefused(said or f"the other realm does not take the message: {code}")
+    why = said or ("the other realm does not allow that" if known is NotAllowed else "")
+    return known(_WHY.get((code, kind), why))
 
 
 class Outbound:
@@ -202,7 +203,7 @@ class _Verdicts:
     One that is taken, or not judged in time, makes the command a success: it is stored either way.
     """
 
-    def __init__(self, clock: Clock, verdicts: list[Deferred[str]], answer: _Answer) -> None:
+    def __init__(self, clock: Clock, verdicts: list[Deferred[Outcome]], answer: _Answer) -> None:
         self._clock = clock
         self._verdicts = verdicts
         self._answer: _Answer | None = answer
@@ -218,12 +219,12 @@ class _Verdicts:
         for verdict in self._verdicts:
             verdict.addCallbacks(self._judged, self._unknown, callbackArgs=(reply,), errbackArgs=(reply,))
 
-    def _judged(self, code: str, reply: Reply) -> None:
+    def _judged(self, outcome: Outcome, reply: Reply) -> None:
         self._left -= 1
-        if not code:
+        if not outcome.code:
             self._finish(reply)
         elif not self._left:
-            self._finish(refusal(code))
+            self._finish(refusal(outcome.code, said=outcome.said))
 
     def _unknown(self, _: Failure, reply: Reply) -> None:
         self._finish(reply)

@@ -12,7 +12,7 @@ from chatproto.errors import NoSuchRealm, NotAllowed, NotSupported
 from chatproto.events import DeadLetterPage, LinkAdded, LinkState, QueuePage
 from chatproto.interfaces import IAdding, ILinks, IRemotes
 from chatproto.names import RealmName
-from chatproto.records import MessageRow, OutboxRow, StreamRow
+from chatproto.records import MessageRow, OutboxRow, Outcome, StreamRow
 
 
 @implementer(IRemotes)
@@ -46,7 +46,7 @@ class NoRemotes:
         """See :meth:`IRemotes.refused`."""
         return None
 
-    def verdict(self, realm: RealmName, number: int) -> Deferred[str]:
+    def verdict(self, realm: RealmName, number: int) -> Deferred[Outcome]:
         """See :meth:`IRemotes.verdict`."""
         return fail(NoSuchRealm())
 

@@ -173,6 +173,13 @@ class Outgoing(Struct, frozen=True):
     to: str
 
 
+class Outcome(Struct, frozen=True):
+    """What became of an item: ``""`` or a code that refuses it, and how an original server said so."""
+
+    code: str = ""
+    said: str = ""
+
+
 class Arrived(Struct, frozen=True):
     """A message that came over a link: its mid, and for whom, folded."""
 

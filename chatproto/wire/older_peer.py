@@ -27,6 +27,9 @@ _CODES = {
     "Informasi tidak ditemukan": "not-found",
     "**Protocol Tidak Benar": "not-supported",
 }
+#: Characters of the text of an ERROR that a user is told: more than any sentence that a server would say, and
+#: still two lines or three of a terminal.
+SAID = 200
 
 
 class NoReply(ValueError):
@@ -45,6 +48,12 @@ class Answer(Struct, frozen=True):
         """The code of a refusal, ``""`` if it is none."""
         return "" if self.ok else _CODES.get(self.message, "realm-refused")
 
+    @property
+    def said(self) -> str:
+        """The text of a refusal as a user is shown it: on one line, and not endless."""
+        start = "" if self.ok else self.message[:SAID]
+        return "".join(each if each.isprintable() else " " for each in start).strip()
+
 
 def read_answer(data: bytes) -> Answer:
     """Return a reply.
@@ -59,9 +68,10 @@ def read_answer(data: bytes) -> Answer:
         raise NoReply
     messages = fields.get("messages")
     entries = messages if isinstance(messages, list) else []
+    message = fields.get("message")
     return Answer(
         fields.get("status") == "OK",
-        str(fields.get("message", "")),
+        message if isinstance(message, str) else "",
         [entry for entry in entries if isinstance(entry, dict)],
     )
 

@@ -10,10 +10,19 @@ import pytest
 from twisted.internet.testing import StringTransport
 
 from chatproto import commands
-from chatproto.errors import NoSuchUser, NotSupported, RealmRefused, UnknownCommand
+from chatproto.errors import (
+    ChatError,
+    NoSuchRealm,
+    NoSuchUser,
+    NotFoundThere,
+    NotSupported,
+    RealmRefused,
+    UnknownCommand,
+)
 from chatproto.federation.originals import OwnPlace
 from chatproto.federation.setting import PeerSetting
 from chatproto.protocols.older_peer import OlderPeerFactory, OlderPeerProtocol
+from chatproto.wire.text import message_of
 from tests.federation.town import BETA, Place, Town
 from tests.realm.house import Client
 
@@ -174,6 +183,42 @@ def test_what_is_said_twice_in_one_millisecond_is_not_one_request(place: Place) 
     (bounce,) = place.texts("bounce")
     assert bounce.startswith("no-such-user ")
     assert (place.link.outgoing.waiting_items, server.heard()) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("said", "refused", "text"),
+    [
+        ("Aneh Sekali", RealmRefused, "Aneh Sekali"),
+        ("Gagal", RealmRefused, "Gagal"),
+        ("Realm sudah ada", RealmRefused, "Realm sudah ada"),
+        ("--Protocol Tidak Benar", RealmRefused, "--Protocol Tidak Benar"),
+        ("**Protocol Tidak Benar", NotSupported, "**Protocol Tidak Benar"),
+        ("Realm Tidak Ditemukan", NoSuchRealm, "Realm Tidak Ditemukan"),
+        ("Informasi tidak ditemukan", NotFoundThere, "Informasi tidak ditemukan"),
+        ("", RealmRefused, "the other realm does not take the message: realm-refused"),
+    ],
+)
+def test_its_error_is_passed_on_in_its_words(
+    place: Place, said: str, refused: type[ChatError], text: str
+) -> None:
+    server = Server(place)
+    messi = place.person("messi")
+    for command in (
+        commands.SendRealm(realm="beta", to="amsal", text="ha"),
+        commands.SendGroupRealm(realm="beta", to="amsal,budi", text="ha"),
+        commands.SendFileRealm(realm="beta", to="amsal", path="a", content="aGFsbw=="),
+        commands.Send(to="amsal@beta", text="ha", wait=True),
+    ):
+        answers = messi.begin(command)
+        place.turn()
+        while server.heard():
+            server.say({"status": "ERROR", "message": said} if said else {"status": "ERROR"})
+        assert [type(answer) for answer in answers] == [refused]
+        (answer,) = answers
+        assert isinstance(answer, ChatError)
+        assert (answer.text, message_of(answer)) == (text, text)
+    for bounce in place.texts("bounce"):
+        assert bounce.startswith((f"{refused.code} ", "realm-exists "))
 
 
 def test_a_list_of_one_that_waits_is_still_a_list(place: Place) -> None:

@@ -17,7 +17,7 @@ from chatproto.realm.arrivals import Arrival
 from chatproto.realm.bounces import Bounce, Ending
 from chatproto.realm.changes import Change
 from chatproto.realm.writer import Work
-from chatproto.records import ITEMS, NOWHERE, MessageRow, OutboxRow, Outgoing, Record, StreamRow
+from chatproto.records import ITEMS, NOWHERE, MessageRow, OutboxRow, Outcome, Outgoing, Record, StreamRow
 
 if TYPE_CHECKING:
     from chatproto.realm import Realm
@@ -42,7 +42,7 @@ class Links:
         self.numbers: dict[RealmName, int] = {}
         self.woken: list[tuple[RealmName, int]] = []
         self.remembered: dict[str, str] = {}
-        self.verdicts: dict[tuple[RealmName, int], Deferred[str]] = {}
+        self.verdicts: dict[tuple[RealmName, int], Deferred[Outcome]] = {}
         self.receipts: list[Receipt] = []
         self.lives: list[tuple[RealmName, str, list[str]]] = []
         self.error: ChatError | None = None
@@ -89,7 +89,7 @@ class Links:
     def refused(self, address: str) -> str | None:
         return self.remembered.get(address)
 
-    def verdict(self, realm: RealmName, number: int) -> Deferred[str]:
+    def verdict(self, realm: RealmName, number: int) -> Deferred[Outcome]:
         verdict = self.verdicts[realm, number] = Deferred()
         return verdict
 
@@ -209,7 +209,7 @@ def carry(each: Outgoing, origin: House, target: House, links: Links) -> str:
     code = arrive(target, RealmName(origin.name), arrived)
     verdict = links.verdicts.pop((RealmName(target.name), each.row.number), None)
     if verdict is not None:
-        verdict.callback(code)
+        verdict.callback(Outcome(code))
     if code:
         tell(origin, lambda: origin.realm.bounces.bounce(each, code), each)
     else:

@@ -18,7 +18,7 @@ from chatproto.errors import (
     Unavailable,
 )
 from chatproto.events import Sent
-from chatproto.records import ConversationRow, MemberRow, MessageRow, OutboxRow, StreamRow
+from chatproto.records import ConversationRow, MemberRow, MessageRow, OutboxRow, Outcome, StreamRow
 from tests.realm.house import Client, House
 from tests.realm.links import BETA, Links, linked, outgoing
 
@@ -196,7 +196,7 @@ class TestWaiting:
         answers = messi.begin(Send(to="nobody@beta", text="halo", wait=True))
         house.turn()
         assert answers == []
-        links.verdicts[BETA, 1].callback("no-such-user")
+        links.verdicts[BETA, 1].callback(Outcome("no-such-user"))
         (answer,) = answers
         assert isinstance(answer, NoSuchUser)
         house.turn(10)
@@ -205,7 +205,7 @@ class TestWaiting:
     def test_what_is_taken_is_a_success(self, house: House, links: Links, messi: Client) -> None:
         answers = messi.begin(Send(to="amsal@beta", text="halo", wait=True))
         house.turn(2)
-        links.verdicts[BETA, 1].callback("")
+        links.verdicts[BETA, 1].callback(Outcome())
         assert [type(answer) for answer in answers] == [Sent]
         assert not house.clock.getDelayedCalls() or all(
             call.getTime() > house.clock.seconds() for call in house.clock.getDelayedCalls()
@@ -223,17 +223,17 @@ class TestWaiting:
         command = commands.SendGroup(to="amsal@beta,nobody@beta,siti@gamma", text="halo")
         answers = messi.begin(command)
         house.turn()
-        links.verdicts[BETA, 2].callback("no-such-user")
-        links.verdicts[BETA, 1].callback("")
+        links.verdicts[BETA, 2].callback(Outcome("no-such-user"))
+        links.verdicts[BETA, 1].callback(Outcome())
         (answer,) = answers
         assert not isinstance(answer, ChatError)
 
     def test_if_all_of_a_list_are_refused_so_is_it(self, house: House, links: Links, messi: Client) -> None:
         answers = messi.begin(commands.SendGroup(to="amsal@beta,nobody@beta", text="halo"))
         house.turn()
-        links.verdicts[BETA, 2].callback("no-such-user")
+        links.verdicts[BETA, 2].callback(Outcome("no-such-user"))
         assert answers == []
-        links.verdicts[BETA, 1].callback("over-there-only")
+        links.verdicts[BETA, 1].callback(Outcome("over-there-only"))
         (answer,) = answers
         assert isinstance(answer, ChatError)
         assert answer.code == "realm-refused"

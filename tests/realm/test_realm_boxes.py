@@ -10,7 +10,7 @@ from chatproto.events import Reply
 from chatproto.frames import Ask
 from chatproto.names import RealmName
 from chatproto.realm.remotes import NoAdding
-from chatproto.records import AliasRow
+from chatproto.records import AliasRow, Outcome
 from tests.realm.house import Client, House
 from tests.realm.links import ALPHA, BETA, Links, arrive, item, linked, outgoing, tell
 
@@ -130,7 +130,7 @@ class TestBoxes:
         assert answers == []
         ((waiting),) = outgoing(house, BETA)
         assert (waiting.to, waiting.row.box) == ("amsal@beta", "R2")
-        links.verdicts[BETA, 1].callback("")
+        links.verdicts[BETA, 1].callback(Outcome())
         house.turn()
         assert answers == [events.SentToRealm()]
         send(messi, "beta")
@@ -149,7 +149,7 @@ class TestBoxes:
         answers = send(messi, "r2")
         (first,) = outgoing(house, BETA)
         tell(house, lambda: house.realm.bounces.bounce(first, "no-such-user"))
-        links.verdicts[BETA, 1].callback("no-such-user")
+        links.verdicts[BETA, 1].callback(Outcome("no-such-user"))
         house.turn()
         assert isinstance(answers[0], NoSuchUser)
         assert (box(messi, "r2"), messi.inbox()) == ([], [])
@@ -163,9 +163,9 @@ class TestBoxes:
         for waiting in outgoing(house, BETA):
             tell(house, lambda waiting=waiting: house.realm.bounces.bounce(waiting, "not-found"))  # type: ignore[misc]
             if not together:
-                links.verdicts[BETA, waiting.row.number].callback("not-found")
+                links.verdicts[BETA, waiting.row.number].callback(Outcome("not-found"))
         for number in (1, 2) if together else ():
-            links.verdicts[BETA, number].callback("not-found")
+            links.verdicts[BETA, number].callback(Outcome("not-found"))
         house.turn()
         assert [type(answer).__name__ for answer in answers] == ["NotFoundThere"]
         assert (box(messi, "r2"), messi.inbox()) == ([], [])
@@ -177,8 +177,8 @@ class TestBoxes:
         house.turn()
         first, _ = outgoing(house, BETA)
         tell(house, lambda: house.realm.bounces.bounce(first, "blocked"))
-        links.verdicts[BETA, 1].callback("blocked")
-        links.verdicts[BETA, 2].callback("")
+        links.verdicts[BETA, 1].callback(Outcome("blocked"))
+        links.verdicts[BETA, 2].callback(Outcome())
         house.turn()
         assert answers == [events.SentToGroupInRealm()]
         assert box(messi, "r2") == [("amsal", "(not delivered: blocked)")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,6 +84,25 @@ def test_a_text_stays_one_line(text: str) -> None:
 )
 def test_replies_are_verdicts(reply: bytes, code: str) -> None:
     assert read_answer(reply).code == code
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Aneh Sekali", "Aneh Sekali"),
+        (" Sudah café ☕ ", "Sudah café ☕"),
+        ("a\r\nb\x1b[2Jc\ud800\u202e", "a  b [2Jc"),
+        ("x" * 1000, "x" * 200),
+        ("\n", ""),
+        (None, ""),
+        (7, ""),
+        ({"status": "OK"}, ""),
+    ],
+)
+def test_the_text_of_a_refusal_is_told_as_it_is_on_one_line(message: object, said: str) -> None:
+    for status in ("ERROR", "PENDING", None):
+        assert read_answer(json.dumps({"status": status, "message": message}).encode()).said == said
+    assert read_answer(json.dumps({"status": "OK", "message": message}).encode()).said == ""
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"amsal telah bergabung", b"[" * 100_000])
