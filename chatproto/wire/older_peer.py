@@ -85,8 +85,9 @@ def _line(*words: str) -> bytes:
     return " ".join(words).encode() + b"\r\n"
 
 
-def _text(text: str) -> str:
-    return _BREAKS.sub(" ", text).strip(" ")
+def _text(text: str) -> list[str]:
+    """Return the last words of a line; none for no text, as that has no blank either."""
+    return [text] if (text := _BREAKS.sub(" ", text).strip(" ")) else []
 
 
 def _names(names: Sequence[str]) -> str:
@@ -101,7 +102,7 @@ def recv_realm(alias: str, host: str, port: int) -> bytes:
 def recv_text(sender: str, alias: str, to: Sequence[str], text: str, *, listed: bool) -> bytes:
     """Return the request that brings a text for realm boxes, ``listed`` if its sender gave a list."""
     verb = "recvrealmgroupmsg" if listed else "recvrealmprivatemsg"
-    return _line(verb, sender, alias, _names(to), _text(text))
+    return _line(verb, sender, alias, _names(to), *_text(text))
 
 
 def recv_file(
@@ -121,7 +122,7 @@ def get_realm_chat(alias: str, user: str) -> bytes:
 
 def server_send(sender: str, to: str, text: str) -> bytes:
     """Return the request that brings a text for an inbox, with the originals' blank at its end."""
-    return _line("server", "send", sender, to, _text(text), "")
+    return _line("server", "send", sender, to, *_text(text), "")
 
 
 def read_entry(fields: dict[str, Any]) -> InboxEntry:

@@ -44,7 +44,16 @@ from chatproto.wire.older_peer import Answer, NoReply, read_answer, read_entry
             older_peer.recv_file("messi", "r2", ["henderson"], "a.txt", b"aGFsbw==", plain=True, listed=True),
             b"recvgroupfilerealm messi r2 henderson a.txt aGFsbw==\r\n",
         ),
+        (
+            older_peer.recv_text("messi", "r2", ["henderson"], " \r\n ", listed=False),
+            b"recvrealmprivatemsg messi r2 henderson\r\n",
+        ),
+        (
+            older_peer.recv_text("messi", "r2", ["henderson", "lineker"], "", listed=True),
+            b"recvrealmgroupmsg messi r2 henderson,lineker\r\n",
+        ),
         (older_peer.get_realm_chat("r2", "henderson"), b"getrealmchat r2 henderson\r\n"),
+        (older_peer.server_send("amsal", "messi", " "), b"server send amsal messi \r\n"),
         (
             older_peer.server_send("amsal", "messi", "  jadi main mes? \r\n"),
             b"server send amsal messi jadi main mes? \r\n",
