@@ -6,7 +6,7 @@ import json
 import socket
 from typing import Any
 
-from tests.conformance.student import StudentServer
+from tests.conformance.student import StudentServer, wrong
 from tests.serving import here
 
 
@@ -67,6 +67,32 @@ def test_strangers_who_are_believed() -> None:
         found = result(server, "strangers-are-no-servers")
     assert found["outcome"] == "failed"
     assert found["sent"].startswith("stranger: recvrealmprivatemsg penipu ")
+
+
+def test_another_address_of_the_machine_that_is_believed() -> None:
+    with Linking("recvrealm {realm} {host} {port}\r\n") as server:
+        found = result(server, "another-address-is-a-stranger")
+    assert found["outcome"] == "failed"
+    assert found["sent"].startswith("stranger: recvrealmprivatemsg penipu ")
+
+
+class Knowing(StudentServer):
+    """Which knows another server from before, wherever on the machine it comes from."""
+
+    def answer(self, line: str) -> dict[str, Any]:
+        match line.split(" "):
+            case ["recvrealmprivatemsg"]:
+                return wrong("--Protocol Tidak Benar")
+            case ["server", *_]:
+                return {"status": "OK", "message": "Message Sent"}
+        return super().answer(line)
+
+
+def test_a_server_that_knows_one_from_before() -> None:
+    with Knowing() as server:
+        found = result(server, "strangers-are-no-servers")
+    assert found["outcome"] == "skipped"
+    assert found["why"].startswith("the server knows another one at this address")
 
 
 def test_without_addrealm_what_needs_it_is_skipped() -> None:

@@ -12,5 +12,4 @@ def test_the_kit_may_come_again(server: RunningRealm) -> None:
     for check in ("a-text-comes-from-an-original", "strangers-are-no-servers"):
         ran = here("conformance", f"127.0.0.1:{server.port}", "--level", "B", "--only", check, "--json", "-")
         (found,) = json.loads(ran.stdout)["checks"]
-        assert found["outcome"] in ("passed", "skipped"), found
-    assert found["why"].startswith("the server knows another one at this address")
+        assert found["outcome"] == "passed", found  # the strangers come from an address of their own
