@@ -102,17 +102,22 @@ def an_error_of_an_original(trial: Trial) -> None:
         client.ask(f"sendprivaterealm {client.token} {original.realm} {fresh()}  halo").error(text)
 
 
-@CHECKS("7", "Whom the other server refused it is asked about anew: it may have meant the sender")
+@CHECKS(
+    "7", "What the other server refused once it is asked again: it may have meant the sender, or not know us"
+)
 def an_error_is_not_remembered(trial: Trial) -> None:
     client = trial.login(0)
     original = trial.original(client)
-    user = fresh("u")
-    refused = encoded({"status": "ERROR", "message": NO_SUCH_USER})
-    original.special["recvrealmprivatemsg"] = lambda _: refused
-    client.ask(f"sendprivaterealm {client.token} {original.realm} {user}  halo").error(NO_SUCH_USER)
-    original.special.clear()
-    client.ask(f"sendprivaterealm {client.token} {original.realm} {user}  lagi").ok("Message Sent to Realm")
-    original.expect(f"recvrealmprivatemsg {client.user} {original.realm} {user} lagi", client)
+    for text in (NO_SUCH_USER, UNKNOWN_COMMAND):
+        user = fresh("u")
+        refused = encoded({"status": "ERROR", "message": text})
+        original.special["recvrealmprivatemsg"] = lambda _, refused=refused: refused  # type: ignore[misc]
+        client.ask(f"sendprivaterealm {client.token} {original.realm} {user}  halo").error()
+        original.special.clear()
+        client.ask(f"sendprivaterealm {client.token} {original.realm} {user}  lagi").ok(
+            "Message Sent to Realm"
+        )
+        original.expect(f"recvrealmprivatemsg {client.user} {original.realm} {user} lagi", client)
 
 
 @CHECKS("2.3", "sendgrouprealm: recvrealmgroupmsg FROM R L text at the other server, also if L is one name")

@@ -39,19 +39,12 @@ class Bringing:
         self.alias_of: Callable[[str], str] = str
         #: Who was brought which texts, and how often, that the server may keep for its own users to ask for.
         self._brought: OrderedDict[tuple[str, bytes], int] = OrderedDict()
-        #: Requests that it does not know.
-        self._lacks: set[str] = set()
         #: Names by which it was told of us once more over this connection, as it seemed not to know us.
         self._repeated: set[str] = set()
 
     def begin(self) -> None:
         """Hear of a new connection, or a new introduction: it may be another server."""
-        self._lacks.clear()
         self._repeated.clear()
-
-    def lacks(self, verb: str) -> bool:
-        """Tell whether it said that it does not know a request."""
-        return verb in self._lacks
 
     async def bring(self, batch: Sequence[Outgoing]) -> Mapping[int, Outcome]:
         """Give items to the server, and return what becomes of them.
@@ -100,16 +93,7 @@ class Bringing:
         :raises NotAsked: there is no connection.
         :raises NotAnswered: what became of it is unknown.
         """
-        return await self._ask("server", older_peer.server_send(_name(sender), to, text))
-
-    async def _ask(self, verb: str, request: bytes) -> Answer:
-        """Ask, unless it is known that the server does not know the request."""
-        if verb in self._lacks:
-            return Answer(False, _NO_VERB)
-        answer = await self._requests.ask(request)
-        if not answer.ok and answer.message == _NO_VERB:
-            self._lacks.add(verb)
-        return answer
+        return await self._requests.ask(older_peer.server_send(_name(sender), to, text))
 
     async def _into_box(self, batch: Sequence[Outgoing]) -> Outcome:
         message = batch[0].message
@@ -117,9 +101,8 @@ class Bringing:
         alias = self.alias_of(batch[0].row.box)
         names = [_name(item.to) for item in batch]
         sender = _name(message.sender)
-        verb = message.kind
         listed = bool(list_of(message.mid))
-        if verb == "text":
+        if message.kind == "text":
             request = older_peer.recv_text(sender, alias, names, message.text, listed=listed)
         else:
             offer, store = read_offer(message.text), self._files.store
@@ -131,9 +114,9 @@ class Bringing:
                 return _FILE_GONE
             file = (offer.name, content)
             request = older_peer.recv_file(sender, alias, names, *file, plain=offer.plain, listed=listed)
-        answer = await self._ask(verb, request)
+        answer = await self._requests.ask(request)
         if await self._is_told_again(alias, answer):
-            answer = await self._ask(verb, request)
+            answer = await self._requests.ask(request)
         if answer.ok and message.kind == "text":
             self._remember(names, message.text)
         return Outcome(answer.code, answer.said)
@@ -164,10 +147,7 @@ class Bringing:
         where = self.advertised(wire)
         if where is None:
             raise Unavailable("this realm has no client port that the other server could reach")
-        answer = await self._requests.ask(older_peer.recv_realm(alias, *where))
-        if answer.ok:
-            self._lacks.clear()
-        return answer
+        return await self._requests.ask(older_peer.recv_realm(alias, *where))
 
     def _remember(self, names: Sequence[str], text: str) -> None:
         for name in names:

@@ -208,11 +208,10 @@ class OriginalLink(PeerLink):
 
         :raises RealmRefused: the server did not answer, and may have it.
         """
-        bringing = self.bringing
-        if self.standing is not Standing.OPEN or bringing.lacks("server") or not await self._is_there():
+        if self.standing is not Standing.OPEN or not await self._is_there():
             return False
         try:
-            return (await bringing.server_send(sender, user, text)).ok
+            return (await self.bringing.server_send(sender, user, text)).ok
         except NotAsked:
             return False
         except NotAnswered:

@@ -2,86 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from functools import partial
-from typing import Any
-
 import pytest
-from twisted.internet.testing import StringTransport
 
 from chatproto import commands
 from chatproto.errors import (
-    ChatError,
-    NoSuchRealm,
-    NoSuchUser,
-    NotFoundThere,
     NotSupported,
     RealmRefused,
     UnknownCommand,
 )
 from chatproto.federation.originals import OwnPlace
 from chatproto.federation.setting import PeerSetting
-from chatproto.protocols.older_peer import OlderPeerFactory, OlderPeerProtocol
-from chatproto.wire.text import message_of
-from tests.federation.town import BETA, Place, Town
+from tests.federation.old_server import NOBODY, OK, UNKNOWN, Server, linked, send
+from tests.federation.town import BETA, Place
 from tests.realm.house import Client
-
-OK = {"status": "OK", "message": "Message Sent"}
-NOBODY = {"status": "ERROR", "message": "User Tidak Ditemukan"}
-UNREACHED = OwnPlace()
-UNKNOWN = {"status": "ERROR", "message": "**Protocol Tidak Benar"}
-
-
-class Server:
-    """An original server's end of a connection, as bytes."""
-
-    def __init__(self, place: Place, reached_at: OwnPlace = UNREACHED) -> None:
-        self._place = place
-        originals = place.peers.originals
-        originals.serve(_nowhere, partial(OlderPeerFactory, place.clock), reached_at)
-        factory: Any = originals.or_else(_nowhere)(BETA, _nowhere)
-        self.transport = StringTransport()
-        self.protocol: OlderPeerProtocol = factory.buildProtocol(None)
-        self.protocol.makeConnection(self.transport)
-        place.turn()
-
-    def heard(self) -> str:
-        """Return what came since the last look."""
-        said: str = self.transport.value().decode()
-        self.transport.clear()
-        return said
-
-    def say(self, reply: dict[str, Any], size: int = 2**20) -> None:
-        """Answer, in pieces."""
-        data = (json.dumps(reply) + "\r\n\r\n").encode()
-        for start in range(0, len(data), size):
-            self.protocol.dataReceived(data[start : start + size])
-        self._place.turn()
-
-    def cut(self) -> None:
-        """End the connection."""
-        self.protocol.connectionLost()
-        self._place.turn()
-
-
-def _nowhere(*_: object) -> Any:
-    raise AssertionError("nobody is dialled here")
 
 
 @pytest.fixture
 def place() -> Place:
     """Return a realm whose neighbour is an original server that nobody has reached yet."""
-    town = Town()
-    alpha = town.alpha
-    alpha.setting = PeerSetting(realm=BETA, connect="tcp:127.0.0.1:9", legacy=True, neighbour=True)
-    alpha.crash()
-    return alpha
-
-
-def send(place: Place, text: str, to: str = "amsal@beta") -> str:
-    mid: str = place.person("messi").send(to, text).mid
-    place.turn()
-    return mid
+    return linked()
 
 
 def test_what_was_sent_and_not_answered_is_never_sent_again(place: Place) -> None:
@@ -132,15 +71,6 @@ def test_what_comes_unasked_ends_the_connection(place: Place, said: bytes) -> No
     assert server.transport.disconnected
 
 
-def test_what_is_no_reply_is_no_verdict(place: Place) -> None:
-    server = Server(place)
-    first = send(place, "one")
-    server.protocol.dataReceived(b"amsal telah bergabung\r\n\r\n")
-    place.turn()
-    assert server.transport.disconnected
-    assert place.texts("bounce") == [f"outcome-unknown {first}"]
-
-
 def test_groups_and_receipts_are_nothing_to_it(place: Place) -> None:
     server = Server(place)
     messi = place.person("messi")
@@ -185,42 +115,6 @@ def test_what_is_said_twice_in_one_millisecond_is_not_one_request(place: Place) 
     assert (place.link.outgoing.waiting_items, server.heard()) == (0, "")
 
 
-@pytest.mark.parametrize(
-    ("said", "refused", "text"),
-    [
-        ("Aneh Sekali", RealmRefused, "Aneh Sekali"),
-        ("Gagal", RealmRefused, "Gagal"),
-        ("Realm sudah ada", RealmRefused, "Realm sudah ada"),
-        ("--Protocol Tidak Benar", RealmRefused, "--Protocol Tidak Benar"),
-        ("**Protocol Tidak Benar", NotSupported, "**Protocol Tidak Benar"),
-        ("Realm Tidak Ditemukan", NoSuchRealm, "Realm Tidak Ditemukan"),
-        ("Informasi tidak ditemukan", NotFoundThere, "Informasi tidak ditemukan"),
-        ("", RealmRefused, "the other realm does not take the message: realm-refused"),
-    ],
-)
-def test_its_error_is_passed_on_in_its_words(
-    place: Place, said: str, refused: type[ChatError], text: str
-) -> None:
-    server = Server(place)
-    messi = place.person("messi")
-    for command in (
-        commands.SendRealm(realm="beta", to="amsal", text="ha"),
-        commands.SendGroupRealm(realm="beta", to="amsal,budi", text="ha"),
-        commands.SendFileRealm(realm="beta", to="amsal", path="a", content="aGFsbw=="),
-        commands.Send(to="amsal@beta", text="ha", wait=True),
-    ):
-        answers = messi.begin(command)
-        place.turn()
-        while server.heard():
-            server.say({"status": "ERROR", "message": said} if said else {"status": "ERROR"})
-        assert [type(answer) for answer in answers] == [refused]
-        (answer,) = answers
-        assert isinstance(answer, ChatError)
-        assert (answer.text, message_of(answer)) == (text, text)
-    for bounce in place.texts("bounce"):
-        assert bounce.startswith((f"{refused.code} ", "realm-exists "))
-
-
 def test_a_list_of_one_that_waits_is_still_a_list(place: Place) -> None:
     Server(place).cut()
     messi = place.person("messi")
@@ -263,28 +157,6 @@ def test_a_file_for_a_list_of_one_is_for_a_list(place: Place) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("to", "word"), [("amsal", "recvrealmprivatemsg"), ("amsal,budi", "recvrealmgroupmsg")]
-)
-def test_whom_it_does_not_know_it_is_asked_for_again(place: Place, to: str, word: str) -> None:
-    """It says so of a sender, too; and who was not there may be by now."""
-    server = Server(place)
-    command = (commands.SendGroupRealm if "," in to else commands.SendRealm)(realm="beta", to=to, text="ha")
-    for sender, reply, answer in (
-        ("henderson", NOBODY, NoSuchUser),
-        ("messi", NOBODY, NoSuchUser),
-        ("messi", OK, None),
-    ):
-        answers = place.person(sender).begin(command)
-        place.turn()
-        assert server.heard() == f"{word} {sender} beta {to} ha\r\n"
-        server.say(reply)
-        assert [type(each) for each in answers if isinstance(each, Exception)] == ([answer] if answer else [])
-        assert len(answers) == 1
-    assert send(place, "halo")
-    assert server.heard() == "server send messi amsal halo \r\n"
-
-
 def test_who_is_a_stranger_to_it_is_introduced_once_for_each_connection(place: Place) -> None:
     messi = place.person("messi")
     request, introduction = "recvrealmprivatemsg messi beta amsal ha\r\n", "recvrealm beta 127.0.0.1 7\r\n"
@@ -320,6 +192,8 @@ def test_it_says_itself_that_it_was_started_anew(place: Place) -> None:
     messi.begin(commands.SendRealm(realm="beta", to="amsal", text="ha"))
     place.turn()
     assert server.heard() == "recvrealmprivatemsg messi beta amsal ha\r\n"
+    server.say(UNKNOWN)
+    assert server.heard() == "recvrealm beta 127.0.0.1 7\r\n"
 
 
 def test_its_address_counts_only_where_it_was_seen(place: Place) -> None:
