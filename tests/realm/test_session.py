@@ -22,7 +22,7 @@ from tests.realm.house import PASSWORD, Client, House
 FIELDS = {
     **dict.fromkeys(("user", "password", "old", "new", "token", "to", "text", "with", "group"), "word"),
     **dict.fromkeys(("topic", "address", "realm", "connect", "mid", "file", "name", "path"), "word"),
-    **dict.fromkeys(("host", "port"), "word"),
+    **dict.fromkeys(("host", "port", "content"), "word"),
     **dict.fromkeys(("seq", "session", "seconds", "number", "older", "offset", "size"), 1),
     "role": "admin",
 }
