@@ -71,17 +71,6 @@ def a_text_goes_to_an_original(trial: Trial) -> None:
     answer.ok("Message Sent to Realm")
 
 
-@CHECKS("2.3", "A text that is missing: a request without one, and without a blank before its end")
-def no_text_goes_to_an_original(trial: Trial) -> None:
-    client = trial.login(0)
-    original = trial.original(client)
-    client.ask(f"sendprivaterealm {client.token} {original.realm} budi").ok("Message Sent to Realm")
-    request = f"recvrealmprivatemsg {client.user} {original.realm} budi"
-    original.expect(request, client)
-    if f"{request}\r\n".encode() not in original.requests:
-        client.fail(f"the request {request} and CRLF", f"{original.requests}")
-
-
 @CHECKS("7", "Blanks inside a text are not lost between servers")
 def blanks_go_to_an_original(trial: Trial) -> None:
     client = trial.login(0)
