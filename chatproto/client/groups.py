@@ -115,6 +115,9 @@ class Groups:
         It holds until it is switched off or the client is closed, over lost connections too. Who comes and
         goes is told as ``LiveChange`` to :meth:`~chatproto.ChatClient.on_hint`.
         """
+        if not on:
+            # Now: a connection that stands before the reply is there would begin with it being so again.
+            self._live.pop(fold(group), None)
         asking = self._request(Live(group=group, on=on), LiveMembers)
         return asking.addCallback(self._is_live, group, on)
 
