@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from chatproto.client.groups import Groups
+from chatproto.errors import ChatError, NotMember
 from chatproto.events import LiveMembers
 
 
@@ -22,14 +23,18 @@ class Asked:
         self._replies.append(Deferred())
         return self._replies[-1]
 
-    def answer(self) -> None:
+    def answer(self, *live: str) -> None:
         """Give the oldest reply that is to come."""
-        self._replies.pop(0).callback(LiveMembers(group="tim@alpha", live=[]))
+        self._replies.pop(0).callback(LiveMembers(group="tim@alpha", live=list(live)))
+
+    def refuse(self, error: ChatError) -> None:
+        """Refuse what was asked first of what has no reply."""
+        self._replies.pop(0).errback(error)
 
 
 def test_a_new_connection_makes_somebody_live_again_but_not_who_has_just_ended_it() -> None:
     asked = Asked()
-    groups = Groups(asked)
+    groups = Groups(asked, lambda live: None)
     groups.live("tim")
     asked.answer()
     groups.heard_again(asked)
@@ -40,3 +45,28 @@ def test_a_new_connection_makes_somebody_live_again_but_not_who_has_just_ended_i
     asked.answer()
     groups.heard_again(asked)
     assert asked.live == [True, True, False]
+
+
+def test_after_a_new_connection_the_application_is_told_who_is_live_then() -> None:
+    asked = Asked()
+    told: list[LiveMembers] = []
+    groups = Groups(asked, told.append)
+    groups.live("tim")
+    asked.answer("messi@alpha", "lineker@alpha")  # the reply of who asked
+    assert told == []
+    groups.heard_again(asked)
+    asked.answer("messi@alpha")
+    assert told == [LiveMembers(group="tim@alpha", live=["messi@alpha"])]
+
+
+def test_who_is_no_member_any_more_is_told_that_nobody_is_live_and_asks_no_more() -> None:
+    asked = Asked()
+    told: list[LiveMembers] = []
+    groups = Groups(asked, told.append)
+    groups.live("tim")
+    asked.answer("messi@alpha", "lineker@alpha")
+    groups.heard_again(asked)
+    asked.refuse(NotMember())
+    assert told == [LiveMembers(group="tim", live=[])]
+    groups.heard_again(asked)
+    assert asked.live == [True, True]

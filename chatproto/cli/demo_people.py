@@ -16,7 +16,7 @@ from twisted.protocols.basic import LineReceiver
 from chatproto.backoff import Backoff
 from chatproto.cli.conversations import SAID
 from chatproto.client import ChatClient, Message, State
-from chatproto.events import Hint, HistoryItem, Receipt
+from chatproto.events import HistoryItem, Receipt
 
 #: What does not arrive in this time is lost.
 ARRIVAL_SECONDS = 20.0
@@ -212,7 +212,7 @@ class Person:
         self._on_heard(self.name, message)
         self._something_came()
 
-    def _hint(self, hint: Hint) -> None:
+    def _hint(self, hint: object) -> None:
         if isinstance(hint, Receipt) and hint.delivered is not None:
             if hint.delivered > self._delivered.get(hint.by, 0):
                 self._delivered[hint.by] = hint.delivered

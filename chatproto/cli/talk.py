@@ -16,7 +16,7 @@ from chatproto.cli.conversations import SAID, Conversation, Conversations
 from chatproto.cli.printing import Printing
 from chatproto.cli.slashes import SLASHES, Mistake
 from chatproto.cli.transfers import Transfers
-from chatproto.client import ChatClient, IsTyping, LiveChange, Message, Receipt, Sent, State
+from chatproto.client import ChatClient, IsTyping, LiveChange, LiveMembers, Message, Receipt, Sent, State
 from chatproto.errors import ChatError, ConnectionUnavailable, Distrust, TlsNeeded, UnknownCommand
 from chatproto.events import PENDING, Done, GroupChanged, Hint, HistoryItem
 
@@ -169,7 +169,7 @@ class Talk:
                 arrival, self.arrival = self.arrival, None
                 arrival.callback(None)
 
-    def _hinted(self, hint: Hint) -> None:
+    def _hinted(self, hint: Hint | LiveMembers) -> None:
         match hint:
             case Receipt():
                 self.conversations.receipt(hint)
@@ -177,6 +177,8 @@ class Talk:
                 self.conversations.typing(hint)
             case LiveChange():
                 self.conversations.live(hint)
+            case LiveMembers():
+                self.conversations[hint.group].live = hint.live
         self.view.changed()
 
     def failed(self, reason: str) -> None:

@@ -13,7 +13,17 @@ from chatproto.client.groups import Groups
 from chatproto.client.inbox import Position
 from chatproto.client.lasting import Progress, Stage
 from chatproto.client.link import State
-from chatproto.events import FileChange, FileInfo, IsTyping, LiveChange, Message, Receipt, Sent, SentEach
+from chatproto.events import (
+    FileChange,
+    FileInfo,
+    IsTyping,
+    LiveChange,
+    LiveMembers,
+    Message,
+    Receipt,
+    Sent,
+    SentEach,
+)
 
 __all__ = [
     "Account",
@@ -24,6 +34,7 @@ __all__ = [
     "Groups",
     "IsTyping",
     "LiveChange",
+    "LiveMembers",
     "Message",
     "Position",
     "Progress",

@@ -40,6 +40,7 @@ from chatproto.events import (
     IsTyping,
     Listening,
     LiveChange,
+    LiveMembers,
     Message,
     Receipt,
     Reply,
@@ -54,7 +55,7 @@ from chatproto.tls.connecting import client_endpoint
 R = TypeVar("R", bound=Reply)
 
 #: What :meth:`~chatproto.ChatClient.on_hint` calls.
-HintCallback = Callable[[Hint], object]
+HintCallback = Callable[[Hint | LiveMembers], object]
 
 
 class ChatClient:
@@ -127,7 +128,7 @@ class ChatClient:
         )
         self._on_hint: HintCallback | None = None
         #: Everything about groups.
-        self.groups = Groups(self.request)
+        self.groups = Groups(self.request, self._hinted)
         #: Files that are sent and saved.
         self.files = Files(reactor, self._link, self.request, executor)
         #: The user's own password, sessions and blocks.
@@ -275,7 +276,8 @@ class ChatClient:
 
         They come at once, beside the messages, and none that is missed comes again. Receipts and typing come
         to a client that was made with ``receipts`` and ``typing``, live changes to one that is live in the
-        group (:meth:`~chatproto.client.Groups.live`). What the callback raises is logged.
+        group (:meth:`~chatproto.client.Groups.live`), and after each lost connection ``LiveMembers``, which
+        takes the place of what the changes said before. What the callback raises is logged.
         """
         self._on_hint = callback
 
@@ -343,8 +345,12 @@ class ChatClient:
             return
         if isinstance(event, FileChange):
             self.files.heard(event)
-        if isinstance(event, Receipt | IsTyping | LiveChange | FileChange) and self._on_hint is not None:
-            self._on_hint(event)
+        if isinstance(event, Receipt | IsTyping | LiveChange | FileChange):
+            self._hinted(event)
+
+    def _hinted(self, hint: Hint | LiveMembers) -> None:
+        if self._on_hint is not None:
+            self._on_hint(hint)
 
     def _taken(self, position: Position) -> None:
         if position.after is not None and position.epoch == self._inbox.epoch:

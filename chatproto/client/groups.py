@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from twisted.internet.defer import Deferred
@@ -39,8 +40,9 @@ class Groups:
     :class:`~chatproto.ChatError`, such as ``NoSuchGroup``, ``NotMember`` or ``NotAllowed``.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, tell: Callable[[LiveMembers], None]) -> None:
         self._request = request
+        self._tell = tell
         # As the application wrote them, by the folded name; it has to ask for each of them, one by one.
         self._live: dict[str, str] = {}
 
@@ -113,7 +115,8 @@ class Groups:
         """Be shown in a group as there right now, or no longer, and be told who else is.
 
         It holds until it is switched off or the client is closed, over lost connections too. Who comes and
-        goes is told as ``LiveChange`` to :meth:`~chatproto.ChatClient.on_hint`.
+        goes is told as ``LiveChange`` to :meth:`~chatproto.ChatClient.on_hint`, and after a lost connection
+        who is there then as ``LiveMembers``.
         """
         if not on:
             # Now: a connection that stands before the reply is there would begin with it being so again.
@@ -129,11 +132,13 @@ class Groups:
         return reply
 
     def heard_again(self, request: Request) -> None:
-        """Be live again where the application was: each ``listen`` begins with nobody being so."""
+        """Be live again where the application was, and tell it who is: each ``listen`` begins with nobody."""
         for name in list(self._live.values()):
-            request(Live(group=name, on=True), LiveMembers).addErrback(self._not_live, name)
+            asking = request(Live(group=name, on=True), LiveMembers)
+            asking.addCallbacks(self._tell, self._not_live, errbackArgs=(name,))
 
     def _not_live(self, failure: Failure, group: str) -> None:
         failure.trap(ChatError)
         if failure.check(NoSuchGroup, NotMember):
             self._live.pop(fold(group), None)
+            self._tell(LiveMembers(group=group, live=[]))

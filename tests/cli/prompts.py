@@ -37,6 +37,9 @@ from tests.serving import SECONDS
 #: The names of keys, as terminals send them.
 ENTER, TAB, PAGE_UP, CTRL_C, CTRL_D, ALT_ENTER = "\r", "\t", "\x1b[5~", "\x03", "\x04", "\x1b\r"
 
+#: A screen that stays as it is for so long in seconds is drawn: bar and lines are drawn in turns of the loop.
+_QUIET = 0.02
+
 
 class Glass:
     """What Vt100_Output takes for a terminal's file: an emulated screen, with the lines that left it."""
@@ -128,8 +131,12 @@ class Person:
         return [line[6:] for line in self.paper if line[2:3] == ":"]
 
     async def sees(self, *texts: str) -> None:
-        """Wait until all texts are to be seen."""
+        """Wait until all texts are to be seen, on a screen that is not just being drawn."""
         await self.until(lambda: all(any(text in line for line in self.shown) for text in texts), texts)
+        written = -1
+        while written != len(self.glass.written):
+            written = len(self.glass.written)
+            await asyncio.sleep(_QUIET)
 
     async def until(self, condition: Callable[[], bool], what: object = "") -> None:
         """Wait until something is so."""

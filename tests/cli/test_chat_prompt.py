@@ -229,9 +229,7 @@ async def test_who_is_live_is_in_the_bar(house: House) -> None:
     await house.start()
     await messi.sees("online", "live: lineker, messi")
     await lineker.sees("online", "live: lineker, messi")
-    # The bar may show who was there before: who is told that somebody goes has to be there again.
-    await talks(messi, "/live")
-    await talks(lineker, "/live", "/live off")
+    await talks(lineker, "/live off")
     await messi.sees("live: messi |")
 
 
