@@ -17,11 +17,13 @@ import subprocess
 import sys
 import termios
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from chatproto.cli import main
+from tests.fork_server import Forked
 
 ROOT = Path(__file__).parent.parent
 #: Generous: a loaded machine may be slow, and nothing waits so long where all is well.
@@ -34,17 +36,27 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **more}
 
 
-def chatproto(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+def start(
+    *arguments: str,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
+    environ: Mapping[str, str] | None = None,
+) -> Forked | subprocess.Popen[str]:
+    """Start the command in a process of its own, forked from one that has imported it where that can be."""
+    whole = environment(**(environ or {}))
+    if hasattr(os, "pidfd_open"):
+        return Forked(*arguments, environ=whole, stdin=stdin, stdout=stdout, stderr=stderr)
+    command = [*COMMAND, *arguments]
+    return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=whole, text=True)
+
+
+def chatproto(*arguments: str, given: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, with ``given`` on standard input."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        input=given,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    process = start(*arguments, stdin=subprocess.PIPE, environ=environ)
+    said, complained = process.communicate(given, SECONDS)
+    assert process.returncode is not None
+    return subprocess.CompletedProcess(arguments, process.returncode, said, complained)
 
 
 def here(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
@@ -66,12 +78,12 @@ def on_terminal(*arguments: str, typed: str = "", width: int = 100) -> tuple[int
     """Run the command to its end at a terminal, where ``typed`` is typed; return exit code and screen."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
+    process = start(
+        *arguments,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env=environment(TERM="xterm", COLUMNS=str(width)),
+        environ={"TERM": "xterm", "COLUMNS": str(width)},
     )
     os.close(theirs)
     os.write(ours, typed.encode())
@@ -83,8 +95,15 @@ def on_terminal(*arguments: str, typed: str = "", width: int = 100) -> tuple[int
         pass
     finally:
         os.close(ours)
-        process.wait(SECONDS)
-    return process.returncode, shown.decode().replace("\r\n", "\n")
+        code = process.wait(SECONDS)
+    return code, shown.decode().replace("\r\n", "\n")
+
+
+def _begin(command: list[str]) -> Forked | subprocess.Popen[str]:
+    if tuple(command[: len(COMMAND)]) == COMMAND:
+        return start(*command[len(COMMAND) :])
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, env=environment(), text=True)
 
 
 class Server:
@@ -94,13 +113,7 @@ class Server:
     """
 
     def __init__(self, *arguments: str, command: tuple[str, ...] = (*COMMAND, "serve")) -> None:
-        self.process = subprocess.Popen(
-            [*command, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(),
-            text=True,
-        )
+        self.process = _begin([*command, *arguments])
         self._printed: queue.Queue[str | None] = queue.Queue()
         self._errors: list[str] = []
         self._threads = [

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from chatproto.cli.slashes import SLASHES
-from tests.serving import COMMAND, SECONDS, Server, environment
+from tests.fork_server import Forked
+from tests.serving import COMMAND, SECONDS, Server, chatproto, environment, start
 
 SERVE = ("--realm", "alpha", "--lab", "--listen")
 
@@ -26,14 +27,13 @@ def place() -> Iterator[str]:
 def chat(
     place: str, user: str, *lines: str, options: tuple[str, ...] = (), password: str = "surabaya"
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, "chat", place, "--user", user, *options],
-        input="\n".join(lines),
-        env=environment(CHATPROTO_PASSWORD=password),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
+    script = ("chat", place, "--user", user, *options)
+    return chatproto(*script, given="\n".join(lines), CHATPROTO_PASSWORD=password)
+
+
+def begin(place: str, user: str) -> Forked | subprocess.Popen[str]:
+    return start(
+        "chat", place, "--user", user, stdin=subprocess.PIPE, environ={"CHATPROTO_PASSWORD": "surabaya"}
     )
 
 
@@ -98,13 +98,7 @@ def test_a_script_fails_if_one_line_fails_but_runs_the_others(place: str) -> Non
 
 
 def test_two_scripts_talk_and_no_message_controls_the_terminal(place: str) -> None:
-    listener = subprocess.Popen(
-        [*COMMAND, "chat", place, "--user", "henderson"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment(CHATPROTO_PASSWORD="surabaya"),
-        text=True,
-    )
+    listener = begin(place, "henderson")
     assert listener.stdin is not None
     assert listener.stdout is not None
     listener.stdin.write("/create regu\n")
@@ -203,9 +197,7 @@ def test_a_realm_that_is_away_is_told_and_given_up_after_a_while() -> None:
 
 
 def test_what_a_script_needs_is_named(place: str) -> None:
-    without_user = subprocess.run(
-        [*COMMAND, "chat", place], input="", env=environment(), capture_output=True, text=True, check=False
-    )
+    without_user = chatproto("chat", place)
     assert without_user.returncode == 2
     assert "--user" in without_user.stderr
     without_password = chat(place, "messi", password="")
@@ -229,14 +221,7 @@ def test_a_script_ends_when_nobody_reads_it(place: str) -> None:
 
 
 def test_a_script_whose_session_is_ended_stays_away(place: str) -> None:
-    script = subprocess.Popen(
-        [*COMMAND, "chat", place, "--user", "lineker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(CHATPROTO_PASSWORD="surabaya"),
-        text=True,
-    )
+    script = begin(place, "lineker")
     assert script.stdin is not None
     assert script.stdout is not None
     script.stdin.write("/sessions\n/wait 100\n")
@@ -251,14 +236,7 @@ def test_a_script_whose_session_is_ended_stays_away(place: str) -> None:
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_a_script_that_is_interrupted_logs_out_and_says_so_in_a_line(place: str, sign: int) -> None:
-    script = subprocess.Popen(
-        [*COMMAND, "chat", place, "--user", "henderson"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(CHATPROTO_PASSWORD="surabaya"),
-        text=True,
-    )
+    script = begin(place, "henderson")
     assert script.stdin is not None
     assert script.stdout is not None
     script.stdin.write("/who\n/wait 100\n")
@@ -271,13 +249,7 @@ def test_a_script_that_is_interrupted_logs_out_and_says_so_in_a_line(place: str,
 
 
 def test_a_script_that_is_interrupted_before_it_begins_says_so_in_a_line() -> None:
-    script = subprocess.Popen(
-        [*COMMAND, "chat", "127.0.0.1:1", "--user", "messi"],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(CHATPROTO_PASSWORD="surabaya"),
-        text=True,
-    )
+    script = begin("127.0.0.1:1", "messi")
     assert script.stderr is not None
     assert "refused" in script.stderr.readline()
     script.send_signal(signal.SIGINT)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 from chatproto.checking import Level
@@ -82,6 +83,7 @@ def test_files_of_a_realm_that_does_not_run_are_looked_after(
     target = tmp_path / "copy"
     assert chatproto("files", "export", file, str(target), *at).returncode == 0
     assert target.read_bytes() == b"dunia"
+    time.sleep(1.1)  # that they are older than a second is said by the store
     removed = chatproto("files", "gc", "--older-than", "1s", "--yes", *at)
     assert removed.stderr == ("removed 2 contents of 9 bytes, 0 that were never finished; 2 files are gone\n")
     copied = here("store", "copy", store, f"sqlite:///{tmp_path / 'other.db'}")

@@ -56,7 +56,7 @@ def test_groups_of_a_realm_that_does_not_run_are_managed_in_its_store(server: Se
     ]
     code, screen = on_terminal("group", "delete", "tim", *at, typed="y\n")
     assert code == 0
-    assert screen.endswith(" deleted tim\n")
+    assert screen.endswith("deleted tim\n")
     assert chatproto("group", "list", *at).stdout == ""
 
 

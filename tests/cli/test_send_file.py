@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import COMMAND, SECONDS, Server, environment, on_terminal
+from tests.fork_server import Forked
+from tests.serving import SECONDS, Server, on_terminal, start
 from tests.small_disk import small_disk
 from tests.system.running import RunningRealm
 
@@ -51,20 +52,14 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def start(*arguments: object, password: str = "surabaya") -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(CHATPROTO_PASSWORD=password),
-        text=True,
-    )
+def begin(*arguments: object, password: str = "surabaya") -> Forked | subprocess.Popen[str]:
+    return start(*map(str, arguments), environ={"CHATPROTO_PASSWORD": password})
 
 
 def done(*arguments: object, password: str = "surabaya") -> tuple[int, str, str]:
-    process = start(*arguments, password=password)
+    process = begin(*arguments, password=password)
     said, complained = process.communicate(timeout=SECONDS)
+    assert process.returncode is not None
     return process.returncode, said, complained
 
 
@@ -163,7 +158,7 @@ def test_a_killed_sender_goes_on_when_the_command_is_repeated(
     place, arrived = f"127.0.0.1:{realm.port}", [0]
     with realm.login("messi") as messi:
         for _ in range(2):
-            sending = start("send-file", place, "henderson", path, "--user", "messi")
+            sending = begin("send-file", place, "henderson", path, "--user", "messi")
             end = time.monotonic() + SECONDS
             while sending.poll() is None and arrived[-1] == _here(messi):
                 assert time.monotonic() < end, "nothing arrives"
@@ -191,7 +186,7 @@ def test_a_killed_fetcher_goes_on_when_the_command_is_repeated(
 ) -> None:
     place = f"127.0.0.1:{realm.port}"
     assert send(place, "henderson", path)[0] == 0
-    fetching = start("fetch", place, "--from", "messi", folder, "--user", "henderson")
+    fetching = begin("fetch", place, "--from", "messi", folder, "--user", "henderson")
     end = time.monotonic() + SECONDS
     while not any(each.stat().st_size for each in folder.iterdir()):
         assert time.monotonic() < end, "nothing arrives"
@@ -208,7 +203,7 @@ def test_a_server_that_is_killed_and_started_again_is_waited_for(
     realm: RunningRealm, path: Path, folder: Path
 ) -> None:
     place = f"127.0.0.1:{realm.port}"
-    sending = start("send-file", place, "henderson", path, "--user", "messi")
+    sending = begin("send-file", place, "henderson", path, "--user", "messi")
     with realm.login("messi") as messi:
         end = time.monotonic() + SECONDS
         while sending.poll() is None and not _here(messi):
@@ -218,7 +213,7 @@ def test_a_server_that_is_killed_and_started_again_is_waited_for(
     said, complained = sending.communicate(timeout=SECONDS)
     assert sending.returncode == 0, complained
     assert re.fullmatch("(chatproto: .*plan.pdf waits: no connection\n)?", complained)
-    fetching = start("fetch", place, "--from", "messi", folder, "--user", "henderson")
+    fetching = begin("fetch", place, "--from", "messi", folder, "--user", "henderson")
     end = time.monotonic() + SECONDS
     while not any(each.stat().st_size for each in folder.iterdir()):
         assert time.monotonic() < end, "nothing arrives"
@@ -232,7 +227,7 @@ def test_a_server_that_is_killed_and_started_again_is_waited_for(
 
 def test_who_waits_too_long_is_told_that_it_can_go_on(realm: RunningRealm, path: Path) -> None:
     place = f"127.0.0.1:{realm.port}"
-    sending = start("send-file", place, "henderson", path, "--user", "messi", "--patience", "1")
+    sending = begin("send-file", place, "henderson", path, "--user", "messi", "--patience", "1")
     with realm.login("messi") as messi:
         end = time.monotonic() + SECONDS
         while sending.poll() is None and not _here(messi):
@@ -246,7 +241,7 @@ def test_who_waits_too_long_is_told_that_it_can_go_on(realm: RunningRealm, path:
 def test_an_interrupt_ends_the_session_and_says_so(realm: RunningRealm, path: Path) -> None:
     place = f"127.0.0.1:{realm.port}"
     with realm.login("messi") as messi:
-        sending = start("send-file", place, "henderson", path, "--user", "messi")
+        sending = begin("send-file", place, "henderson", path, "--user", "messi")
         end = time.monotonic() + SECONDS
         while sending.poll() is None and not _here(messi):
             assert time.monotonic() < end, "nothing arrives"

@@ -208,15 +208,8 @@ def server(folder: Path) -> Iterator[Server]:
 
 
 def chat(place: str, *options: str, **variables: str) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [*COMMAND, "chat", place, "--user", "messi", *options],
-        input="/who\n",
-        env=environment(CHATPROTO_PASSWORD="surabaya", **variables),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    script = ("chat", place, "--user", "messi", *options)
+    done = chatproto(*script, given="/who\n", CHATPROTO_PASSWORD="surabaya", **variables)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -100,7 +100,7 @@ def test_at_a_terminal_lists_are_aligned_and_what_is_for_ever_is_asked_for(store
     assert screen.endswith("chatproto: nothing was done\n")
     code, screen = on_terminal("user", "delete", "ani", *at, typed="y\n")
     assert code == 0
-    assert screen.endswith(" deleted ani\n")
+    assert screen.endswith("deleted ani\n")
     listed = chatproto("user", "list", "--json", *at).stdout
     assert [json.loads(line)["user"] for line in listed.splitlines()] == ["alexandrina"]
 

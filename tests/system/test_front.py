@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving import COMMAND, SECONDS, Server, chatproto, environment
+from tests.serving import SECONDS, Server, chatproto, start
 from tests.system.conftest import StartRealm
 from tests.system.fronts import RunningFront, until
 from tests.system.older import OlderClient
@@ -140,13 +139,7 @@ def test_a_main_server_that_says_nothing_is_told_of_soon(start_front: StartFront
 def test_a_front_that_is_to_end_before_it_is_ready_ends_in_order() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
-        subprocess.Popen(
-            (*COMMAND, "front", "--main", f"127.0.0.1:{silent.getsockname()[1]}", "--listen", CLIENT),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment(),
-            text=True,
-        ) as front,
+        start("front", "--main", f"127.0.0.1:{silent.getsockname()[1]}", "--listen", CLIENT) as front,
     ):
         assert front.stderr is not None
         assert "listening client" in front.stderr.readline()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.serving import COMMAND, SECONDS, here
+from tests.serving import SECONDS, chatproto, here
 from tests.system.linked import QUICK, compared, pair_of
 from tests.system.running import RunningRealm
 from tests.system.talkers import Recipient, Sender, ordered_cids
@@ -21,8 +20,7 @@ __all__ = ["seed"]
 def key_of(folder: Path, name: str) -> str:
     """Make the key of a realm that does not run yet, and return what others pin."""
     store = f"sqlite:///{folder / name}.db"
-    asked = [*COMMAND, "realm", "key", "--realm", name, "--store", store]
-    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    return chatproto("realm", "key", "--realm", name, "--store", store).stdout.strip()
 
 
 def realm(folder: Path, name: str, text: str) -> RunningRealm:
