@@ -37,12 +37,9 @@ from chatproto.events import (
     Hint,
     HistoryItem,
     HistoryPage,
-    IsTyping,
     Listening,
-    LiveChange,
     LiveMembers,
     Message,
-    Receipt,
     Reply,
     Sent,
     SentEach,
@@ -126,9 +123,9 @@ class ChatClient:
             on_state=self._changed,
             backoff=backoff or Backoff(),
         )
-        self._on_hint: HintCallback | None = None
+        self._on_hint: HintCallback = lambda hint: None
         #: Everything about groups.
-        self.groups = Groups(self.request, self._hinted)
+        self.groups = Groups(self.request, lambda live: self._on_hint(live))
         #: Files that are sent and saved.
         self.files = Files(reactor, self._link, self.request, executor)
         #: The user's own password, sessions and blocks.
@@ -345,12 +342,8 @@ class ChatClient:
             return
         if isinstance(event, FileChange):
             self.files.heard(event)
-        if isinstance(event, Receipt | IsTyping | LiveChange | FileChange):
-            self._hinted(event)
-
-    def _hinted(self, hint: Hint | LiveMembers) -> None:
-        if self._on_hint is not None:
-            self._on_hint(hint)
+        if isinstance(event, Hint):
+            self._on_hint(event)
 
     def _taken(self, position: Position) -> None:
         if position.after is not None and position.epoch == self._inbox.epoch:

@@ -16,7 +16,7 @@ from chatproto.realm.changes import Change
 from chatproto.realm.conversations import Group
 from chatproto.realm.log import Log
 from chatproto.realm.offers import Offers, take_offer
-from chatproto.records import FILE, FileRow, MessageRow, Offer, ReplicaRow, offer_text
+from chatproto.records import FILE, FileRow, MessageRow, Offer, ReplicaRow, UploadRow, offer_text
 
 
 class CopiedFiles:
@@ -29,8 +29,8 @@ class CopiedFiles:
         self._log = log
         #: The newest file that was looked up, by group and mid, and what is here of it.
         self._newest: tuple[str, str, FileRow | None] | None = None
-        #: Whether an upload is to be the file with its mid.
-        self._is_reserved = False
+        #: The upload that is to be the file with its mid.
+        self._upload: UploadRow | None = None
 
     def forget(self) -> None:
         """Forget what was read, as it may not hold any more."""
@@ -51,9 +51,9 @@ class CopiedFiles:
         """Read what is here of a file."""
         if entry.kind == FILE:
             # The upload first: when it ends, its file is there.
-            reserved = self._is_ours(entry) and await self._store.upload(entry.mid) is not None
+            upload = await self._store.upload(entry.mid) if self._is_ours(entry) else None
             file = await self._store.file(entry.mid)
-            self._newest, self._is_reserved = (group, entry.mid, file), reserved
+            self._newest, self._upload = (group, entry.mid, file), upload
 
     def _row(self) -> FileRow | None:
         return self._newest[2] if self._newest is not None else None
@@ -63,17 +63,30 @@ class CopiedFiles:
         file = self._row()
         if entry.kind != FILE:
             return True
-        if file is None:  # of this realm only what a life before a restored backup sent
-            return not self._is_ours(entry) or not (self._is_reserved or self._log.gives(entry.mid))
+        offer = take_offer(entry.text, 0)
+        if file is None:  # of this realm only what a life sent whose end the store has not
+            is_of_now = self._is_ours(entry) and self._log.gives(entry.mid)
+            return not is_of_now and (self._upload is None or self._is_upload(group, entry, offer))
         if file.conversation == group.row.conversation:
             return True
-        offer = take_offer(entry.text, 0)
         # It may stand in a conversation of two, if nobody here knew yet that it goes to a group.
         return (
             fold(file.sender) == fold(entry.from_)
             and fold(file.recipient) == fold(group.row.shown_a)
             and isinstance(offer, Offer)
             and (offer.size, offer.sha256) == (file.size, file.sha256)
+        )
+
+    def _is_upload(self, group: Group, entry: Entry, offer: Offer | str) -> bool:
+        """Tell whether an entry is the file that the upload with its mid is to be."""
+        upload = self._upload
+        return (
+            upload is not None
+            and isinstance(offer, Offer)
+            and fold(entry.from_) == f"{upload.account}@{self._realm}"
+            and fold(upload.to) == fold(group.row.shown_a)
+            and upload.size == offer.size
+            and upload.sha256 in ("", offer.sha256)
         )
 
     def _is_ours(self, entry: Entry) -> bool:

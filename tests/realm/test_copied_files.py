@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from chatproto import commands
-from chatproto.records import FileRow, FileState, Offer, offer_text
+from chatproto.errors import WrongContent
+from chatproto.records import FileRow, FileState, Offer, OutboxRow, offer_text
 from tests.realm.circle import ALPHA, BETA, GAMMA, Circle, log, take
-from tests.realm.filing import Files
+from tests.realm.filing import Files, sha256
 from tests.realm.house import House, watch
 from tests.realm.links import arrive, item
 from tests.realm.test_copies import entry
@@ -64,6 +66,52 @@ def test_of_an_earlier_life_only_what_is_uploaded_yet_is_not_taken() -> None:
     budi = Files(circle.client("budi@beta"))
     budi.chunk(begun.file, 0, b"hello")
     assert budi.finish(begun.file).mid == begun.file
+
+
+def sent_by_a_life_before(size: int = 5) -> tuple[Circle, House, str]:
+    """Let the home tell of a file whose upload is not finished, as beta's disk says."""
+    circle, beta = copied()
+    begun = Files(circle.client("amsal@beta")).upload("fans@alpha", size, cid="c")
+    circle.reopen(BETA)
+    text = offer_text(Offer(name="plan.pdf", size=5, sha256=sha256(b"hello")))
+    told = entry(2, kind="file", mid=begun.file, from_="amsal@beta", text=text)
+    assert take(beta, ALPHA, told) == []
+    return circle, beta, begun.file
+
+
+def test_what_the_home_has_of_an_upload_that_is_open_again_is_that_file() -> None:
+    circle, beta, mid = sent_by_a_life_before()
+    assert log(beta, "fans@alpha")[-1][1] == "file"
+    assert beta.rows(FileRow)[0].state == FileState.OFFERED
+    amsal = Files(circle.client("amsal@beta"))
+    assert amsal.upload("fans@alpha", 5, cid="c").file == mid
+    amsal.chunk(mid, 0, b"hello")
+    sent = amsal.finish(mid)
+    assert (sent.mid, amsal.fetch(mid), amsal.uploads()) == (mid, b"hello", [])
+    (row,) = beta.rows(FileRow)
+    assert (row.realm, row.state, row.seq) == ("", FileState.STORED, sent.seq)
+    assert amsal.finish(mid) == amsal.upload("fans@alpha", 5, cid="c") == sent
+    assert mid not in [row.mid for row in beta.rows(OutboxRow)], "it is sent once"
+
+
+def test_an_upload_that_is_another_file_than_the_home_tells_of_stays() -> None:
+    circle, beta, mid = sent_by_a_life_before(size=6)
+    assert log(beta, "fans@alpha")[-1][1] == "void"
+    amsal = Files(circle.client("amsal@beta"))
+    assert amsal.upload("fans@alpha", 6, cid="c").file == mid
+    assert beta.rows(FileRow) == []
+
+
+def test_other_bytes_than_the_home_tells_of_do_not_become_that_file() -> None:
+    circle, beta, mid = sent_by_a_life_before()
+    amsal = Files(circle.client("amsal@beta"))
+    assert amsal.upload("fans@alpha", 5, cid="c").file == mid
+    amsal.chunk(mid, 0, b"hallo")
+    with pytest.raises(WrongContent):
+        amsal.finish(mid)
+    assert amsal.uploads() == []
+    (row,) = beta.rows(FileRow)
+    assert (row.realm, row.state) == ("alpha", FileState.OFFERED)
 
 
 def test_the_realm_of_a_mid_has_the_last_word() -> None:

@@ -5,7 +5,7 @@ Whoever fetches them is told what is wanted; it tells when something is here, or
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 from twisted.logger import Logger
@@ -19,7 +19,7 @@ from chatproto.realm.offers import Offers
 from chatproto.realm.router import Audience, Router
 from chatproto.realm.turns import Turns
 from chatproto.realm.writer import Writer
-from chatproto.records import FileRow, FileState
+from chatproto.records import FileRow, FileState, Record, UploadRow
 
 
 class Elsewhere:
@@ -99,6 +99,17 @@ class Elsewhere:
             await self._writer.save(puts=(row,))
         self._changed()
         return row
+
+    async def brought(self, file: FileRow, upload: UploadRow, inserts: Sequence[Record]) -> None:
+        """Hear that an upload has the bytes of a file of somebody here that its group's home told of.
+
+        :raises Unavailable: not now; it can be called again.
+        """
+        async with self._turns.alone(file.mid):
+            row = replace(file, realm="", state=str(FileState.STORED))
+            await self._writer.save(inserts=inserts, puts=(row,), removes=(upload,))
+        self._changed()
+        self._tell(row)
 
     def _tell(self, row: FileRow) -> None:
         event = FileChange(file=row.mid, state=row.state)

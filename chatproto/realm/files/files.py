@@ -57,7 +57,9 @@ class Files:
         self.downloads = Downloads(at, store, writer, sending.routes, blocks, self.need)
         self.uploads = Uploads(at, store, writer, log, cids, sending, self.busy)
         self.end_upload, self.forget = self.uploads.end, self.uploads.forget
-        self.finishing = Finishing(at, store, writer, accounts, log, sending, self.uploads, self.pins)
+        self.finishing = Finishing(
+            at, store, writer, accounts, log, sending, self.uploads, self.pins, self.elsewhere
+        )
         self.finish, self.store_small = self.finishing.finish, self.finishing.store_small
 
     async def row(self, mid: str) -> FileRow | None:

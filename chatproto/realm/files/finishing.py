@@ -30,6 +30,7 @@ from chatproto.limits import Limits
 from chatproto.names import clean_file_name, fold
 from chatproto.realm.accounts import Accounts
 from chatproto.realm.failing import answer_failure, refusal_of
+from chatproto.realm.files.elsewhere import Elsewhere
 from chatproto.realm.files.pins import Pins
 from chatproto.realm.files.quotas import check_quota
 from chatproto.realm.files.upload import Upload
@@ -40,7 +41,7 @@ from chatproto.realm.logins import Login
 from chatproto.realm.offers import file_row
 from chatproto.realm.sending import Answer, Filing, Sending
 from chatproto.realm.writer import Writer
-from chatproto.records import NOWHERE, FileRow, FileState, MessageRow, Offer, offer_text
+from chatproto.records import NOWHERE, FileRow, FileState, MessageRow, Offer, UploadRow, offer_text
 
 #: Refusals after which the same upload can be finished later; and what a message that took its cid meanwhile
 #: leads to, which is no reason to throw its bytes away unasked.
@@ -62,6 +63,7 @@ class Finishing:
         sending: Sending,
         uploads: Uploads,
         pins: Pins,
+        elsewhere: Elsewhere,
     ) -> None:
         self._files = files
         self._store = store
@@ -71,6 +73,7 @@ class Finishing:
         self._sending = sending
         self._uploads = uploads
         self._pins = pins
+        self._elsewhere = elsewhere
 
     # -- uploads
 
@@ -120,11 +123,25 @@ class Finishing:
         async with self._pins.held():
             kept = await upload.part.keep(row.size, sha256 or row.sha256)
             async with self._uploads.turns.alone(row.account):
-                if upload.outcome is not None:
-                    return upload.outcome
-                if login.room is None and await self._accounts.find(row.account) is None:
-                    return NotLoggedIn()
-                return await (await self._send(upload, login, kept, gate))
+                return await self._send_or_bring(upload, login, kept, gate)
+
+    async def _send_or_bring(self, upload: Upload, login: Login, kept: str, gate: Gate) -> Reply | ChatError:
+        row = upload.row
+        if upload.outcome is not None:
+            return upload.outcome
+        if login.room is None and await self._accounts.find(row.account) is None:
+            return NotLoggedIn()
+        file = await self._store.file(row.mid)
+        if file is not None:
+            return await self._bring(row, file, kept)
+        return await (await self._send(upload, login, kept, gate))
+
+    async def _bring(self, row: UploadRow, file: FileRow, kept: str) -> Reply | ChatError:
+        """End an upload that was sent, and came back as an entry to a store that had lost that."""
+        if file.sha256 != kept:
+            return WrongContent("something else was sent")
+        await self._elsewhere.brought(file, row, await self._uploads.claims(row, file))
+        return Sent(mid=row.mid, seq=file.seq)
 
     async def _send(self, upload: Upload, login: Login, kept: str, gate: Gate) -> _Sending:
         row = upload.row

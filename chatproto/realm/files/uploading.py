@@ -33,7 +33,7 @@ from chatproto.realm.sending import Sending
 from chatproto.realm.times import Timestamps
 from chatproto.realm.turns import Turns
 from chatproto.realm.writer import Writer
-from chatproto.records import UploadRow
+from chatproto.records import CidRow, FileRow, UploadRow
 
 #: Uploads that are open at a time: each has a file descriptor.
 _OPEN = 256
@@ -141,6 +141,13 @@ class Uploads:
         if done.digest != upload_digest(row):
             raise CidReused
         return reply_of(row.to, done.outcome)
+
+    async def claims(self, row: UploadRow, file: FileRow) -> list[CidRow]:
+        """Return what makes known what the cid of an upload came to, unless something else took it."""
+        if not row.cid or await self._cids.find(row.account, row.cid) is not None:
+            return []
+        ordered = self._cids.certainly_new(row.account, row.cid)
+        return [self._cids.claim((row.account, row.cid), ordered, upload_digest(row), [(file.mid, file.seq)])]
 
     async def _new(self, login: Login, row: UploadRow, limits: Limits, rows: Sequence[UploadRow]) -> Upload:
         if len(rows) >= limits.uploads:
