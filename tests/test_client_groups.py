@@ -34,27 +34,28 @@ class Asked:
 
 def test_a_new_connection_makes_somebody_live_again_but_not_who_has_just_ended_it() -> None:
     asked = Asked()
-    groups = Groups(asked, lambda live: None)
+    groups = Groups(asked)
+    told: list[LiveMembers] = []
     groups.live("tim")
     asked.answer()
-    groups.heard_again(asked)
+    groups.heard_again(asked, told.append)
     assert asked.live == [True, True]
     asked.answer()
     groups.live("Tim", on=False)  # on its way, or waiting for a connection
-    groups.heard_again(asked)
+    groups.heard_again(asked, told.append)
     asked.answer()
-    groups.heard_again(asked)
+    groups.heard_again(asked, told.append)
     assert asked.live == [True, True, False]
 
 
 def test_after_a_new_connection_the_application_is_told_who_is_live_then() -> None:
     asked = Asked()
     told: list[LiveMembers] = []
-    groups = Groups(asked, told.append)
+    groups = Groups(asked)
     groups.live("tim")
     asked.answer("messi@alpha", "lineker@alpha")  # the reply of who asked
     assert told == []
-    groups.heard_again(asked)
+    groups.heard_again(asked, told.append)
     asked.answer("messi@alpha")
     assert told == [LiveMembers(group="tim@alpha", live=["messi@alpha"])]
 
@@ -62,11 +63,11 @@ def test_after_a_new_connection_the_application_is_told_who_is_live_then() -> No
 def test_who_is_no_member_any_more_is_told_that_nobody_is_live_and_asks_no_more() -> None:
     asked = Asked()
     told: list[LiveMembers] = []
-    groups = Groups(asked, told.append)
+    groups = Groups(asked)
     groups.live("tim")
     asked.answer("messi@alpha", "lineker@alpha")
-    groups.heard_again(asked)
+    groups.heard_again(asked, told.append)
     asked.refuse(NotMember())
     assert told == [LiveMembers(group="tim", live=[])]
-    groups.heard_again(asked)
+    groups.heard_again(asked, told.append)
     assert asked.live == [True, True]

@@ -125,7 +125,7 @@ class ChatClient:
         )
         self._on_hint: HintCallback = lambda hint: None
         #: Everything about groups.
-        self.groups = Groups(self.request, lambda live: self._on_hint(live))
+        self.groups = Groups(self.request)
         #: Files that are sent and saved.
         self.files = Files(reactor, self._link, self.request, executor)
         #: The user's own password, sessions and blocks.
@@ -327,7 +327,7 @@ class ChatClient:
         if reply.reset:
             self._log.warn("the realm's log is not the one this client heard before; what came back is kept")
         self._inbox.listening(reply)
-        self.groups.heard_again(protocol.request)
+        self.groups.heard_again(protocol.request, self._on_hint)
 
     def _listen_again(self) -> None:
         protocol = self._link.protocol

@@ -40,9 +40,8 @@ class Groups:
     :class:`~chatproto.ChatError`, such as ``NoSuchGroup``, ``NotMember`` or ``NotAllowed``.
     """
 
-    def __init__(self, request: Request, tell: Callable[[LiveMembers], None]) -> None:
+    def __init__(self, request: Request) -> None:
         self._request = request
-        self._tell = tell
         # As the application wrote them, by the folded name; it has to ask for each of them, one by one.
         self._live: dict[str, str] = {}
 
@@ -131,14 +130,14 @@ class Groups:
             self._live.pop(fold(group), None)
         return reply
 
-    def heard_again(self, request: Request) -> None:
+    def heard_again(self, request: Request, tell: Callable[[LiveMembers], object]) -> None:
         """Be live again where the application was, and tell it who is: each ``listen`` begins with nobody."""
         for name in list(self._live.values()):
             asking = request(Live(group=name, on=True), LiveMembers)
-            asking.addCallbacks(self._tell, self._not_live, errbackArgs=(name,))
+            asking.addCallbacks(tell, self._not_live, errbackArgs=(name, tell))
 
-    def _not_live(self, failure: Failure, group: str) -> None:
+    def _not_live(self, failure: Failure, group: str, tell: Callable[[LiveMembers], object]) -> None:
         failure.trap(ChatError)
         if failure.check(NoSuchGroup, NotMember):
             self._live.pop(fold(group), None)
-            self._tell(LiveMembers(group=group, live=[]))
+            tell(LiveMembers(group=group, live=[]))

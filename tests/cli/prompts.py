@@ -39,6 +39,7 @@ ENTER, TAB, PAGE_UP, CTRL_C, CTRL_D, ALT_ENTER = "\r", "\t", "\x1b[5~", "\x03", 
 
 #: A screen that stays as it is for so long in seconds is drawn: bar and lines are drawn in turns of the loop.
 _QUIET = 0.02
+_MOST_DRAWN = 5
 
 
 class Glass:
@@ -133,10 +134,11 @@ class Person:
     async def sees(self, *texts: str) -> None:
         """Wait until all texts are to be seen, on a screen that is not just being drawn."""
         await self.until(lambda: all(any(text in line for line in self.shown) for text in texts), texts)
-        written = -1
-        while written != len(self.glass.written):
+        for _ in range(_MOST_DRAWN):  # one that looks for its realm again and again is never quiet
             written = len(self.glass.written)
             await asyncio.sleep(_QUIET)
+            if written == len(self.glass.written):
+                break
 
     async def until(self, condition: Callable[[], bool], what: object = "") -> None:
         """Wait until something is so."""
