@@ -82,6 +82,8 @@ class Ledger:
         #: Messages of which an older copy says that they were never sent, and nobody noticed that it is one:
         #: their realm may take them back alone, though they have arrived.
         self._unsent: set[str] = set()
+        #: What was in mailboxes when everything was at rest; what comes later may come at the very end.
+        self._early: dict[str, set[str]] = {}
         #: The first rule that was broken.
         self.broken: str | None = None
         self.groups = GroupLedger(self.mirrors, self.counts, self.broke, self._reset, self._unsent)
@@ -272,8 +274,12 @@ class Ledger:
             self._check_order(name, mirror)
         self.look()
 
+    def at_rest(self) -> None:
+        """Hear that everything is at rest: what comes from now on is from a realm that stays broken."""
+        self._early = {name: set(mirror.by_mid) for name, mirror in self.mirrors.items()}
+
     def settled(self, realms: Container[str]) -> None:
-        """Check what must be so when everything between these realms is at rest.
+        """Check what must be so when everything between these realms is at rest, and has been for a while.
 
         :raises Broken: it is not.
         """
@@ -289,9 +295,9 @@ class Ledger:
 
     def _check_heard(self, sending: Sending) -> None:
         """See that who listens has heard what is in the mailbox."""
-        row = self.mirrors[realm_of(sending.to)].by_mid.get(sending.mid)
+        stored = sending.mid in self._early[realm_of(sending.to)]
         nobody = fold(sending.to) == fold(sending.sender) or sending.to not in self._heard
-        if row is not None and not nobody and sending.mid not in self._heard[sending.to]:
+        if stored and not nobody and sending.mid not in self._heard[sending.to]:
             self.broke(f"heard: {sending.to} has not heard {sending.mid}")
 
     def _check_sending(self, sending: Sending) -> None:

@@ -9,15 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from msgspec import Struct
-from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
-from twisted.python.failure import Failure
-from zope.interface import implementer
+from twisted.logger import globalLogPublisher
 
-from chatproto.errors import StoreError
-from chatproto.federation.files_fetching import CAME_WRONG
 from chatproto.testing.adversary import STRANGER_SECONDS, Adversary
 from chatproto.testing.bounds import Bounds
 from chatproto.testing.clock import ProcessClock
+from chatproto.testing.failures import Failures
 from chatproto.testing.file_clearing import clear_up
 from chatproto.testing.file_life import FileLife
 from chatproto.testing.group_life import GroupLife
@@ -78,21 +75,6 @@ class Report(Struct, frozen=True, kw_only=True):
     steps: int
     counts: dict[str, int]
     broken: str = ""
-
-
-@implementer(ILogObserver)
-class _Failures:
-    """Failures that were logged and that no trouble explains: they are bugs."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def __call__(self, event: LogEvent) -> None:
-        if event.get("log_format") == CAME_WRONG:
-            self._ledger.files.came_wrong(event["mid"])
-        failure = event.get("log_failure")
-        if isinstance(failure, Failure) and not failure.check(StoreError):
-            self._ledger.broke(f"log: {event.get('log_format')}: {failure.getTraceback()}")
 
 
 class Simulation:
@@ -173,6 +155,7 @@ class Simulation:
             user.stop_writing()
         users = [user for user in self.users if user.realm in names]
         self._come_to_rest(whole, users)
+        self.ledger.at_rest()
         self.network.run(STRANGER_SECONDS)
         self._adversary.check()
         self.ledger.check()
@@ -311,11 +294,12 @@ def simulate(seed: int, options: Options, trace: Callable[[str], None] | None = 
     gc.disable()
     started = time.process_time()
     ledger = Ledger()
-    failures = _Failures(ledger)
+    failures = Failures(ledger)
     globalLogPublisher.addObserver(failures)
     try:
         steps, seconds, broken = _run(seed, options, ledger, trace)
         # A Deferred whose failure nobody took tells it only now; what a finalizer woke is found once more.
+        failures.collecting = True
         while gc.collect():
             pass
         broken = broken or ledger.broken or ""
