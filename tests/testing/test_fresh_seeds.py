@@ -31,14 +31,14 @@ def store_failures(logged_failures: LoggedFailures) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("realms", "groups", "files", "topology", "seeds"),
     [  # what is cheap is run more often
-        (2, 0, 0, Topology.MESH, 30),
-        (3, 0, 0, Topology.MESH, 16),
-        (3, 2, 0, Topology.MESH, 9),
-        (3, 2, 0, Topology.GATEWAY, 8),
-        (3, 0, 0, Topology.FALLBACK, 8),
-        (2, 1, 3, Topology.MESH, 10),
-        (3, 1, 3, Topology.GATEWAY, 8),
-        (3, 1, 3, Topology.FALLBACK, 6),
+        (2, 0, 0, Topology.MESH, 46),
+        (3, 0, 0, Topology.MESH, 25),
+        (3, 2, 0, Topology.MESH, 14),
+        (3, 2, 0, Topology.GATEWAY, 12),
+        (3, 0, 0, Topology.FALLBACK, 12),
+        (2, 1, 3, Topology.MESH, 18),
+        (3, 1, 3, Topology.GATEWAY, 13),
+        (3, 1, 3, Topology.FALLBACK, 10),
     ],
 )
 def test_no_rule_is_broken_in_fresh_seeds(
