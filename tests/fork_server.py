@@ -38,6 +38,8 @@ _NUMBER = struct.Struct("i")
 #: Of one order: arguments, environment and folder.
 _MOST_BYTES = 200_000
 _FDS = 4
+#: Until a fork server has imported everything, in seconds, on a machine that does much else.
+_PATIENCE = 60.0
 
 
 class _Order(msgspec.Struct):
@@ -87,9 +89,11 @@ class Forked:
         return kind
 
     def _number(self) -> int:
-        told = os.read(self._told, _NUMBER.size)
+        told = b""
+        if select.select([self._told], [], [], _PATIENCE)[0]:
+            told = os.read(self._told, _NUMBER.size)
         if not told:
-            raise AssertionError("the fork server has ended")
+            raise AssertionError("the fork server has ended, or does not begin")
         return int(_NUMBER.unpack(told)[0])
 
     def poll(self) -> int | None:
@@ -142,10 +146,22 @@ class Forked:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            self.kill()
         for pipe in (self.stdin, self.stdout, self.stderr):
             if pipe is not None:
                 pipe.close()
         self.wait()
+
+
+@functools.cache
+def can_fork() -> bool:
+    """Tell whether this system lets a process wait for several others and a socket at once."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def _read(pipe: IO[str] | None) -> str:

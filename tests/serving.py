@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from chatproto.cli import main
-from tests.fork_server import Forked
+from tests.fork_server import Forked, can_fork
 
 ROOT = Path(__file__).parent.parent
 #: Generous: a loaded machine may be slow, and nothing waits so long where all is well.
@@ -45,7 +45,7 @@ def start(
 ) -> Forked | subprocess.Popen[str]:
     """Start the command in a process of its own, forked from one that has imported it where that can be."""
     whole = environment(**(environ or {}))
-    if hasattr(os, "pidfd_open"):
+    if can_fork():
         return Forked(*arguments, environ=whole, stdin=stdin, stdout=stdout, stderr=stderr)
     command = [*COMMAND, *arguments]
     return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=whole, text=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,7 +19,8 @@ from chatproto.realm.files.garbage import Garbage
 from chatproto.realm.files.upload import Upload
 from chatproto.realm.files.uploading import Uploads
 from chatproto.testing.simulation import Mode, Options, simulate
-from tests.conftest import LoggedFailures
+
+pytestmark = pytest.mark.usefixtures("judged")
 
 #: So many seeds may pass before a broken rule is noticed.
 SEEDS = 60
@@ -148,14 +148,6 @@ MUTATIONS: list[Mutation] = [
     forget_what_was_cancelled,
     never_fetch,
 ]
-
-
-@pytest.fixture(autouse=True)
-def expected_failures(logged_failures: LoggedFailures) -> Iterator[None]:
-    """Take what is logged: broken rules have all kinds of consequences."""
-    yield
-    while logged_failures.take(Exception) or gc.collect():
-        pass  # they kept others that were not told yet
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)

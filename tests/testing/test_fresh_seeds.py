@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterator
 
 import pytest
 
-from chatproto.errors import StoreError
 from chatproto.testing.simulation import Mode, Options, simulate
 from chatproto.testing.topology import Topology
-from tests.conftest import LoggedFailures
+
+pytestmark = pytest.mark.usefixtures("judged")
 
 #: Chosen anew each time.
 BASE = int.from_bytes(os.urandom(4))
 #: The virtual seconds of troubles in each.
 SECONDS = 100
-
-
-@pytest.fixture(autouse=True)
-def store_failures(logged_failures: LoggedFailures) -> Iterator[None]:
-    """Take what is logged of stores that fail on purpose."""
-    yield
-    while logged_failures.take(StoreError):
-        gc.collect()  # they kept others that were not told yet
 
 
 @pytest.mark.parametrize("mode", Mode)

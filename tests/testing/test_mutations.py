@@ -5,8 +5,7 @@ What is broken is one small method or one figure. A rule whose breaking nobody n
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,7 +26,8 @@ from chatproto.names import fold
 from chatproto.realm.copies import Copies
 from chatproto.realm.copying import EFFECTS
 from chatproto.testing.simulation import Mode, Options, simulate
-from tests.conftest import LoggedFailures
+
+pytestmark = pytest.mark.usefixtures("judged")
 
 #: So many seeds may pass before a broken rule is noticed.
 SEEDS = 60
@@ -225,14 +225,6 @@ MUTATIONS: list[Mutation] = [
     do_not_wait_for_the_older_connection,
     drop_the_queue_when_the_store_is_full,
 ]
-
-
-@pytest.fixture(autouse=True)
-def expected_failures(logged_failures: LoggedFailures) -> Iterator[None]:
-    """Take what is logged: broken rules have all kinds of consequences."""
-    yield
-    while logged_failures.take(Exception) or gc.collect():
-        pass  # they kept others that were not told yet
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS + OF_GROUPS, ids=lambda mutation: mutation.__name__)

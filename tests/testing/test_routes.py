@@ -8,25 +8,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chatproto.errors import StoreError
 from chatproto.federation import routes
 from chatproto.federation.origin import Origin
 from chatproto.federation.routed import RoutedSender
 from chatproto.frames import Held
 from chatproto.testing.simulation import Mode, Options, simulate
 from chatproto.testing.topology import Topology
-from tests.conftest import LoggedFailures
+
+pytestmark = pytest.mark.usefixtures("judged")
 
 #: So many seeds may pass before a broken rule is noticed.
 SEEDS = 60
 ROUTED = [topology for topology in Topology if topology is not Topology.MESH]
-
-
-@pytest.fixture(autouse=True)
-def store_failures(logged_failures: LoggedFailures) -> object:
-    """Take what is logged of stores that fail on purpose."""
-    yield
-    logged_failures.take(StoreError)
 
 
 @pytest.mark.parametrize("topology", ROUTED)

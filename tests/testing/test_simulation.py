@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -10,20 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from chatproto.errors import StoreError
 from chatproto.testing.simulation import Mode, Options, Report, simulate
 from chatproto.testing.topology import Topology
-from tests.conftest import LoggedFailures
+
+pytestmark = pytest.mark.usefixtures("judged")
 
 SEEDS = range(1, 16)
-
-
-@pytest.fixture(autouse=True)
-def store_failures(logged_failures: LoggedFailures) -> object:
-    """Take what is logged of stores that fail on purpose."""
-    yield
-    while logged_failures.take(StoreError) or gc.collect():
-        pass  # they kept others that were not told yet
 
 
 @pytest.mark.parametrize("mode", Mode)
