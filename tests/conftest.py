@@ -32,8 +32,8 @@ settings.load_profile("busy")
 #: How often, and how long in seconds, the reactor may turn after a test to close what was told to close.
 _TURNS = 20
 _TURN = 0.02
-#: Folders whose files start servers, or simulate hours.
-_LONG = {"testing", "system", "cli"}
+#: Folders with files that simulate hours, or start servers, those that take longest first.
+_LONG = ("testing", "system", "cli")
 
 
 @implementer(ILogObserver)
@@ -75,7 +75,12 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes long where files run side by side: begun last, it would be waited for alone."""
     if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.path.parent.name not in _LONG)
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    folder = item.path.parent.name
+    return _LONG.index(folder) if folder in _LONG else len(_LONG)
 
 
 def pytest_collection_finish() -> None:
