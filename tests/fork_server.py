@@ -88,9 +88,14 @@ class Forked:
             setattr(self, name, open(kept, "w" if number == 0 else "r", encoding="utf-8"))  # noqa: PTH123, SIM115
         return kind
 
+    def _is_told(self, seconds: float | None) -> bool:
+        waiting = select.poll()  # unlike select it takes descriptors above 1,023
+        waiting.register(self._told, select.POLLIN)
+        return bool(waiting.poll(None if seconds is None else seconds * 1000))
+
     def _number(self) -> int:
         told = b""
-        if select.select([self._told], [], [], _PATIENCE)[0]:
+        if self._is_told(_PATIENCE):
             told = os.read(self._told, _NUMBER.size)
         if not told:
             raise AssertionError("the fork server has ended, or does not begin")
@@ -98,7 +103,7 @@ class Forked:
 
     def poll(self) -> int | None:
         """Return the exit code, None while it runs."""
-        if self.returncode is None and select.select([self._told], [], [], 0)[0]:
+        if self.returncode is None and self._is_told(0):
             self.returncode = self._number()
             os.close(self._told)
         return self.returncode
@@ -106,7 +111,7 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int:
         """Return the exit code when it has ended; a signal's number is negative."""
         if self.returncode is None:
-            select.select([self._told], [], [], timeout)
+            self._is_told(timeout)
         if self.poll() is None:
             raise subprocess.TimeoutExpired(self.args, timeout or 0)
         assert self.returncode is not None
